@@ -1,0 +1,68 @@
+"""The one user-facing error, and the catalogue that `mcucompile explain` prints."""
+
+from __future__ import annotations
+
+USER_ERROR = 2
+MISSING_TOOL = 3
+
+
+class CompileError(Exception):
+    """Something the user can fix: a code, what is wrong, where, why, and how to fix it."""
+
+    def __init__(self, code: str, what: str, where: str = "", why: str = "", fix: str = "") -> None:
+        assert code in CODES, f"{code} is not in the catalogue"
+        super().__init__(what)
+        self.code, self.what, self.where, self.why, self.fix = code, what, where, why, fix
+
+    @property
+    def exit_code(self) -> int:
+        return MISSING_TOOL if self.code in MISSING_TOOLS else USER_ERROR
+
+    def __str__(self) -> str:
+        lines = [f"error[{self.code}]: {self.what}"]
+        if self.where:
+            lines.append(f"  --> {self.where}")
+        lines += [f"    | {line}" for line in self.why.splitlines()]
+        if self.fix:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+
+# Codes are grouped by hundreds: 01 model file, 02 quantization and data, 03 boards, 04 kernels and lowering,
+# 05 memory, 06 tools, emulator and serial line, 07 command line and files.
+CODES: dict[str, str] = {
+    "E0101": "The model file cannot be read as ONNX: it is empty, cut off, or not an ONNX file at all.",
+    "E0102": "The model is not a valid ONNX graph: a name is defined twice, used before it is computed, missing, or in a cycle.",
+    "E0103": "The network uses operators, attributes or types that mcucompile does not compile yet. All are listed at once.",
+    "E0104": "A dimension of an input is symbolic. The batch becomes 1 by itself; give any other with --shape INPUT=1,3,32,32.",
+    "E0105": "A tensor is too large for any microcontroller this tool targets; the file is probably damaged.",
+    "E0106": "The model's opset or IR version is outside the supported range (opset 7 to 21).",
+    "E0107": "Two parts of the model contradict each other: shapes or types do not fit the operator.",
+    "E0108": "The value given with --shape does not fit the model.",
+    "E0201": "The network is float and the chosen dtype needs calibration data: representative inputs, given with --calibration.",
+    "E0202": "The calibration or test data does not fit the network: wrong name, shape or type, empty, or with NaN or infinity in it.",
+    "E0203": "A 32-bit sum could overflow with the given weights, so the network cannot be compiled as it is.",
+    "E0204": "A quantization parameter is out of range: a scale that is not positive, or a zero point that does not fit its type.",
+    "E0205": "The requested dtype or numerics contradict the model.",
+    "E0301": "There is no board of that name, and no file either. `mcucompile boards` lists what is known.",
+    "E0302": "The board file has a wrong or missing entry.",
+    "E0303": "The board has no way to run a program from here: it is neither emulated nor on a serial port.",
+    "E0401": "No kernel computes this operator with these types on this core.",
+    "E0501": "The network needs more RAM than the board leaves for it.",
+    "E0502": "The network needs more flash than the board has.",
+    "E0503": "Proving a memory plan needs the optional package OR-tools.",
+    "E0601": "No Arm compiler was found. Install gcc-arm-none-eabi, or `pip install ziglang`.",
+    "E0602": "qemu-system-arm was not found. Install the package qemu-system-arm.",
+    "E0603": "The Arm compiler rejected the program or could not link it.",
+    "E0604": "The emulator stopped unexpectedly.",
+    "E0605": "The device did not answer in time: the firmware hangs, or the line is cut.",
+    "E0606": "The serial line delivers damaged frames, even after retries.",
+    "E0607": "The device answers, but runs another program than the one just built.",
+    "E0608": "The device reported an error.",
+    "E0609": "The serial port cannot be opened.",
+    "E0701": "A command line option has a value that cannot be used.",
+    "E0702": "A file or folder cannot be read or written.",
+    "E0703": "The folder is not the output of `mcucompile compile`, or was changed afterwards.",
+    "E0704": "There is no error of that code.",
+}
+MISSING_TOOLS = frozenset({"E0503", "E0601", "E0602"})

@@ -1,0 +1,15 @@
+"""The graph, its values, and what an operator is. Imports nothing of mcucompile but errors."""
+
+from .dtype import Array, DType, Shape
+from .graph import Graph, Node, Tensor, identifier, unique_identifier, verify
+from .onnx_node import Attribute, Builder, Exporter, OnnxNode, nchw, nhwc, permuted
+from .op import NO_CLIP, Arrays, Clip, Op, centre, integer_clip
+from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
+from .program import Argument, CArray, KernelInstance, Placement, Port, Program, Step
+from .text import graph_text
+
+__all__ = [
+    "Argument", "Array", "Arrays", "CArray", "KernelInstance", "Placement", "Port", "Program", "Step", "Attribute", "Builder", "Clip", "DType", "Exporter", "Graph", "NO_CLIP", "Node", "Numerics",
+    "OnnxNode", "Op", "QuantParams", "Requant", "Rounding", "Shape", "Tensor", "centre", "graph_text", "identifier",
+    "integer_clip", "nchw", "nhwc", "permuted", "requant", "saturate", "unique_identifier", "verify",
+]  # fmt: skip

@@ -1,0 +1,48 @@
+"""Element types, each with its numpy and its C name."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.generic]
+Shape = tuple[int, ...]
+
+
+class DType(Enum):
+    """The value is numpy's name of the type."""
+
+    F32 = "float32"
+    I8 = "int8"
+    U8 = "uint8"
+    I16 = "int16"
+    I32 = "int32"
+    I64 = "int64"
+
+    @property
+    def numpy(self) -> np.dtype[np.generic]:
+        return np.dtype(self.value)
+
+    @property
+    def c(self) -> str:
+        return "float" if self is DType.F32 else f"{self.value}_t"
+
+    @property
+    def nbytes(self) -> int:
+        return self.numpy.itemsize
+
+    @property
+    def is_integer(self) -> bool:
+        return self is not DType.F32
+
+    @property
+    def low(self) -> int:
+        """The smallest stored integer."""
+        return int(np.iinfo(self.value).min)
+
+    @property
+    def high(self) -> int:
+        """The largest stored integer."""
+        return int(np.iinfo(self.value).max)

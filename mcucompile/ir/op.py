@@ -1,0 +1,118 @@
+"""What an operator is: one subclass, in one file, says everything about one operator."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from .dtype import Array, Shape
+from .quant import Numerics, Requant
+
+if TYPE_CHECKING:
+    from .graph import Node
+    from .onnx_node import Builder, Exporter, OnnxNode
+
+Arrays = tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The activation fused into an operator: real results are limited to [low, high]."""
+
+    low: float = -np.inf
+    high: float = np.inf
+
+    def __str__(self) -> str:
+        return f"[{self.low:g}, {self.high:g}]"
+
+    def then(self, after: Clip) -> Clip:
+        """This clip followed by another."""
+        return Clip(min(max(self.low, after.low), after.high), max(min(self.high, after.high), after.low))
+
+
+NO_CLIP = Clip()
+
+
+class Op(ABC):
+    """Subclasses are frozen dataclasses; their fields are the operator's attributes.
+
+    `reference` is the operator's meaning on real numbers and, where the operator is a sum of products or only moves
+    values, on centred integers (q - zero) alike. `reference_int` is its meaning on stored integers: by default it
+    centres, calls `reference`, requantizes with `self.requant`, adds the output's zero point and saturates.
+    Operators with a fixed point of their own override it. `fix` computes the fixed-point constants once scales are
+    known, and is the only place where they come from.
+    """
+
+    name: ClassVar[str]
+    onnx: ClassVar[tuple[str, ...]] = ()  # names of the ONNX operators that `from_onnx` imports
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        """Emit what the ONNX node means through `build`; unsupported attributes go to `build.unsupported`."""
+        raise NotImplementedError(cls.__name__)
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        """Write this node, on real numbers, as standard ONNX operators."""
+        raise NotImplementedError(type(self).__name__)
+
+    @abstractmethod
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """The outputs' shapes."""
+
+    @abstractmethod
+    def reference(self, *args: Array) -> Arrays:
+        """The meaning, one array per output."""
+
+    def fix(self, node: Node, numerics: Numerics) -> Self:
+        """This operator with its fixed-point constants, from the scales of the node's tensors."""
+        return self
+
+    def reference_int(self, node: Node, *stored: Array) -> Arrays:
+        """Stored integers in, stored integers out: the definition of the right bits."""
+        centred = [centre(x, t.quant.zero if t.quant else 0) for x, t in zip(stored, node.inputs, strict=True)]
+        requant: Requant | None = getattr(self, "requant", None)
+        outputs: list[Array] = []
+        for acc, t in zip(self.reference(*centred), node.outputs, strict=True):
+            low, high = integer_clip(getattr(self, "clip", NO_CLIP), node)
+            scaled = requant.apply(acc) if requant else acc
+            zero = t.quant.zero if t.quant else 0
+            outputs.append(np.clip(scaled + zero, low, high).astype(t.dtype.numpy))
+        return tuple(outputs)
+
+    def sum_bound(self, node: Node) -> int | None:
+        """The largest magnitude of an integer sum, or None for operators without sums."""
+        return None
+
+    def macs(self, node: Node) -> int:
+        """Multiplications of a weight or activation with an activation in one run."""
+        return 0
+
+    def __str__(self) -> str:
+        shown = ((f.name, getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]
+        attrs = ", ".join(f"{name}={text_of(value)}" for name, value in shown if value is not None and value != NO_CLIP)
+        return f"{self.name}<{attrs}>" if attrs else self.name
+
+
+def text_of(value: object) -> str:
+    """An attribute in the text form of the IR; long tuples (tables, multipliers) by length and checksum."""
+    if isinstance(value, Requant):
+        return f"{text_of(value.multipliers)}>>{text_of(tuple(sorted(set(value.shifts))))} {value.rounding.name.lower()}"
+    if isinstance(value, tuple) and len(value) > 8:
+        checksum = sum((i + 1) * hash(v) for i, v in enumerate(value)) % 1_000_003
+        return f"({len(value)} values #{checksum})"
+    return str(value)
+
+
+def centre(stored: Array, zero: int) -> Array:
+    return stored.astype(np.int64) - zero
+
+
+def integer_clip(clip: Clip, node: Node) -> tuple[int, int]:
+    """The clip's bounds as stored integers of the node's output."""
+    quant = node.outputs[0].quant
+    if quant is None:
+        return node.outputs[0].dtype.low, node.outputs[0].dtype.high
+    return quant.integer(clip.low), quant.integer(clip.high)

@@ -1,0 +1,123 @@
+"""Program: what the C does, step by step, with every byte placed. Templates see nothing else of the compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .dtype import Array, DType, Shape
+from .quant import QuantParams
+
+
+@dataclass(frozen=True)
+class Port:
+    """An activation in the arena that something outside a kernel looks at: a graph input or output, a step's result.
+
+    `name` is the tensor's C identifier; `offset` is in bytes from the start of the arena.
+    """
+
+    name: str
+    dtype: DType
+    shape: Shape
+    offset: int
+    quant: QuantParams | None = None
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        size = 1
+        for d in self.shape:
+            size *= d
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class CArray:
+    """A constant array in flash: packed weights, biases, multipliers, tables."""
+
+    name: str
+    dtype: DType
+    values: Array
+    comment: str = ""
+    alignment: int = 4
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.size * self.dtype.nbytes
+
+
+@dataclass(frozen=True)
+class KernelInstance:
+    """One C function: a template with its compile-time parameters. Steps with equal ones share the function."""
+
+    function: str
+    template: str
+    params: object
+    description: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a kernel call: a place in the arena, or a constant array's name.
+
+    `c_type` is the pointee's type with its qualifier, as the kernel declares it.
+    """
+
+    c_type: str
+    offset: int | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel. `source` names the ONNX nodes it computes; `comment` says shapes, for the reader of the C."""
+
+    index: int
+    kernel: KernelInstance
+    arguments: tuple[Argument, ...]
+    outputs: tuple[Port, ...]
+    source: tuple[str, ...]
+    comment: str
+    op: str
+    variant: str
+    macs: int
+    weight_nbytes: int
+    scratch_nbytes: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A buffer's place and life: bytes [offset, offset + nbytes) of the arena, steps first..last inclusive."""
+
+    name: str
+    offset: int
+    nbytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Everything that the C files say."""
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    steps: tuple[Step, ...]
+    constants: tuple[CArray, ...]
+    placements: tuple[Placement, ...]
+    arena_nbytes: int
+    arena_lower_bound: int
+    state_nbytes: int = 0
+
+    @property
+    def kernels(self) -> tuple[KernelInstance, ...]:
+        """Every function once, in order of first use."""
+        return tuple(dict.fromkeys(s.kernel for s in self.steps))
+
+    @property
+    def weight_nbytes(self) -> int:
+        return sum(c.nbytes for c in self.constants)
