@@ -1,15 +1,17 @@
 """The graph, its values, and what an operator is. Imports nothing of mcucompile but errors."""
 
+from .constants import constant, permute_constant, real_values, reshape_constant
 from .dtype import Array, DType, Shape
 from .graph import Graph, Node, Tensor, identifier, unique_identifier, verify
-from .onnx_node import Attribute, Builder, Exporter, OnnxNode, nchw, nhwc, permuted
+from .onnx_node import Attribute, Builder, Exporter, OnnxNode, Unsupported, nchw, nhwc, permuted
 from .op import NO_CLIP, Arrays, Clip, Op, centre, integer_clip
-from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
 from .program import Argument, CArray, KernelInstance, Placement, Port, Program, Step
+from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
 from .text import graph_text
 
 __all__ = [
     "Argument", "Array", "Arrays", "CArray", "KernelInstance", "Placement", "Port", "Program", "Step", "Attribute", "Builder", "Clip", "DType", "Exporter", "Graph", "NO_CLIP", "Node", "Numerics",
-    "OnnxNode", "Op", "QuantParams", "Requant", "Rounding", "Shape", "Tensor", "centre", "graph_text", "identifier",
-    "integer_clip", "nchw", "nhwc", "permuted", "requant", "saturate", "unique_identifier", "verify",
+    "OnnxNode", "Op", "QuantParams", "Requant", "Rounding", "Shape", "Tensor", "Unsupported", "centre", "constant", "graph_text", "identifier",
+    "integer_clip", "nchw", "nhwc", "permute_constant", "permuted", "real_values",
+    "requant", "reshape_constant", "saturate", "unique_identifier", "verify",
 ]  # fmt: skip

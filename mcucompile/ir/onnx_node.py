@@ -24,12 +24,12 @@ class OnnxNode:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     opset: int = 21
 
-    def int(self, name: str, default: int = 0) -> int:
+    def integer(self, name: str, default: int = 0) -> int:
         value = self.attributes.get(name, default)
         assert isinstance(value, int), name
         return value
 
-    def float(self, name: str, default: float = 0.0) -> float:
+    def number(self, name: str, default: float = 0.0) -> float:
         value = self.attributes.get(name, default)
         assert isinstance(value, int | float), name
         return float(value)
@@ -48,6 +48,14 @@ class OnnxNode:
         return index < len(self.inputs) and self.inputs[index] != ""
 
 
+class Unsupported(Exception):
+    """Raised by `Op.from_onnx` for what cannot be compiled; the front-end collects all of them into one E0103."""
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.fix = reason, fix
+
+
 class Builder(Protocol):
     """What `Op.from_onnx` writes to. Tensors that it sees keep the model file's axis order."""
 
@@ -57,11 +65,17 @@ class Builder(Protocol):
     def optional(self, node: OnnxNode, index: int) -> Tensor | None:
         """The same, or None when the input is absent."""
 
-    def constant_input(self, node: OnnxNode, index: int) -> Array | None:
-        """The values of an input that must be constant; None when absent. Lists the node as unsupported otherwise."""
+    def constant_input(self, node: OnnxNode, index: int) -> Tensor | None:
+        """An input that must be constant, possibly quantized; None when it is absent.
 
-    def constant(self, name: str, values: Array) -> Tensor:
-        """A new constant tensor (float32 stays float32, integers keep their type)."""
+        Raises Unsupported when it is not constant, which lists the node as unsupported.
+        """
+
+    def values(self, node: OnnxNode, index: int) -> Array | None:
+        """The same as plain numbers: float32 (dequantized where it is quantized) or int64."""
+
+    def constant(self, name: str, values: Array | Tensor) -> Tensor:
+        """A new constant tensor with a unique name: from numbers, or from a constant with its quantization."""
 
     def emit(self, op: Op, *inputs: Tensor, name: str = "") -> Tensor:
         """A new node with one output; the output's tensor. `name` is a hint."""
@@ -71,9 +85,6 @@ class Builder(Protocol):
 
     def result(self, node: OnnxNode, *outputs: Tensor) -> None:
         """These tensors are the ONNX node's outputs."""
-
-    def unsupported(self, node: OnnxNode, reason: str, fix: str = "") -> None:
-        """Note that this node cannot be compiled. All such notes become one E0103."""
 
 
 class Exporter(Protocol):

@@ -51,7 +51,7 @@ class Op(ABC):
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
-        """Emit what the ONNX node means through `build`; unsupported attributes go to `build.unsupported`."""
+        """Emit what the ONNX node means through `build`. Raises `Unsupported` for what cannot be compiled."""
         raise NotImplementedError(cls.__name__)
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
@@ -99,7 +99,9 @@ class Op(ABC):
 def text_of(value: object) -> str:
     """An attribute in the text form of the IR; long tuples (tables, multipliers) by length and checksum."""
     if isinstance(value, Requant):
-        return f"{text_of(value.multipliers)}>>{text_of(tuple(sorted(set(value.shifts))))} {value.rounding.name.lower()}"
+        return (
+            f"{text_of(value.multipliers)}>>{text_of(tuple(sorted(set(value.shifts))))} {value.rounding.name.lower()}"
+        )
     if isinstance(value, tuple) and len(value) > 8:
         checksum = sum((i + 1) * hash(v) for i, v in enumerate(value)) % 1_000_003
         return f"({len(value)} values #{checksum})"

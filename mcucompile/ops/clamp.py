@@ -1,0 +1,47 @@
+"""Limits: Relu, Relu6 and Clip. Fused into the operator before it where that is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Op, Shape
+
+
+@dataclass(frozen=True)
+class Clamp(Op):
+    """y = min(max(x, low), high), x and y on one scale."""
+
+    clip: Clip
+
+    name = "clamp"
+    onnx = ("Relu", "Clip")
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return shapes
+
+    def reference(self, *args: Array) -> Arrays:
+        return (np.clip(args[0], self.clip.low, self.clip.high),)
+
+    def reference_int(self, node: Node, *stored: Array) -> Arrays:
+        quant = node.output.quant
+        assert quant
+        assert quant == node.inputs[0].quant, "Clamp does not rescale"
+        return (np.clip(stored[0], quant.integer(self.clip.low), quant.integer(self.clip.high)),)
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        clip = Clip(0.0) if node.op_type == "Relu" else clip_bounds(node, build)
+        build.result(node, build.emit(cls(clip), build.input(node, 0), name=node.name))
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        from .conv2d import export_clip
+
+        export.result(node, export_clip(export, export.value(node.inputs[0]), self.clip))
+
+
+def clip_bounds(node: OnnxNode, build: Builder) -> Clip:
+    """Clip's optional scalar inputs."""
+    low, high = build.values(node, 1), build.values(node, 2)
+    return Clip(-np.inf if low is None else float(low.ravel()[0]), np.inf if high is None else float(high.ravel()[0]))

@@ -1,0 +1,52 @@
+"""Depthwise convolution on NHWC: every input channel has `multiplier` filters of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from ..ir import NO_CLIP, Array, Arrays, Clip, Exporter, Node, Numerics, Op, Requant, Shape
+from .sums import channel_requant, weighted_bound
+from .window import Window
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2d(Op):
+    """Inputs x [N,H,W,C], w [KH,KW,O], b [O] with O = C*multiplier; output channel o reads channel o // multiplier."""
+
+    window: Window
+    clip: Clip = NO_CLIP
+    requant: Requant | None = None
+
+    name = "depthwise_conv2d"
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        (n, h, w, _), weight, _ = shapes
+        return ((n, *self.window.output_size(h, w), weight[2]),)
+
+    def reference(self, *args: Array) -> Arrays:
+        x, w, b = args
+        views = np.repeat(self.window.views(x), w.shape[2] // x.shape[3], axis=3)  # [N,OH,OW,O,KH,KW]
+        y = np.einsum("nyxoij,ijo->nyxo", views, w) + b
+        return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
+
+    def fix(self, node: Node, numerics: Numerics) -> Self:
+        return replace(self, requant=channel_requant(node, numerics, node.output.shape[-1]))
+
+    def sum_bound(self, node: Node) -> int | None:
+        return weighted_bound(node, channel_axis=2)
+
+    def macs(self, node: Node) -> int:
+        return node.output.size * self.window.taps
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        from .conv2d import export_clip, export_conv  # Conv imports this file: one ONNX operator, two of ours
+
+        x, w, b = (export.value(t) for t in node.inputs)
+        kh, kw, outputs = node.inputs[1].shape
+        shape = export.initializer("shape", np.asarray([outputs, 1, kh, kw], np.int64))
+        (filters,) = export.node("Reshape", [export.transpose(w, (2, 0, 1)), shape])
+        y = export_conv(export, x, filters, b, self.window, node.inputs[0].shape[3])
+        export.result(node, export_clip(export, y, self.clip))

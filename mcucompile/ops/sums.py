@@ -1,0 +1,56 @@
+"""Sums of products: exact on integers, float32 on reals, with the bounds that prove 32 bits enough."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import Array, DType, Node, Numerics, Requant, Tensor, requant
+
+EXACT_FLOAT64 = 1 << 53
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b. Integers go through float64 (BLAS), which is exact while every sum stays below 2**53."""
+    if not np.issubdtype(a.dtype, np.integer):
+        return np.asarray(np.matmul(a, b), a.dtype)
+    reach = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
+    assert reach < EXACT_FLOAT64, "an integer sum is too long for exact float64"
+    return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+
+
+def real_factors(node: Node, numerics: Numerics, float32_product: bool = False) -> tuple[float, ...]:
+    """s_x * s_w / s_y per output channel, in float64; TFLite forms the fully connected product in float32."""
+    x, w, y = node.inputs[0].quant, node.inputs[1].quant, node.outputs[0].quant
+    assert x and w and y
+    if float32_product and numerics is Numerics.TFLITE:
+        return tuple(float(np.float32(x.scale) * np.float32(s)) / y.scale for s in w.scales)
+    return tuple(x.scale * s / y.scale for s in w.scales)
+
+
+def channel_requant(node: Node, numerics: Numerics, channels: int, float32_product: bool = False) -> Requant:
+    """The requantization of a layer with weights: one multiplier per output channel, or one for all."""
+    reals = real_factors(node, numerics, float32_product)
+    bound = weighted_bound(node, channel_axis=weight_axis(node.inputs[1]))
+    assert len(reals) in (1, channels)
+    wide = node.inputs[0].dtype is DType.I16 and (bound >= 1 << 31 or numerics is Numerics.TFLITE)
+    return requant(reals, numerics, max(bound, 1 << 31) if wide else (1 << 31) - 1)
+
+
+def weight_axis(weight: Tensor) -> int:
+    """The output-channel axis of a weight: last for depthwise [KH,KW,C], first for every other layout."""
+    return weight.quant.axis if weight.quant and weight.quant.axis is not None else 0
+
+
+def weighted_bound(node: Node, channel_axis: int) -> int:
+    """The largest magnitude that any partial sum b - zero*sum(w) + sum(x*w) over stored x can reach, in any order.
+
+    Kernels fold the input's zero point into the bias, so it is this sum, not the centred one, that must fit.
+    """
+    x, w, b = node.inputs
+    if x.quant is None or w.const is None or b.const is None:
+        return 0
+    axes = tuple(i for i in range(w.const.ndim) if i != channel_axis % w.const.ndim)
+    weights = w.const.astype(np.int64)
+    folded = b.const.astype(np.int64) - x.quant.zero * weights.sum(axis=axes)
+    reach = np.abs(folded) + -x.dtype.low * np.abs(weights).sum(axis=axes)
+    return int(np.maximum(reach, np.abs(b.const.astype(np.int64))).max(initial=0))
