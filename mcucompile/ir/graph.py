@@ -161,9 +161,7 @@ def verify(graph: Graph) -> None:
         for t in node.inputs:
             assert t.const is not None or t in defined, f"{node.where} reads %{t.name} before it is computed"
         want = node.op.infer(*(t.shape for t in node.inputs))
-        assert [t.shape for t in node.outputs] == list(want), (
-            f"{node.where}: shapes {node.outputs}, operator says {want}"
-        )
+        assert tuple(t.shape for t in node.outputs) == want, f"{node.where}: {node.outputs}, operator says {want}"
         assert not defined.intersection(node.outputs), f"{node.where} computes a tensor twice"
         defined.update(node.outputs)
         verify_sums(node)

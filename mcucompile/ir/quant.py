@@ -138,7 +138,7 @@ def rounding_divide_by_pot(x: Ints, exponent: Ints) -> Ints:
 
 
 def quantize_multiplier(real: float, bits: int = 31) -> tuple[int, int]:
-    """(M, s) with 2**(bits-1) <= M < 2**bits and real ~ M / 2**s; (0, bits) for zero. Raises E0204 when out of reach."""
+    """(M, s) with 2**(bits-1) <= M < 2**bits and real ~ M / 2**s; (0, bits) for zero. Raises E0204 if out of reach."""
     if real == 0:
         return 0, bits
     mantissa, exponent = math.frexp(real)

@@ -1,4 +1,7 @@
-"""Two-dimensional convolution on NHWC: y[n,i,j,o] = b[o] + sum over ky,kx,c of x[n, i*sy+ky*dy-top, ...] * w[o,ky,kx,c]."""
+"""Convolution on NHWC.
+
+y[n,i,j,o] = b[o] + sum over ky,kx,c of x[n, i*sy+ky*dy-top, j*sx+kx*dx-left, c] * w[o,ky,kx,c]
+"""
 
 from __future__ import annotations
 
@@ -93,14 +96,16 @@ def emit_conv(build: Builder, node: OnnxNode, x: Tensor, w: Tensor, b: Tensor | 
     """A Conv2d or, where every channel is its own group, a DepthwiseConv2d; w is ONNX's [O,I,KH,KW] or [O,I,K]."""
     outputs, per_group = w.shape[:2]
     groups = node.integer("group", 1)
-    bias = build.constant(f"{node.name}_bias", np.zeros(outputs, np.float32) if b is None else b)
-    if per_group == 1 and groups == x.shape[-1]:
+    is_depthwise = per_group == 1 and groups == x.shape[-1]
+    if is_depthwise:
         filters = permute_constant(reshape_constant(w, (outputs, *window.kernel)), (1, 2, 0))
-        return build.emit(
-            DepthwiseConv2d(window), x, build.constant(f"{node.name}_weight", filters), bias, name=node.name
-        )
-    filters = permute_constant(reshape_constant(w, (outputs, per_group, *window.kernel)), nhwc(4))
-    return build.emit(Conv2d(window, groups), x, build.constant(f"{node.name}_weight", filters), bias, name=node.name)
+    else:
+        filters = permute_constant(reshape_constant(w, (outputs, per_group, *window.kernel)), nhwc(4))
+    weight = build.constant(f"{node.name}_weight", filters)
+    bias = build.constant(f"{node.name}_bias", np.zeros(outputs, np.float32) if b is None else b)
+    return build.emit(
+        DepthwiseConv2d(window) if is_depthwise else Conv2d(window, groups), x, weight, bias, name=node.name
+    )
 
 
 def to_image(build: Builder, x: Tensor) -> Tensor:
