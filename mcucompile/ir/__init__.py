@@ -9,9 +9,11 @@ from .program import Argument, CArray, KernelInstance, Placement, Port, Program,
 from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
 from .text import graph_text
 
+# fmt: off
 __all__ = [
-    "Argument", "Array", "Arrays", "CArray", "KernelInstance", "Placement", "Port", "Program", "Step", "Attribute", "Builder", "Clip", "DType", "Exporter", "Graph", "NO_CLIP", "Node", "Numerics",
-    "OnnxNode", "Op", "QuantParams", "Requant", "Rounding", "Shape", "Tensor", "Unsupported", "centre", "constant", "graph_text", "identifier",
-    "integer_clip", "nchw", "nhwc", "permute_constant", "permuted", "real_values",
-    "requant", "reshape_constant", "saturate", "unique_identifier", "verify",
-]  # fmt: skip
+    "Argument", "Array", "Arrays", "Attribute", "Builder", "CArray", "Clip", "DType", "Exporter", "Graph",
+    "KernelInstance", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Placement", "Port", "Program", "QuantParams",
+    "Requant", "Rounding", "Shape", "Step", "Tensor", "Unsupported", "centre", "constant", "graph_text",
+    "identifier", "integer_clip", "nchw", "nhwc", "permute_constant", "permuted", "real_values", "requant",
+    "reshape_constant", "saturate", "unique_identifier", "verify",
+]

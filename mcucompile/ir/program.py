@@ -73,7 +73,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a kernel. `source` names the ONNX nodes it computes; `comment` gives shapes to the reader of the C."""
+    """One call of a kernel. `source` names the ONNX nodes it computes; `comment` shapes, for the reader of the C."""
 
     index: int
     kernel: KernelInstance

@@ -58,11 +58,7 @@ def target_shape(node: OnnxNode, shape: Shape, operand: tuple[int, ...]) -> Shap
 
 def resolve(shape: Shape, wanted: tuple[int, ...], allow_zero: bool) -> Shape:
     """ONNX Reshape: 0 copies a dimension, -1 is what remains."""
-    if (
-        len([d for d in wanted if d == 0])
-        and not allow_zero
-        and any(i >= len(shape) for i, d in enumerate(wanted) if d == 0)
-    ):
+    if not allow_zero and 0 in wanted[len(shape) :]:
         raise Unsupported("a shape with 0 beyond the input's dimensions")
     copied = tuple(shape[i] if d == 0 and not allow_zero else d for i, d in enumerate(wanted))
     known = int(np.prod([d for d in copied if d != -1], dtype=np.int64))

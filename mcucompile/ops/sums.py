@@ -12,10 +12,12 @@ EXACT_FLOAT64 = 1 << 53
 def matmul(a: Array, b: Array) -> Array:
     """a @ b. Integers go through float64 (BLAS), which is exact while every sum stays below 2**53."""
     if not np.issubdtype(a.dtype, np.integer):
-        return np.asarray(np.matmul(a, b), a.dtype)
+        product: Array = np.matmul(a, b)
+        return product.astype(a.dtype)
     reach = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
     assert reach < EXACT_FLOAT64, "an integer sum is too long for exact float64"
-    return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
+    exact: Array = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    return exact.astype(np.int64)
 
 
 def real_factors(node: Node, numerics: Numerics, float32_product: bool = False) -> tuple[float, ...]:
