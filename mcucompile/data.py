@@ -1,0 +1,186 @@
+"""Calibration and test data: `.npz` files with one array per graph input.
+
+Every array is named as its input and has the samples along its first axis; with a single input the array may be called
+`x`. `y` may hold labels. Real values for a float input, the stored integers for an integer input; preprocessing is the
+user's. A damaged or hostile file is an error, never a traceback: headers are checked against what the network needs
+before anything is read, so that memory stays bounded, and pickled objects are refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+
+from .errors import CompileError
+from .ir import Array, DType, Shape, Tensor, identifier
+
+MAX_NBYTES = 2 << 30
+LABELS = "y"
+UNREADABLE = (
+    OSError, EOFError, ValueError, TypeError, SyntaxError, KeyError, OverflowError, MemoryError, RuntimeError,
+    struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """`inputs` by the graph input's name, each [samples, *input shape]; `labels` [samples, ...] when the file has them.
+
+    Values for float inputs are float32, those for integer inputs have the input's own type.
+    """
+
+    inputs: dict[str, Array]
+    labels: Array | None = None
+
+    @property
+    def count(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+def load_samples(path: Path, inputs: Sequence[Tensor]) -> Samples:
+    """The samples in a `.npz` for these inputs, whose names, shapes and types are those of the model file.
+
+    The leading 1 of an input's shape may be left out. Raises E0202 for data that does not fit, E0702 for a file that
+    cannot be opened.
+    """
+    if not path.is_file():
+        raise CompileError("E0702", f"there is no file {path}", fix="give the path of an .npz file")
+    try:
+        archive = zipfile.ZipFile(path)
+    except PermissionError as error:
+        raise CompileError("E0702", f"{path} cannot be read: {error.strerror}") from error
+    except UNREADABLE as error:
+        raise CompileError(
+            "E0202", f"{path.name} is not an .npz file, or is cut off", fix="write it with numpy.savez_compressed"
+        ) from error
+    with archive:
+        return Archive(path.name, archive).samples(inputs)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array says about itself before it is read."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """An open `.npz` and its name for messages."""
+
+    name: str
+    file: zipfile.ZipFile
+
+    def samples(self, inputs: Sequence[Tensor]) -> Samples:
+        keys = {t: self.key(t, len(inputs)) for t in inputs}
+        values = {t.name: self.input_values(t, key) for t, key in keys.items()}
+        counts = {keys[t]: len(values[t.name]) for t in inputs}
+        labels = None
+        if LABELS in self.arrays() and LABELS not in counts:
+            labels = self.read(LABELS)
+            counts[LABELS] = len(labels) if labels.ndim else 0
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"'{key}' {count}" for key, count in counts.items())
+            raise self.misfit(
+                "the arrays differ in the number of samples", listed, "use the same samples in every array"
+            )
+        return Samples(values, labels)
+
+    def arrays(self) -> dict[str, zipfile.ZipInfo]:
+        """Members by the name of their array."""
+        return {i.filename.removesuffix(".npy"): i for i in self.file.infolist() if i.filename.endswith(".npy")}
+
+    def key(self, tensor: Tensor, inputs: int) -> str:
+        """The array that holds this input; names that are no C identifiers may stand as in the model or as in C."""
+        named = [key for key in self.arrays() if identifier(key) == tensor.name]
+        if named:
+            return named[0]
+        if inputs == 1 and "x" in self.arrays():
+            return "x"
+        found = ", ".join(f"'{key}'" for key in self.arrays()) or "none"
+        raise self.misfit(f"it has no array for the input '{tensor.name}'", f"arrays found: {found}",
+                    f"name the array '{tensor.name}'" + (" or 'x'" if inputs == 1 else ""))  # fmt: skip
+
+    def input_values(self, tensor: Tensor, key: str) -> Array:
+        header = self.header(key)
+        shape = sample_shape(header.shape, tensor.shape)
+        if shape is None:
+            raise self.misfit(f"array '{key}' has shape {list(header.shape)}", f"{tensor!r} needs {shape_text(tensor.shape)}",
+                        "put the samples along the first axis, in the layout of the model's input")  # fmt: skip
+        if shape[0] == 0:
+            raise self.misfit(f"array '{key}' has no samples")
+        allowed = "iu" if tensor.dtype.is_integer else "fiu"
+        if header.dtype.kind not in allowed:
+            kind = "the stored integers" if tensor.dtype.is_integer else "real numbers"
+            raise self.misfit(f"array '{key}' holds {header.dtype}", f"{tensor!r} needs {kind}")
+        return self.converted(self.read(key), tensor.dtype, key).reshape(shape)
+
+    def converted(self, values: Array, dtype: DType, key: str) -> Array:
+        if dtype.is_integer:
+            if values.size and not (dtype.low <= values.min() and values.max() <= dtype.high):
+                raise self.misfit(f"array '{key}' has values outside {dtype.value}: {values.min()}..{values.max()}")
+            return values.astype(dtype.numpy)
+        with np.errstate(over="ignore"):
+            real = values.astype(np.float32)
+        if not np.isfinite(real).all():
+            sample = int(np.argwhere(~np.isfinite(real))[0][0])
+            raise self.misfit(f"array '{key}' has NaN or infinity in it, first in sample {sample}")
+        return real
+
+    def header(self, key: str) -> Header:
+        return self.guarded(key, read_header)
+
+    def read(self, key: str) -> Array:
+        header, member = self.header(key), self.arrays()[key]
+        if header.dtype.hasobject:
+            raise self.misfit(f"array '{key}' holds pickled Python objects", fix="save plain numbers")
+        if member.file_size > MAX_NBYTES:
+            raise self.misfit(f"array '{key}' has {member.file_size:,} bytes", fix="a few hundred samples are enough")
+        needed = int(np.prod([float(d) for d in header.shape])) * header.dtype.itemsize
+        if not 0 <= needed <= member.file_size:
+            raise self.misfit(
+                f"array '{key}' is cut off", f"{needed:,} bytes announced, at most {member.file_size:,} there"
+            )
+        return self.guarded(key, lambda f: np.asarray(np.lib.format.read_array(f, allow_pickle=False)))
+
+    def guarded(self, key: str, read: Callable[[IO[bytes]], Read]) -> Read:
+        try:
+            with self.file.open(self.arrays()[key]) as stream:
+                return read(stream)
+        except UNREADABLE as error:
+            message = f"array '{key}' cannot be read"
+            raise self.misfit(message, str(error)[:200], "write the file again: it is damaged") from error
+
+    def misfit(self, what: str, why: str = "", fix: str = "") -> CompileError:
+        return CompileError("E0202", f"{self.name} does not fit the network: {what}", why=why, fix=fix)
+
+
+def read_header(stream: IO[bytes]) -> Header:
+    version = np.lib.format.read_magic(stream)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(stream)
+    return Header(tuple(int(d) for d in shape), dtype)
+
+
+def sample_shape(given: Shape, wanted: Shape) -> Shape | None:
+    """[samples, *wanted] if `given` is the shape of samples of shape `wanted`, whose leading 1 may be left out."""
+    full = (*given[:1], *wanted)
+    if not given or given[0] < 0:
+        return None
+    short = (given[0], *wanted[1:]) if wanted[:1] == (1,) else None
+    return full if given in (full, short) else None
+
+
+def shape_text(wanted: Shape) -> str:
+    rest = wanted[1:] if wanted[:1] == (1,) else wanted
+    return f"[samples{''.join(f', {d}' for d in rest)}]"
