@@ -1,1 +1,5 @@
+"""Program -> C text."""
 
+from .c import emit
+
+__all__ = ["emit"]

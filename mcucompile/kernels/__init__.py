@@ -1,1 +1,33 @@
+"""Every kernel variant: each module kernels/<op>/<variant>.py that defines a Kernel is found by itself."""
 
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..ir import Op
+from .kernel import Kernel
+
+
+def subclasses(base: type[Any]) -> Iterator[type[Any]]:
+    for kernel in base.__subclasses__():
+        yield kernel
+        yield from subclasses(kernel)
+
+
+@cache
+def all_kernels() -> tuple[Kernel, ...]:
+    """One instance of each concrete kernel, ordered by operator, variant and instruction set."""
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__name__}."):
+        importlib.import_module(module.name)
+    concrete = {k for k in subclasses(Kernel) if not k.__abstractmethods__ and hasattr(k, "variant")}
+    return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.name, k.variant, k.isa)))
+
+
+def kernels_of(op: type[Op]) -> tuple[Kernel, ...]:
+    """The kernels of an operator."""
+    return tuple(k for k in all_kernels() if issubclass(op, k.op))

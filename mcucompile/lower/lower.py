@@ -1,0 +1,168 @@
+"""Graph + core -> Program: choose kernels, order and place everything, pack constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
+from ..kernels.kernel import Kernel, Packed
+from ..ops.reshape import Reshape
+from ..target.cores import Core, Isa
+from .check_plan import check
+from .memory import MemoryPlan, MemoryStep, Problem, Schedule, planning_problem
+from .order import best_order
+from .plan import plan
+from .select import Chooser, fastest
+
+ALIGNMENT = 4  # of every buffer; vector kernels load bytes, the others words
+SCRATCH_ALIGNMENT = 8
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A node with the kernel that computes it."""
+
+    node: Node
+    kernel: Kernel
+
+
+def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest) -> Program:
+    """The program of a graph whose integer operators have their fixed-point constants."""
+    chosen = [Chosen(n, choose(n, core, isa)) for n in graph.nodes if not isinstance(n.op, Reshape)]
+    roots = buffer_roots(graph)
+    schedule = schedule_of(graph, chosen, roots)
+    order = best_order(schedule).order
+    schedule, chosen = schedule.reordered(order), [chosen[k] for k in order]
+    problem = planning_problem(schedule)
+    memory = plan(problem)
+    check(schedule, memory.offsets, memory.arena_nbytes)
+    return program_of(graph, chosen, roots, problem, memory)
+
+
+def buffer_roots(graph: Graph) -> dict[Tensor, Tensor]:
+    """For every activation, the tensor whose buffer it lives in: a Reshape shares its input's."""
+    roots = {t: t for t in graph.activations()}
+    for node in graph.nodes:
+        if isinstance(node.op, Reshape):
+            roots[node.output] = roots[node.inputs[0]]
+    return roots
+
+
+def scratch_name(node: Node) -> str:
+    return f"{node.outputs[0].name} scratch"
+
+
+def schedule_of(graph: Graph, chosen: Sequence[Chosen], roots: Mapping[Tensor, Tensor]) -> Schedule:
+    """What the steps do to memory, in the graph's order."""
+    steps, nbytes, alignment = [], {}, {}
+    for tensor in set(roots.values()):
+        nbytes[tensor.name], alignment[tensor.name] = max(tensor.nbytes, 1), ALIGNMENT
+    for c in chosen:
+        scratch = c.kernel.scratch_nbytes(c.node)
+        if scratch:
+            nbytes[scratch_name(c.node)], alignment[scratch_name(c.node)] = scratch, SCRATCH_ALIGNMENT
+        steps.append(
+            MemoryStep(
+                c.node.where,
+                tuple(roots[t].name for t in c.node.activations()),
+                tuple(roots[t].name for t in c.node.outputs),
+                (scratch_name(c.node),) if scratch else (),
+                c.kernel.trace(c.node),
+            )
+        )
+    inputs = tuple(t.name for t in graph.inputs)
+    outputs = tuple(dict.fromkeys(roots[t].name for t in graph.outputs))
+    return Schedule(tuple(steps), nbytes, alignment, inputs, outputs)
+
+
+def program_of(
+    graph: Graph, chosen: Sequence[Chosen], roots: Mapping[Tensor, Tensor], problem: Problem, memory: MemoryPlan
+) -> Program:
+    ports = {t: Port(t.name, t.dtype, t.shape, memory.offsets[root.name], t.quant) for t, root in roots.items()}
+    flash = Flash(graph.name)
+    functions = Functions(graph.name)
+    steps = tuple(step_of(i, c, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen))
+    return Program(
+        name=graph.name,
+        inputs=tuple(ports[t] for t in graph.inputs),
+        outputs=tuple(ports[t] for t in graph.outputs),
+        steps=steps,
+        constants=tuple(flash.arrays),
+        placements=tuple(Placement(b.name, memory.offsets[b.name], b.nbytes, b.first, b.last) for b in problem.buffers),
+        arena_nbytes=memory.arena_nbytes,
+        arena_lower_bound=memory.lower_bound,
+    )
+
+
+@dataclass
+class Flash:
+    """Constant arrays so far; equal ones are kept once."""
+
+    program: str
+    arrays: list[CArray] = field(default_factory=list)
+    by_content: dict[tuple[str, bytes], str] = field(default_factory=dict)
+
+    def place(self, owner: Node, packed: Packed) -> str:
+        values = np.ascontiguousarray(packed.values)
+        key = (packed.dtype.value, values.tobytes())
+        if key not in self.by_content:
+            name = f"{self.program}_{owner.outputs[0].name}_{packed.role}"
+            self.by_content[key] = name
+            self.arrays.append(CArray(name, packed.dtype, values, f"{packed.role} of {owner.where}"))
+        return self.by_content[key]
+
+
+@dataclass
+class Functions:
+    """Kernel instances so far; steps with equal template and parameters share one."""
+
+    program: str
+    known: dict[tuple[str, object], KernelInstance] = field(default_factory=dict)
+
+    def instance(self, c: Chosen) -> KernelInstance:
+        params = c.kernel.params(c.node)
+        key = (c.kernel.template, params)
+        if key not in self.known:
+            function = f"{self.program}_{c.node.op.name}_{c.kernel.variant}_{len(self.known)}"
+            self.known[key] = KernelInstance(function, c.kernel.template, params, shapes_text(c.node))
+        return self.known[key]
+
+
+def step_of(
+    index: int, c: Chosen, ports: Mapping[Tensor, Port], flash: Flash, functions: Functions, offsets: Mapping[str, int]
+) -> Step:
+    node = c.node
+    constants = c.kernel.constants(node)
+    arguments = [Argument(f"const {t.dtype.c}", offset=ports[t].offset) for t in node.activations()]
+    arguments += [Argument(t.dtype.c, offset=ports[t].offset) for t in node.outputs]
+    arguments += [Argument(f"const {p.dtype.c}", constant=flash.place(node, p)) for p in constants]
+    scratch = c.kernel.scratch_nbytes(node)
+    if scratch:
+        arguments.append(Argument("uint8_t", offset=offsets[scratch_name(node)]))
+    return Step(
+        index=index,
+        kernel=functions.instance(c),
+        arguments=tuple(arguments),
+        outputs=tuple(ports[t] for t in node.outputs),
+        source=node.source,
+        comment=shapes_text(node),
+        op=node.op.name,
+        variant=f"{c.kernel.variant}.{c.kernel.isa.name.lower()}",
+        macs=node.op.macs(node),
+        weight_nbytes=sum(p.values.nbytes for p in constants),
+        scratch_nbytes=scratch,
+    )
+
+
+def shapes_text(node: Node) -> str:
+    """E.g. conv2d 3x3 pad 1,1,1,1: int8 1x16x16x64 -> int8 1x16x16x64."""
+    window = getattr(node.op, "window", None)
+    head = f"{node.op.name} {window}" if window else node.op.name
+    sides = (
+        ", ".join(f"{t.dtype.value} {'x'.join(map(str, t.shape))}" for t in tensors)
+        for tensors in (node.activations(), node.outputs)
+    )
+    return f"{head}: {' -> '.join(sides)}"

@@ -1,0 +1,17 @@
+/* What the firmware needs from the processor. */
+#ifndef CPU_H
+#define CPU_H
+
+#include <stdint.h>
+
+uint32_t cpu_id(void);
+
+/* A counter of 24 bits that counts up with the processor clock. */
+void cpu_ticks_start(void);
+uint32_t cpu_ticks(void);
+
+/* Stack use is found by painting the unused part and looking how far the paint has gone. */
+void cpu_stack_paint(void);
+uint32_t cpu_stack_nbytes(void); /* the most that was in use since painting, from the point of painting */
+
+#endif

@@ -1,0 +1,10 @@
+#include "server.h"
+#include "uart.h"
+
+int main(void);
+
+int main(void) {
+    uart_init();
+    server_run();
+    return 0;
+}

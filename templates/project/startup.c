@@ -1,0 +1,148 @@
+/* From reset to main, and what happens when something goes wrong. */
+#include <stdint.h>
+
+#include "cpu.h"
+#include "server.h"
+
+extern uint32_t __data_load[], __data_start[], __data_end[], __bss_start[], __bss_end[];
+extern uint32_t __stack_limit[], __stack_top[];
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+#define SYST_CSR REGISTER(0xE000E010u)
+#define SYST_RVR REGISTER(0xE000E014u)
+#define SYST_CVR REGISTER(0xE000E018u)
+#define CPUID REGISTER(0xE000ED00u)
+#define VTOR REGISTER(0xE000ED08u)
+#define CCR REGISTER(0xE000ED14u)
+#define CFSR REGISTER(0xE000ED28u)
+#define BFAR REGISTER(0xE000ED38u)
+#define CPACR REGISTER(0xE000ED88u)
+
+#define TICKS_MASK 0xFFFFFFu
+#define SYST_ENABLE_CPU_CLOCK 5u
+#define CCR_LOB (1u << 19)
+#define CPACR_FPU (0xFu << 20)
+#define PAINT 0xC5C5C5C5u
+#define STACKED_LR 5
+#define STACKED_PC 6
+#define STACKED_NBYTES 32u
+
+int main(void);
+void Reset_Handler(void);
+void fault_handler(void);
+void fault_report(const uint32_t *stacked);
+
+static uintptr_t painted_at;
+
+uint32_t cpu_id(void) { return CPUID; }
+
+void cpu_ticks_start(void) {
+    SYST_CSR = 0u;
+    SYST_RVR = TICKS_MASK;
+    SYST_CVR = 0u;
+    SYST_CSR = SYST_ENABLE_CPU_CLOCK;
+}
+
+uint32_t cpu_ticks(void) { return TICKS_MASK - SYST_CVR; }
+
+static uintptr_t stack_pointer(void) {
+    uintptr_t sp;
+    __asm__ volatile("mov %0, sp" : "=r"(sp));
+    return sp;
+}
+
+/* noinline: what the function itself uses must lie below what it paints. */
+__attribute__((noinline)) void cpu_stack_paint(void) {
+    painted_at = stack_pointer();
+    for (volatile uint32_t *p = __stack_limit; (uintptr_t)p < painted_at; p++) {
+        *p = PAINT;
+    }
+}
+
+uint32_t cpu_stack_nbytes(void) {
+    const volatile uint32_t *p = __stack_limit;
+    while ((uintptr_t)p < painted_at && *p == PAINT) {
+        p++;
+    }
+    return (uint32_t)(painted_at - (uintptr_t)p);
+}
+
+/* The stack pointer may be what is broken: the report gets a fresh stack. */
+__attribute__((naked)) void fault_handler(void) {
+    __asm__ volatile(
+        "mrs r0, msp\n"
+        "ldr r1, =__stack_top\n"
+        "msr msp, r1\n"
+        "ldr r1, =fault_report\n"
+        "bx r1\n"
+        ".ltorg\n");
+}
+
+__attribute__((used)) void fault_report(const uint32_t *stacked) {
+    uint32_t exception;
+    __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
+    uint32_t report[5] = {exception, 0u, 0u, 0u, 0u};
+    uintptr_t sp = (uintptr_t)stacked;
+    if (sp >= (uintptr_t)__stack_limit && sp <= (uintptr_t)__stack_top - STACKED_NBYTES) {
+        report[1] = stacked[STACKED_PC];
+        report[2] = stacked[STACKED_LR];
+    }
+#if __ARM_ARCH >= 7
+    report[3] = CFSR;
+    report[4] = BFAR;
+#endif
+    server_report_fault(report, 5u);
+}
+
+static void enable_extensions(void) {
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    CPACR |= CPACR_FPU;
+#endif
+#if defined(__ARM_FEATURE_MVE)
+    CCR |= CCR_LOB;
+#endif
+}
+
+/* noinline: the compiler may use vector instructions here, and they must have been enabled before. */
+__attribute__((noinline)) static void initialize_memory(void) {
+    const uint32_t *from = __data_load;
+    for (uint32_t *to = __data_start; to < __data_end;) {
+        *to++ = *from++;
+    }
+    for (uint32_t *to = __bss_start; to < __bss_end;) {
+        *to++ = 0u;
+    }
+}
+
+extern void (*const vectors[16])(void);
+
+void Reset_Handler(void) {
+    enable_extensions();
+#if __ARM_ARCH >= 7
+    VTOR = (uint32_t)(uintptr_t)vectors;
+#endif
+    __asm__ volatile("dsb\n isb" ::: "memory");
+    initialize_memory();
+    (void)main();
+    for (;;) {
+    }
+}
+
+__attribute__((section(".vectors"), used)) void (*const vectors[16])(void) = {
+    (void (*)(void))__stack_top,
+    Reset_Handler,
+    fault_handler, /* NMI */
+    fault_handler, /* HardFault */
+    fault_handler, /* MemManage */
+    fault_handler, /* BusFault */
+    fault_handler, /* UsageFault */
+    fault_handler, /* SecureFault */
+    0,
+    0,
+    0,
+    fault_handler, /* SVCall */
+    fault_handler, /* DebugMonitor */
+    0,
+    fault_handler, /* PendSV */
+    fault_handler, /* SysTick */
+};
