@@ -115,7 +115,8 @@ class Archive:
         header = self.header(key)
         shape = sample_shape(header.shape, tensor.shape)
         if shape is None:
-            raise self.misfit(f"array '{key}' has shape {list(header.shape)}", f"{tensor!r} needs {shape_text(tensor.shape)}",
+            raise self.misfit(f"array '{key}' has shape {list(header.shape)}",
+                        f"{tensor!r} needs {shape_text(tensor.shape)}",
                         "put the samples along the first axis, in the layout of the model's input")  # fmt: skip
         if shape[0] == 0:
             raise self.misfit(f"array '{key}' has no samples")

@@ -1,0 +1,131 @@
+"""Runs many samples at once: the graph is copied with a larger first axis where its operators permit.
+
+Decided: a copy with other shapes, checked against single runs on a few samples, because then every operator's own
+meaning serves and no operator has to know about batches. A graph that cannot be batched runs sample by sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...ir import Array, Graph, Node, Op, Shape, Tensor
+from ...ops.reshape import Reshape
+from ...reference import trace
+
+CHUNK_NBYTES = 192 << 20
+MAX_CHUNK = 64
+PROBES = 3
+Samples = dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A graph over `count` samples; `twins` leads from the tensors of the original to those of the copy."""
+
+    graph: Graph
+    count: int
+    twins: dict[Tensor, Tensor]
+
+    def trace(self, samples: Samples) -> dict[Tensor, Array]:
+        """Every activation by the original's tensors; the samples lie along the first axis of inputs and outputs."""
+        stacked = {t.name: samples[t.name] for t in self.graph.inputs}
+        values = trace(self.graph, stacked)
+        return {original: values[twin] for original, twin in self.twins.items()}
+
+
+def batched(graph: Graph, count: int) -> Batch | None:
+    """The graph over `count` samples, or None when some operator ties it to a single one."""
+    if any(t.shape[:1] != (1,) for t in [*graph.inputs, *graph.outputs]):
+        return None
+    twins = {t: resized(t, (count, *t.shape[1:])) for t in graph.inputs}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        copy = batched_node(node, twins, count)
+        if copy is None:
+            return None
+        nodes.append(copy)
+    if any(twins[t].shape != (count, *t.shape[1:]) for t in graph.outputs):
+        return None
+    outputs = [twins[t] for t in graph.outputs]
+    copy_of_graph = Graph(graph.name, [twins[t] for t in graph.inputs], outputs, nodes, graph.numerics)
+    return Batch(copy_of_graph, count, twins)
+
+
+def batched_node(node: Node, twins: dict[Tensor, Tensor], count: int) -> Node | None:
+    """The node on batched inputs; its outputs join `twins`."""
+    op = batched_op(node.op, count)
+    inputs = [t if t.const is not None else twins[t] for t in node.inputs]
+    try:
+        shapes = op.infer(*(t.shape for t in inputs))
+    except (AssertionError, ValueError, IndexError):
+        return None
+    twins.update((t, resized(t, shape)) for t, shape in zip(node.outputs, shapes, strict=True))
+    return Node(op, inputs, [twins[t] for t in node.outputs], node.source)
+
+
+def batched_op(op: Op, count: int) -> Op:
+    if isinstance(op, Reshape) and op.shape[:1] == (1,):
+        return replace(op, shape=(count, *op.shape[1:]))
+    return op
+
+
+def resized(tensor: Tensor, shape: Shape) -> Tensor:
+    return replace(tensor, shape=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """Runs a graph over samples in chunks of at most `chunk`; 1 means one by one."""
+
+    graph: Graph
+    chunk: int
+
+    def traces(self, samples: Samples) -> Iterator[dict[Tensor, Array]]:
+        """Every activation, chunk by chunk. Arrays of unbatched graphs have their tensor's own shape."""
+        count = len(next(iter(samples.values())))
+        for start in range(0, count, self.chunk):
+            part = {name: values[start : start + self.chunk] for name, values in samples.items()}
+            yield self.trace(part)
+
+    def trace(self, part: Samples) -> dict[Tensor, Array]:
+        count = len(next(iter(part.values())))
+        batch = batched(self.graph, count) if count > 1 else None
+        if batch:
+            return batch.trace({name: values.reshape(count, *values.shape[2:]) for name, values in part.items()})
+        assert count == 1, "a graph that cannot be batched runs in chunks of one"
+        return trace(self.graph, {name: values[0] for name, values in part.items()})
+
+    def outputs(self, samples: Samples) -> dict[Tensor, Array]:
+        """Every graph output over all samples, [samples, ...]."""
+        parts: dict[Tensor, list[Array]] = {t: [] for t in self.graph.outputs}
+        for values in self.traces(samples):
+            for t, collected in parts.items():
+                collected.append(values[t] if self.chunk > 1 else values[t][np.newaxis])
+        return {t: np.concatenate(collected).reshape(-1, *t.shape) for t, collected in parts.items()}
+
+
+def runner(graph: Graph, samples: Samples) -> Runner:
+    """A runner that batches as far as memory and the graph's operators permit, checked on the first samples."""
+    per_sample = 16 * sum(t.size for t in graph.activations())
+    chunk = max(1, min(MAX_CHUNK, CHUNK_NBYTES // max(per_sample, 1)))
+    probe = {name: values[:PROBES] for name, values in samples.items()}
+    single, many = Runner(graph, 1), Runner(graph, chunk)
+    if chunk == 1 or not can_batch(graph, probe):
+        return single
+    want, got = single.outputs(probe), many.outputs(probe)
+    return many if all(same(t, want[t], got[t]) for t in graph.outputs) else single
+
+
+def can_batch(graph: Graph, probe: Samples) -> bool:
+    return len(next(iter(probe.values()))) > 1 and batched(graph, 2) is not None
+
+
+def same(tensor: Tensor, want: Array, got: Array) -> bool:
+    """Integers equal; reals as near as another order of summation in float32 may put them."""
+    if tensor.dtype.is_integer:
+        return bool(np.array_equal(want, got))
+    reach = float(np.abs(want).max(initial=0)) or 1.0
+    return bool(np.abs(want - got).max(initial=0) <= 1e-4 * reach)
