@@ -1,1 +1,23 @@
+"""From ONNX files to graphs and back. Nothing else imports onnx.
 
+`load(source, shapes)` reads a file or its bytes; every defect of the file is a CompileError (E0101 to E0108).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..ir import Shape
+from .importer import Imported, Importer
+from .read import read_model
+
+__all__ = ["Imported", "load"]
+
+
+def load(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Imported:
+    """The graph of an ONNX model, float or quantized with QuantizeLinear/DequantizeLinear.
+
+    `shapes` gives the shapes of inputs that the file leaves open, by the input's name.
+    """
+    return Importer(read_model(source), shapes or {}).run()

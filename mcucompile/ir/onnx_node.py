@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from .dtype import Array, Shape
 from .graph import Node, Tensor
@@ -26,23 +26,25 @@ class OnnxNode:
 
     def integer(self, name: str, default: int = 0) -> int:
         value = self.attributes.get(name, default)
-        assert isinstance(value, int), name
-        return value
+        return value if isinstance(value, int) else self.mistyped(name)
 
     def number(self, name: str, default: float = 0.0) -> float:
         value = self.attributes.get(name, default)
-        assert isinstance(value, int | float), name
-        return float(value)
+        return float(value) if isinstance(value, int | float) else self.mistyped(name)
 
     def string(self, name: str, default: str = "") -> str:
         value = self.attributes.get(name, default)
-        assert isinstance(value, str), name
-        return value
+        return value if isinstance(value, str) else self.mistyped(name)
 
     def ints(self, name: str, default: Sequence[int] = ()) -> tuple[int, ...]:
         value = self.attributes.get(name, tuple(default))
-        assert isinstance(value, tuple), name
-        return tuple(int(v) for v in value)
+        if not isinstance(value, tuple):
+            self.mistyped(name)
+        return tuple(v if isinstance(v, int) else self.mistyped(name) for v in value)
+
+    def mistyped(self, name: str) -> NoReturn:
+        """A file may give an attribute any type."""
+        raise Unsupported(f"attribute {name}={self.attributes[name]!r} has a type that {self.op_type} does not know")
 
     def has_input(self, index: int) -> bool:
         return index < len(self.inputs) and self.inputs[index] != ""

@@ -1,0 +1,31 @@
+"""C identifiers for the tensors of a model file."""
+
+from __future__ import annotations
+
+from ..ir import identifier
+
+LONGEST = 48
+
+
+class Names:
+    """Hands out identifiers, each once, in constant time."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, int] = {}
+
+    def full(self, name: str) -> str:
+        """As near to the name as C allows: for graph inputs and outputs."""
+        return self.unique(identifier(name))
+
+    def short(self, name: str) -> str:
+        """The same, and not too long: exporters join the names of all fused layers, and the last one says most."""
+        whole = identifier(name)
+        return self.unique(whole if len(whole) <= LONGEST else identifier(whole[-LONGEST:].partition("_")[2]))
+
+    def unique(self, base: str) -> str:
+        count = self.used.get(base, -1) + 1
+        self.used[base] = count
+        if count == 0:
+            return base
+        candidate = f"{base}_{count}"
+        return self.unique(base) if candidate in self.used else self.unique(candidate)
