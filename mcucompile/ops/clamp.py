@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Op, Shape
+from ..ir import Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Shape
+from .same_scale import SameScale
 
 
 @dataclass(frozen=True)
-class Clamp(Op):
+class Clamp(SameScale):
     """y = min(max(x, low), high), x and y on one scale."""
 
     clip: Clip
@@ -22,13 +23,8 @@ class Clamp(Op):
         return shapes
 
     def reference(self, *args: Array) -> Arrays:
-        return (np.clip(args[0], self.clip.low, self.clip.high),)
-
-    def reference_int(self, node: Node, *stored: Array) -> Arrays:
-        quant = node.output.quant
-        assert quant
-        assert quant == node.inputs[0].quant, "Clamp does not rescale"
-        return (np.clip(stored[0], quant.integer(self.clip.low), quant.integer(self.clip.high)),)
+        (x,) = args
+        return (x if np.issubdtype(x.dtype, np.integer) else np.clip(x, self.clip.low, self.clip.high),)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

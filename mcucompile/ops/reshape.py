@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, DType, Exporter, Node, OnnxNode, Shape, Unsupported
+from .same_scale import SameScale
+
+ONNX_FLOAT = 1  # TensorProto.FLOAT
 
 
 @dataclass(frozen=True)
-class Reshape(Op):
+class Reshape(SameScale):
     """y = x with shape `shape`."""
 
     shape: Shape
 
     name = "reshape"
-    onnx = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout")
+    onnx = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast")
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         assert np.prod(shapes[0]) == np.prod(self.shape), f"{shapes[0]} does not fill {self.shape}"
@@ -28,6 +31,8 @@ class Reshape(Op):
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         x = build.input(node, 0)
+        if node.op_type == "Cast" and (node.integer("to") != ONNX_FLOAT or not (x.quant or x.dtype is DType.F32)):
+            raise Unsupported("a cast to or from another type than float32")
         values = build.values(node, 1) if node.op_type in ("Reshape", "Squeeze", "Unsqueeze") else None
         shape = target_shape(node, x.shape, () if values is None else tuple(int(v) for v in values.ravel()))
         build.result(node, x if shape == x.shape else build.emit(cls(shape), x, name=node.name))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, Unsupported
+from .same_scale import SameScale
 
 
 @dataclass(frozen=True)
-class Split(Op):
+class Split(SameScale):
     """Output k takes the next sizes[k] entries along `axis`."""
 
     axis: int

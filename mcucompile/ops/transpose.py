@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, permuted
+from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, permuted
+from .same_scale import SameScale
 
 
 @dataclass(frozen=True)
-class Transpose(Op):
+class Transpose(SameScale):
     """Axis i of the output is axis perm[i] of the input."""
 
     perm: tuple[int, ...]

@@ -1,0 +1,53 @@
+"""Operators on two operands with numpy's broadcasting."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from ..ir import NO_CLIP, Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Op, Shape, Tensor, reshape_constant
+from .conv2d import export_clip
+from .reshape import Reshape
+
+
+@dataclass(frozen=True)
+class Binary(Op):
+    """y = combine(a, b), limited to `clip`. Imported nodes have operands of one rank, so that axes can be renamed."""
+
+    clip: Clip = NO_CLIP
+
+    @abstractmethod
+    def combine(self, a: Array, b: Array) -> Array:
+        """The operation on real numbers or, where it is one of centred integers too, on those."""
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return (np.broadcast_shapes(*shapes),)
+
+    def reference(self, *args: Array) -> Arrays:
+        y = self.combine(*args)
+        return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        """Operators with more than two operands become a chain."""
+        operands = [build.input(node, i) for i in range(len(node.inputs))]
+        rank = max(len(t.shape) for t in operands)
+        operands = [with_rank(build, t, rank) for t in operands]
+        build.result(node, reduce(lambda a, b: build.emit(cls(), a, b, name=node.name), operands))
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        (y,) = export.node(self.onnx[0], [export.value(t) for t in node.inputs])
+        export.result(node, export_clip(export, y, self.clip))
+
+
+def with_rank(build: Builder, tensor: Tensor, rank: int) -> Tensor:
+    """The tensor with axes of size 1 in front."""
+    shape = (1,) * (rank - len(tensor.shape)) + tensor.shape
+    if shape == tensor.shape:
+        return tensor
+    if tensor.const is not None:
+        return build.constant(tensor.name, reshape_constant(tensor, shape))
+    return build.emit(Reshape(shape), tensor)

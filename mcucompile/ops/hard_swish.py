@@ -1,0 +1,25 @@
+"""Piecewise quadratic approximation of x * sigmoid(x)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Builder, OnnxNode
+from .unary import Unary
+
+
+@dataclass(frozen=True)
+class HardSwish(Unary):
+    """y = x * min(max(x/6 + 1/2, 0), 1)."""
+
+    name = "hard_swish"
+    onnx = ("HardSwish",)
+
+    def function(self, x: Array) -> Array:
+        return x * np.clip(x / 6 + 0.5, 0, 1)
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        build.result(node, build.emit(cls(), build.input(node, 0), name=node.name))

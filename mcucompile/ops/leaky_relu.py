@@ -1,0 +1,31 @@
+"""Rectifier with a slope for negative values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Attribute, Builder, OnnxNode
+from .unary import Unary
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Unary):
+    """y = x for x >= 0, else alpha*x."""
+
+    alpha: float = 0.01
+
+    name = "leaky_relu"
+    onnx = ("LeakyRelu",)
+
+    def function(self, x: Array) -> Array:
+        return np.where(x >= 0, x, self.alpha * x)
+
+    def onnx_attributes(self) -> dict[str, Attribute]:
+        return {"alpha": self.alpha}
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        op = cls(node.number("alpha", 0.01))
+        build.result(node, build.emit(op, build.input(node, 0), name=node.name))

@@ -1,0 +1,40 @@
+"""The same real values on another scale, or in another integer type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from ..ir import Array, DType, Node, Numerics, Requant, requant, saturate
+from ..ir.op import Arrays
+from .fixed_point import scale_of
+from .unary import Unary
+
+
+@dataclass(frozen=True)
+class Requantize(Unary):
+    """y = x. Integers: int8 and uint8 inputs by a table of 256 entries of y's type, as in `Unary`; int16 inputs by
+    y = sat(zero_y + requant(q_x - zero_x)), `requant` with one entry.
+    """
+
+    requant: Requant | None = None
+
+    name = "requantize"
+
+    def function(self, x: Array) -> Array:
+        return x
+
+    def fix(self, node: Node, numerics: Numerics) -> Self:
+        x, y = node.inputs[0], node.output
+        if x.dtype is not DType.I16:
+            return super().fix(node, numerics)
+        return replace(self, requant=requant((scale_of(x) / scale_of(y),), numerics))
+
+    def reference_int(self, node: Node, *stored: Array) -> Arrays:
+        x, y = node.inputs[0], node.output
+        if x.dtype is not DType.I16:
+            return super().reference_int(node, *stored)
+        assert self.requant and x.quant and y.quant
+        return (saturate(self.requant.apply(stored[0].astype(np.int64) - x.quant.zero) + y.quant.zero, y.dtype),)

@@ -1,0 +1,26 @@
+"""Logistic function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Builder, OnnxNode
+from .unary import Unary
+
+
+@dataclass(frozen=True)
+class Sigmoid(Unary):
+    """y = 1 / (1 + exp(-x))."""
+
+    name = "sigmoid"
+    onnx = ("Sigmoid",)
+
+    def function(self, x: Array) -> Array:
+        small = np.exp(-np.abs(x))
+        return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        build.result(node, build.emit(cls(), build.input(node, 0), name=node.name))

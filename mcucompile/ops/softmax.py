@@ -1,0 +1,138 @@
+"""Softmax over the last axis; another axis is brought there by transposes when the model is imported."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from ..ir import (
+    Array,
+    Arrays,
+    Builder,
+    DType,
+    Exporter,
+    Node,
+    Numerics,
+    OnnxNode,
+    Op,
+    Shape,
+    Tensor,
+    Unsupported,
+    saturate,
+)
+from ..ir.op import text_of
+from .fixed_point import Ints, scale_of, shift_right, zero_of
+from .transpose import Transpose
+
+EXP_BITS = 30  # at most: entries below 2**30, rows of two
+
+
+@dataclass(frozen=True)
+class ExpTable:
+    """exp(-scale * d) for d = 0..255 or 0..65535 as an unsigned integer with `bits` fraction bits, 1.0 = 2**bits.
+
+    low[i] = round(2**bits * exp(-scale*i)) for i < 256, and the exponential is low[d]. An int16 input has
+    high[i] = round(2**31 * exp(-scale*256*i)) too, and the exponential is (low[d & 255] * high[d >> 8] + 2**30) >> 31
+    in 64 bits; else `high` is empty. All entries, and the sum of a row, fit uint32.
+    """
+
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    bits: int
+
+    def at(self, difference: Ints) -> Ints:
+        """The exponential of minus each difference."""
+        low: Ints = np.asarray(self.low, np.int64)[difference & 255]
+        if not self.high:
+            return low
+        return shift_right(low * np.asarray(self.high, np.int64)[difference >> 8], 31)
+
+    def __str__(self) -> str:
+        return f"exp {text_of(self.low)} {text_of(self.high)} of {self.bits} bits"
+
+
+@dataclass(frozen=True)
+class Reciprocal:
+    """From exponentials e and their sum S to the output: r = dividend / S (64-bit division, rounded down, below 2**32),
+    y = sat(zero_y + ((e * r + 2**(shift-1)) >> shift)), the product in 64 bits.
+    """
+
+    dividend: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """y[..., i] = exp(x[..., i] - m) / sum over j of exp(x[..., j] - m), m the row's largest x.
+
+    Integers, numerics=onnx: e = `exp` at max(q) - q, then `scaling`. For rows of n the result is within
+    1/2 + (n+1) * (2**-bits + 2**-30) / scale_y steps of the real value, bits = min(30, 31 - ceil(log2(n))): the largest
+    error of a row of 10 at scale 1/256 is 0.5001 steps.
+    """
+
+    exp: ExpTable | None = None
+    scaling: Reciprocal | None = None
+
+    name = "softmax"
+    onnx = ("Softmax",)
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        return shapes
+
+    def reference(self, *args: Array) -> Arrays:
+        (x,) = args
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return (e / e.sum(axis=-1, keepdims=True),)
+
+    def fix(self, node: Node, numerics: Numerics) -> Self:
+        exp = exp_table(node.inputs[0])
+        return replace(self, exp=exp, scaling=reciprocal(scale_of(node.output), exp.bits))
+
+    def reference_int(self, node: Node, *stored: Array) -> Arrays:
+        assert self.exp and self.scaling
+        x = stored[0].astype(np.int64)
+        e = self.exp.at(x.max(axis=-1, keepdims=True) - x)
+        r = self.scaling.dividend // e.sum(axis=-1, keepdims=True)
+        y = shift_right(e * r, self.scaling.shift) + zero_of(node.output)
+        return (saturate(y, node.output.dtype),)
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        x = build.input(node, 0)
+        build.result(node, over_last_axis(build, cls(), x, node.integer("axis", -1), node.name))
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        export.result(node, *export.node(self.onnx[0], [export.value(node.inputs[0])], axis=-1))
+
+
+def exp_table(x: Tensor) -> ExpTable:
+    """For rows of x: as many fraction bits as their sums leave room for."""
+    n, scale = x.shape[-1], scale_of(x)
+    bits = min(EXP_BITS, 31 - (n - 1).bit_length())
+    assert bits >= 16, "a row too long for any microcontroller"
+    steps = scale * np.arange(256.0)
+    low = np.rint(np.exp(-steps) * (1 << bits))
+    high = np.rint(np.exp(-256 * steps) * (1 << 31)) if x.dtype is DType.I16 else np.empty(0)
+    return ExpTable(tuple(map(int, low)), tuple(map(int, high)), bits)
+
+
+def reciprocal(scale_y: float, bits: int) -> Reciprocal:
+    """dividend = 2**shift / scale_y with bits + 31 bits, since a sum is at least 2**bits."""
+    shift = bits + 30 + math.frexp(scale_y)[1]
+    return Reciprocal(int(math.ldexp(1 / scale_y, shift)), shift)
+
+
+def over_last_axis(build: Builder, op: Op, x: Tensor, axis: int, name: str) -> Tensor:
+    """The op over `axis`, between two transposes where it is not the last."""
+    rank = len(x.shape)
+    if not -rank <= axis < rank:
+        raise Unsupported(f"axis {axis} of a tensor with {rank} axes")
+    axis %= rank
+    perm = (*(i for i in range(rank) if i != axis), axis)
+    if perm == tuple(range(rank)):
+        return build.emit(op, x, name=name)
+    y = build.emit(op, build.emit(Transpose(perm), x), name=name)
+    return build.emit(Transpose(tuple(int(i) for i in np.argsort(perm))), y)

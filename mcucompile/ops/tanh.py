@@ -1,0 +1,25 @@
+"""Hyperbolic tangent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Builder, OnnxNode
+from .unary import Unary
+
+
+@dataclass(frozen=True)
+class Tanh(Unary):
+    """y = tanh(x)."""
+
+    name = "tanh"
+    onnx = ("Tanh",)
+
+    def function(self, x: Array) -> Array:
+        return np.tanh(x)
+
+    @classmethod
+    def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
+        build.result(node, build.emit(cls(), build.input(node, 0), name=node.name))
