@@ -2,7 +2,7 @@
 
 #include "uart.h"
 
-#define HEADER_NBYTES 6u
+#define HEADER_NBYTES 8u
 #define STATUS_NBYTES 1u
 #define CRC_NBYTES 4u
 /* A request or reply may carry MAX_PAYLOAD bytes of data beside its own few numbers. */
@@ -118,8 +118,8 @@ static int is_intact(uint32_t nbytes) {
 static void seal(uint8_t *body, uint8_t command, uint32_t for_session, uint32_t for_sequence, uint32_t nbytes) {
     body[0] = LINK_VERSION;
     body[1] = command;
-    put_u16(body + 2, for_session);
-    put_u16(body + 4, for_sequence);
+    put_u32(body + 2, for_session);
+    put_u16(body + 6, for_sequence);
     put_u32(body + nbytes - CRC_NBYTES, crc32(body, nbytes - CRC_NBYTES));
 }
 
@@ -133,8 +133,13 @@ static void report_damage(void) {
 static void refuse(uint8_t status) {
     uint8_t body[HEADER_NBYTES + STATUS_NBYTES + CRC_NBYTES];
     body[HEADER_NBYTES] = status;
-    seal(body, (uint8_t)(received[1] | LINK_REPLY), get_u16(received + 2), get_u16(received + 4), sizeof body);
+    seal(body, (uint8_t)(received[1] | LINK_REPLY), get_u32(received + 2), get_u16(received + 6), sizeof body);
     send(body, sizeof body);
+}
+
+void link_open(void) {
+    uart_init();
+    uart_send(0u);
 }
 
 void link_reply(uint8_t status, uint32_t nbytes) {
@@ -146,8 +151,8 @@ void link_reply(uint8_t status, uint32_t nbytes) {
 
 /* Whether the intact frame is new. A repeated one gets the stored reply again, an older one nothing. */
 static int is_new(void) {
-    uint32_t its_session = get_u16(received + 2);
-    uint32_t its_sequence = get_u16(received + 4);
+    uint32_t its_session = get_u32(received + 2);
+    uint32_t its_sequence = get_u16(received + 6);
     if (received[0] != LINK_VERSION) {
         refuse(STATUS_VERSION);
         return 0;

@@ -2,7 +2,7 @@
  *
  * A frame on the wire is COBS(body) followed by a zero byte. The body, all numbers little-endian:
  *
- *     version u8, command u8, session u16, sequence u16, payload, crc32 u32 over everything before it
+ *     version u8, command u8, session u32, sequence u16, payload, crc32 u32 over everything before it
  *
  * The host numbers its requests 1, 2, 3 ... within a session, which a HELLO (number 0) opens; one is in flight at a
  * time. A reply repeats command + 0x80, session and sequence; its payload begins with a status. A request that comes
@@ -42,6 +42,9 @@ typedef struct {
     const uint8_t *payload;
     uint32_t nbytes;
 } Request;
+
+/* Opens the line, and sends one delimiter as a sign that requests can come. */
+void link_open(void);
 
 /* Waits for the next request that is to be carried out. The payload stays valid until the next call. */
 void link_next(Request *request);

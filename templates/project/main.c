@@ -1,10 +1,10 @@
+#include "link.h"
 #include "server.h"
-#include "uart.h"
 
 int main(void);
 
 int main(void) {
-    uart_init();
+    link_open();
     server_run();
     return 0;
 }

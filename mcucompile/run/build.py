@@ -1,0 +1,200 @@
+"""Build the firmware that runs a generated library on a board, and measure its parts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from mcucompile.emit.project import render_linker_script, render_program
+from mcucompile.errors import CompileError
+from mcucompile.resources import folder
+from mcucompile.run.interface import Interface
+from mcucompile.run.tools import Toolchain, find_toolchain
+from mcucompile.target.board import Board, Region
+
+STACK_NBYTES = 2048
+EMULATED_STACK_NBYTES = 16384
+PAYLOAD_NBYTES = 512
+EMULATED_PAYLOAD_NBYTES = 4096
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+_COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-ffunction-sections", "-fdata-sections")
+# The firmware is as fast as it can be, whatever level the network is built at. Without jump tables and the loops that
+# compilers turn into calls, it needs no support function: all those that are linked belong to the network.
+_FIRMWARE = ("-O2", "-fno-jump-tables", "-fno-builtin")
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """What was built. `library_*` is the generated library with the compiler's support functions that it calls.
+
+    `library_flash_nbytes` = code + constants + initial values of its data; `library_ram_nbytes` = arena, state and any
+    other writable data; `flash_nbytes` and `ram_nbytes` are of the whole program, stack included.
+    """
+
+    elf: Path
+    interface: Interface
+    program_id: bytes
+    hooked: bool
+    flash_nbytes: int
+    ram_nbytes: int
+    library_flash_nbytes: int
+    library_code_nbytes: int
+    library_ram_nbytes: int
+
+
+def build(
+    library_dir: Path,
+    interface: Interface,
+    board: Board,
+    work_dir: Path,
+    *,
+    opt: str = "-O2",
+    hook: bool = True,
+    toolchain: Toolchain | None = None,
+) -> Firmware:
+    """Compiles the library with the firmware for `board` into `work_dir`. `hook`: with calls after each step.
+
+    Raises E0601 without a compiler, E0603 when it rejects a file, E0501 and E0502 when the program does not fit.
+    """
+    toolchain = toolchain or find_toolchain()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    job = _Job(library_dir.resolve(), interface, board, work_dir.resolve(), opt, hook, toolchain)
+    job.write_sources()
+    job.compile()
+    elf = job.link()
+    return Firmware(elf, interface, job.program_id, hook, **_sizes(elf))
+
+
+@dataclass(frozen=True)
+class _Job:
+    library_dir: Path
+    interface: Interface
+    board: Board
+    work_dir: Path
+    opt: str
+    hook: bool
+    toolchain: Toolchain
+
+    @property
+    def project(self) -> Path:
+        return folder("templates") / "project"
+
+    @property
+    def library_sources(self) -> list[Path]:
+        return sorted(self.library_dir.glob("*.c"))
+
+    @property
+    def firmware_sources(self) -> list[Path]:
+        uart = self.board.uart.kind if self.board.uart else "none"
+        names = ["main.c", "server.c", "link.c", "startup.c", "memory.c", f"uart_{uart}.c"]
+        names += ["semihosting.c"] if self.board.emulator else []
+        return [self.project / name for name in names]
+
+    @property
+    def library_flags(self) -> tuple[str, ...]:
+        hook = f"-D{self.interface.name.upper()}_ON_STEP=mcu_on_step"
+        return (self.opt, *((hook,) if self.hook else ()))
+
+    @property
+    def firmware_flags(self) -> tuple[str, ...]:
+        uart, emulated = self.board.uart, self.board.emulator is not None
+        defines = [f"-DMAX_PAYLOAD={EMULATED_PAYLOAD_NBYTES if emulated else PAYLOAD_NBYTES}u"]
+        defines += ["-DEMULATED"] if emulated else []
+        defines += [f"-DUART_BASE={uart.base:#x}u", f"-DUART_BAUD={uart.baud}u"] if uart else []
+        return (*_FIRMWARE, *defines, f"-DCLOCK_HZ={self.board.clock_hz}u")
+
+    @property
+    def program_id(self) -> bytes:
+        """8 bytes that change with every source, flag and compiler that could change the program."""
+        digest = hashlib.sha256()
+        description = (self.interface, self.board, self.library_flags, self.firmware_flags, self.toolchain.version)
+        digest.update(repr(description).encode())
+        for path in (*self.library_sources, *sorted(self.library_dir.glob("*.h")), *sorted(self.project.iterdir())):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        return digest.digest()[:8]
+
+    def write_sources(self) -> None:
+        stack = EMULATED_STACK_NBYTES if self.board.emulator else STACK_NBYTES
+        interface = self.interface
+        ports = (*interface.inputs, *interface.outputs)
+        program = render_program(interface.name, ports, len(interface.inputs), len(interface.events), self.program_id)
+        (self.work_dir / "program.c").write_text(program)
+        (self.work_dir / "link.ld").write_text(render_linker_script(self.board, stack))
+
+    def compile(self) -> None:
+        firmware = [*self.firmware_sources, self.work_dir / "program.c"]
+        jobs = [(path, f"{path.stem}.o", self.firmware_flags) for path in firmware]
+        # The linker script knows the library's objects by this prefix.
+        jobs += [(path, f"network_{path.stem}.o", self.library_flags) for path in self.library_sources]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda job: self._compile_one(*job), jobs))
+
+    def _compile_one(self, source: Path, target: str, flags: Sequence[str]) -> None:
+        includes = (f"-I{self.library_dir}", f"-I{self.project}")
+        self._call(*_COMMON, *flags, *includes, "-c", str(source), "-o", target)
+
+    def link(self) -> Path:
+        names = [f"{path.stem}.o" for path in (*self.firmware_sources, Path("program.c"))]
+        names += [f"network_{path.stem}.o" for path in self.library_sources]
+        flags = ("-Wl,--gc-sections", "-Wl,-T,link.ld", "-Wl,-Map=firmware.map")
+        libraries = self.toolchain.link_libraries
+        self._call("-O2", *self.toolchain.link_flags, *flags, *names, *libraries, "-o", "firmware.elf")
+        return self.work_dir / "firmware.elf"
+
+    def _call(self, *arguments: str) -> None:
+        command = [*self.toolchain.command, *self.toolchain.target_flags(self.board.core), *arguments]
+        done = subprocess.run(command, cwd=self.work_dir, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise _rejected(self.board, done.stderr)
+
+
+_OVERFLOW = re.compile(r"region [`'](\w+)'[^\n]*?overflowed by (\d+) bytes")
+
+
+def _rejected(board: Board, messages: str) -> CompileError:
+    overflows = {name: int(excess) for name, excess in _OVERFLOW.findall(messages)}
+    for region in board.regions:
+        if region.name in overflows:
+            return _does_not_fit(board, region, overflows[region.name])
+    return CompileError("E0603", "the compiler rejected the program", why=messages[:4000])
+
+
+def _does_not_fit(board: Board, region: Region, excess: int) -> CompileError:
+    code, memory = ("E0502", "flash") if region.kind == "flash" else ("E0501", "RAM")
+    return CompileError(
+        code,
+        f"the program needs {region.nbytes + excess:,} bytes of {memory}; {board.name} has {region.nbytes:,}",
+        where=f"memory region {region.name}",
+        why=f"{excess:,} bytes too many, for the network and the firmware that runs it",
+        fix="take a smaller network, or a larger board",
+    )
+
+
+def _sizes(elf: Path) -> dict[str, int]:
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        sections = {s.name: s["sh_size"] for s in image.iter_sections() if s["sh_flags"] & 2}
+        table = image.get_section_by_name(".symtab")
+        assert isinstance(table, SymbolTableSection)
+        symbols = {s.name: s["st_value"] for s in table.iter_symbols()}
+    data = symbols["__network_data_end"] - symbols["__data_start"]
+    bss = symbols["__network_bss_end"] - symbols["__bss_start"]
+    code = sections.get(".network_code", 0)
+    constants = sections.get(".network_const", 0) + sections.get(".network_weights", 0)
+    in_ram = sum(sections.get(name, 0) for name in (".stack", ".data", ".bss", ".network_arena"))
+    return {
+        "flash_nbytes": sum(sections.values()) - in_ram + sections.get(".data", 0),
+        "ram_nbytes": in_ram,
+        "library_flash_nbytes": code + constants + data,
+        "library_code_nbytes": code,
+        "library_ram_nbytes": data + bss + sections.get(".network_arena", 0),
+    }

@@ -1,0 +1,197 @@
+"""The device that runs a network: an emulated board or a real one, behind the same serial protocol."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcucompile.errors import CompileError
+from mcucompile.run.build import Firmware
+from mcucompile.run.interface import Interface, StepOutput
+from mcucompile.run.protocol import Command, Mode
+from mcucompile.run.qemu import Qemu
+from mcucompile.run.serial import Link, SerialPort
+from mcucompile.target.board import Board
+
+RUN_SECONDS = 120.0
+BOOT_SECONDS = 2.0
+_FINISHED = 0
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What the device says of itself; `cpuid` is the register of that name."""
+
+    program_id: bytes
+    cpuid: int
+    payload_nbytes: int
+    arena_nbytes: int
+
+
+@contextmanager
+def open_device(
+    firmware: Firmware,
+    board: Board,
+    *,
+    port: str | None = None,
+    icount: int | None = None,
+    run_seconds: float = RUN_SECONDS,
+) -> Iterator[Device]:
+    """The emulated board with the firmware in it, or the real one at the serial port `port`, already programmed.
+
+    `run_seconds` bounds one run of the network. Raises E0303 when the board is not emulated and no port was given,
+    E0602, E0604, E0605, E0607, E0609.
+    """
+    if port is not None:
+        with closing(SerialPort(port, board.uart.baud if board.uart else 115200)) as line:
+            yield Device(Link(line), firmware.interface, firmware.program_id, run_seconds=run_seconds)
+        return
+    with Qemu(board, firmware.elf, icount=icount) as qemu, closing(SerialPort(qemu.url)) as line:
+        qemu.resume()
+        line.read(BOOT_SECONDS)  # the firmware's sign of life
+        qemu.wake()
+        link = Link(line, check_alive=qemu.check_alive)
+        yield Device(link, firmware.interface, firmware.program_id, run_seconds=run_seconds, emulated=True)
+
+
+class Device:
+    """The other end of `link`, which must run the program `program_id`; another one is E0607.
+
+    All methods raise E0605, E0606 and E0608 as Link.request does, and E0202 for inputs of the wrong size.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        interface: Interface,
+        program_id: bytes,
+        *,
+        run_seconds: float = RUN_SECONDS,
+        emulated: bool = False,
+    ) -> None:
+        self._link, self._interface, self._run_seconds, self._emulated = link, interface, run_seconds, emulated
+        self.info = _info(link.request(Command.HELLO))
+        if self.info.program_id != program_id:
+            raise CompileError(
+                "E0607",
+                "the device runs another program than the one just built",
+                why=f"built {program_id.hex()}, found {self.info.program_id.hex()}",
+                fix="program the device again",
+            )
+        self.stack_nbytes = 0
+        """The most stack that the last run used."""
+
+    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
+        """The outputs for one sample, inputs and outputs over the serial line."""
+        self._write_inputs(inputs)
+        self._run(Mode.PLAIN)
+        return self._read_outputs()
+
+    def run_batch(self, samples: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+        """The outputs of each sample; on an emulator the data goes through files, which is faster."""
+        if not self._emulated:
+            return [self.run(inputs) for inputs in samples]
+        return [outputs for _, outputs in self._batch(samples, Mode.PLAIN)]
+
+    def trace(self, inputs: Sequence[bytes], *, over_serial: bool = False) -> list[StepOutput]:
+        """What every step wrote, in order. Needs firmware with hooks. `over_serial`: also on an emulator."""
+        if self._emulated and not over_serial:
+            return self._batch([inputs], Mode.TRACE)[0][0]
+        self._write_inputs(inputs)
+        return list(self._steps())
+
+    def ticks(self, inputs: Sequence[bytes]) -> Ticks:
+        """The processor clock's ticks in each step of one run, modulo 2^24."""
+        if self._emulated:
+            self._batch([inputs], Mode.TICKS)
+        else:
+            self._write_inputs(inputs)
+            self._run(Mode.TICKS)
+        # Whole reply: one per call of the hook, what follows the last one, two spare, cost of a call, cost of nothing.
+        count = len(self._interface.events) + 5
+        values = self._read_ticks(count)
+        return Ticks(tuple(values[: self._events + 1]), values[-2], values[-1])
+
+    def _write_inputs(self, inputs: Sequence[bytes]) -> None:
+        self._interface.check_inputs(inputs)
+        for port, data in enumerate(inputs):
+            for offset, nbytes in self._chunks(len(data)):
+                head = struct.pack("<HI", port, offset)
+                self._link.request(Command.WRITE, head + data[offset : offset + nbytes])
+
+    def _read_outputs(self) -> list[bytes]:
+        first = len(self._interface.inputs)
+        return [
+            b"".join(
+                self._link.request(Command.READ, struct.pack("<HII", port, *chunk))
+                for chunk in self._chunks(block.nbytes)
+            )
+            for port, block in enumerate(self._interface.outputs, first)
+        ]
+
+    def _chunks(self, nbytes: int) -> list[tuple[int, int]]:
+        most = self.info.payload_nbytes
+        return [(offset, min(most, nbytes - offset)) for offset in range(0, nbytes, most)]
+
+    def _run(self, mode: Mode) -> bytes:
+        return self._advance(self._link.request(Command.RUN, bytes([mode]), patience=self._run_seconds))
+
+    def _advance(self, reply: bytes) -> bytes:
+        state, stack_nbytes, events = struct.unpack("<BII", reply)
+        if state == _FINISHED:
+            self.stack_nbytes, self._events = stack_nbytes, events
+        return reply
+
+    def _steps(self) -> Iterator[StepOutput]:
+        reply, last, output = self._run(Mode.STEPWISE), -1, 0
+        while reply[0] != _FINISHED:
+            _, step, nbytes = struct.unpack("<BII", reply)
+            last, output = step, output + 1 if step == last else 0
+            chunks = self._chunks(nbytes)
+            data = [self._link.request(Command.READ_STEP, struct.pack("<II", *chunk)) for chunk in chunks]
+            yield StepOutput(step, output, b"".join(data))
+            reply = self._advance(self._link.request(Command.CONTINUE, patience=self._run_seconds))
+
+    def _read_ticks(self, count: int) -> list[int]:
+        values: list[int] = []
+        for offset, nbytes in self._chunks(4 * count):
+            data = self._link.request(Command.READ_TICKS, struct.pack("<II", offset // 4, nbytes // 4))
+            values += struct.unpack(f"<{nbytes // 4}I", data)
+        return values
+
+    def _batch(self, samples: Sequence[Sequence[bytes]], mode: Mode) -> list[tuple[list[StepOutput], list[bytes]]]:
+        for inputs in samples:
+            self._interface.check_inputs(inputs)
+        with tempfile.TemporaryDirectory(prefix="mcucompile-batch-") as folder:
+            inputs_path, outputs_path = Path(folder) / "inputs", Path(folder) / "outputs"
+            inputs_path.write_bytes(b"".join(data for inputs in samples for data in inputs))
+            outputs_path.write_bytes(b"")
+            names = b"".join(str(path).encode() + b"\0" for path in (inputs_path, outputs_path))
+            reply = self._link.request(
+                Command.BATCH,
+                struct.pack("<BI", mode, len(samples)) + names,
+                patience=self._run_seconds,
+                progress=lambda: outputs_path.stat().st_size,
+            )
+            self.stack_nbytes, self._events = struct.unpack("<II", reply)
+            return self._interface.decode_batch(outputs_path.read_bytes())
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """`parts`: up to each call of the hook, and after the last. `hook` is in each but the last, `empty` in the last."""
+
+    parts: tuple[int, ...]
+    hook: int
+    empty: int
+
+
+def _info(data: bytes) -> DeviceInfo:
+    program_id, cpuid, payload_nbytes, _, arena_nbytes, init = struct.unpack("<8s4Ii", data)
+    if init != 0:
+        raise CompileError("E0608", "the device could not initialize the network", why=f"code {init}")
+    return DeviceInfo(program_id, cpuid, payload_nbytes, arena_nbytes)

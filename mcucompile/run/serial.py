@@ -1,0 +1,226 @@
+"""The host's end of the line: one request at a time, repeated until its reply arrives or patience ends."""
+
+from __future__ import annotations
+
+import secrets
+import select
+import struct
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import serial
+from serial.urlhandler import protocol_socket
+
+from mcucompile.errors import CompileError
+from mcucompile.run.protocol import DAMAGED, REPLY, VERSION, Command, Frame, Status, decode, encode
+
+RETRY_SECONDS = 1.0
+RETRY_SECONDS_MAX = 8.0
+PATIENCE_SECONDS = 10.0
+DAMAGED_MAX = 50
+
+
+class Port(Protocol):
+    """A line of bytes. `read` waits up to `seconds` for the first byte and returns what there is, or nothing."""
+
+    def read(self, seconds: float) -> bytes: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _TcpPort(protocol_socket.Serial):  # type: ignore[misc]
+    """pyserial's port over TCP, less the 0.3 s that it sleeps when it is closed."""
+
+    is_open: bool
+
+    def close(self) -> None:
+        if self.is_open:
+            self._socket.close()
+            self.is_open = False
+
+
+class SerialPort:
+    """A pyserial port or URL. Raises E0609 when it cannot be opened, E0605 when it goes away."""
+
+    def __init__(self, url: str, baud: int = 115200) -> None:
+        try:
+            options = {"baudrate": baud, "timeout": 0, "write_timeout": PATIENCE_SECONDS}
+            is_tcp = url.startswith("socket://")
+            self._port = _TcpPort(url, **options) if is_tcp else serial.serial_for_url(url, **options)
+        except (serial.SerialException, ValueError, OSError) as e:
+            raise CompileError(
+                "E0609",
+                f"the serial port {url} cannot be opened: {e}",
+                fix="look at the cable, at the port's name, and whether another program holds it",
+            ) from e
+
+    def read(self, seconds: float) -> bytes:
+        try:
+            self._wait(max(0.0, seconds))
+            return bytes(self._port.read(4096))
+        except (serial.SerialException, OSError) as e:
+            raise CompileError("E0605", f"the serial line was cut: {e}") from e
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except (serial.SerialException, OSError) as e:
+            raise CompileError("E0605", f"the serial line does not take data: {e}") from e
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _wait(self, seconds: float) -> None:
+        if hasattr(self._port, "fileno"):
+            select.select([self._port.fileno()], [], [], seconds)
+        elif not self._port.in_waiting:
+            time.sleep(min(seconds, 0.001))
+
+
+class Link:
+    """A session with the device at the other end of `port`.
+
+    `retry_seconds`: how long to wait for a reply before asking again. `check_alive` may raise a better error than
+    "no answer" when there is nobody to answer.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+        check_alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._port, self._retry, self._patience, self._check_alive = port, retry_seconds, patience_seconds, check_alive
+        self._session = secrets.randbelow(2**32 - 1) + 1
+        self._sequence = -1
+        self._pending = bytearray()
+
+    def request(
+        self,
+        command: Command,
+        payload: bytes = b"",
+        *,
+        patience: float | None = None,
+        progress: Callable[[], int] = lambda: 0,
+    ) -> bytes:
+        """The data of the device's reply. `patience` (seconds) begins anew whenever `progress()` has changed.
+
+        The first request must be HELLO. Raises E0605 without a reply, E0606 when only damaged frames arrive, E0607
+        when the device speaks another version of the protocol, E0608 when it reports an error.
+        """
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        frame = Frame(command, self._session, self._sequence, payload)
+        reply = self._exchange(frame, _Patience(self._patience if patience is None else patience, progress))
+        if reply.version != VERSION or reply.payload[:1] == bytes([Status.VERSION]):
+            raise CompileError("E0607", "the device's firmware speaks another version of the protocol")
+        if reply.payload[:1] != bytes([Status.OK]):
+            raise _refusal(command, reply.payload)
+        return reply.payload[1:]
+
+    def _exchange(self, frame: Frame, patience: _Patience) -> Frame:
+        wire, retry, damaged = encode(frame), self._retry, 0
+        self._write(wire)
+        while damaged < DAMAGED_MAX and not patience.is_over():
+            received = self._next_frame(min(time.monotonic() + retry, patience.deadline))
+            if isinstance(received, Frame) and _answers(received, frame):
+                return received
+            if isinstance(received, Frame) and received.command != DAMAGED:
+                continue  # the late reply to an earlier request
+            damaged += received is not None
+            # The delimiter in front ends whatever is left of a frame whose own one was lost.
+            self._write(b"\0" + wire)
+            retry = min(2 * retry, RETRY_SECONDS_MAX) if received is None else retry
+        self._check_alive()
+        raise _no_answer(damaged, patience.seconds)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except CompileError:
+            self._check_alive()
+            raise
+
+    def _next_frame(self, until: float) -> Frame | bytes | None:
+        """The next frame, the bytes of a damaged one, or None when the time is up."""
+        while b"\0" not in self._pending:
+            remaining = until - time.monotonic()
+            if remaining <= 0:
+                return None
+            try:
+                self._pending += self._port.read(remaining)
+            except CompileError:
+                self._check_alive()
+                raise
+        wire, _, rest = bytes(self._pending).partition(b"\0")
+        self._pending = bytearray(rest)
+        return decode(wire) or wire
+
+
+class _Patience:
+    def __init__(self, seconds: float, progress: Callable[[], int]) -> None:
+        self.seconds, self._progress = seconds, progress
+        self._seen, self.deadline = progress(), time.monotonic() + seconds
+
+    def is_over(self) -> bool:
+        if time.monotonic() < self.deadline:
+            return False
+        seen = self._progress()
+        if seen == self._seen:
+            return True
+        self._seen, self.deadline = seen, time.monotonic() + self.seconds
+        return False
+
+
+def _answers(reply: Frame, request: Frame) -> bool:
+    expected = (request.command | REPLY, request.session, request.sequence)
+    return (reply.command, reply.session, reply.sequence) == expected and reply.payload != b""
+
+
+def _no_answer(damaged: int, seconds: float) -> CompileError:
+    if damaged:
+        return CompileError(
+            "E0606",
+            f"{damaged} frames arrived damaged and no intact one among them",
+            fix="look at the baud rate, the cable and the ground; a lower baud rate may help",
+        )
+    return CompileError(
+        "E0605",
+        f"the device did not answer within {seconds:g} s",
+        fix="reset the device; raise the time limit if the network is that slow",
+    )
+
+
+_REFUSALS: dict[int, str] = {
+    Status.UNKNOWN: "does not know this command, or not now",
+    Status.RANGE: "has no such port, or not of that length",
+    Status.NO_SESSION: "was restarted, or another program talks to it",
+    Status.INIT: "could not initialize the network",
+    Status.RUN: "could not run the network",
+    Status.FILE: "could not read or write a file of the host",
+}
+_EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage fault", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
+
+
+def _refusal(command: Command, payload: bytes) -> CompileError:
+    status, data = payload[0], payload[1:]
+    if status == Status.FAULT and len(data) == 20:
+        return _fault(data)
+    what = _REFUSALS.get(status, f"reported status {status}")
+    why = f"code {struct.unpack('<i', data[:4])[0]}" if status in (Status.INIT, Status.RUN) and len(data) >= 4 else ""
+    return CompileError("E0608", f"{command.name}: the device {what}", why=why)
+
+
+def _fault(data: bytes) -> CompileError:
+    exception, pc, lr, cfsr, bfar = struct.unpack("<5I", data)
+    name = _EXCEPTIONS.get(exception, f"exception {exception}")
+    return CompileError(
+        "E0608",
+        f"the program on the device was stopped by a {name}",
+        where=f"pc {pc:#010x}, called from {lr:#010x}",
+        why=f"CFSR {cfsr:#010x}, BFAR {bfar:#010x}",
+    )

@@ -1,0 +1,229 @@
+"""A board: core, memory, clock, serial line, and how to run programs on it. One TOML file each, in boards/."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mcucompile.errors import CompileError
+from mcucompile.resources import folder
+from mcucompile.target.cores import CORES, Core, Isa
+
+_T = TypeVar("_T")
+
+HELD = ("vectors", "code", "weights", "data", "arena", "stack")
+UART_KINDS = ("cmsdk", "nrf51", "stm32_v1", "pl011")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of memory; `holds` lists what the linker puts there."""
+
+    name: str
+    origin: int
+    nbytes: int
+    kind: str
+    holds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Uart:
+    """`kind` names the driver, templates/project/uart_<kind>.c."""
+
+    kind: str
+    base: int
+    baud: int
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """The QEMU machine that stands in for the board."""
+
+    machine: str
+    options: tuple[str, ...]
+    systick_hz: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """`tested` says what was tried with it, `programmer` and `programmer_target` how a real one is flashed."""
+
+    name: str
+    description: str
+    core: Core
+    isa: Isa
+    clock_hz: int
+    regions: tuple[Region, ...]
+    uart: Uart | None
+    emulator: Emulator | None
+    programmer: str
+    programmer_target: str
+    tested: str
+
+    def region(self, held: str) -> Region:
+        """Where `held`, one of HELD, is put."""
+        return next(r for r in self.regions if held in r.holds)
+
+    @property
+    def flash_nbytes(self) -> int:
+        """The flash that holds code and weights."""
+        return sum({r.name: r.nbytes for r in (self.region("code"), self.region("weights"))}.values())
+
+    @property
+    def ram_nbytes(self) -> int:
+        """The RAM that holds the arena: what a network can use, less stack and other data."""
+        return self.region("arena").nbytes
+
+
+def list_boards() -> list[str]:
+    return sorted(path.stem for path in folder("boards").glob("*.toml"))
+
+
+def load_board(name_or_path: str) -> Board:
+    """The board of that name, or of the TOML file at that path. Raises E0301, E0302."""
+    path = folder("boards") / f"{name_or_path}.toml"
+    if name_or_path not in list_boards():
+        path = Path(name_or_path)
+        if path.suffix != ".toml" or not path.is_file():
+            raise CompileError(
+                "E0301",
+                f"there is no board {name_or_path!r}, and no TOML file of that name",
+                why="known: " + ", ".join(list_boards()),
+                fix="take one of these, or give the path of your own board file",
+            )
+    return _board(_Table(path, "", _parse(path)), path.stem)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise CompileError("E0302", f"the board file cannot be read: {e}", where=str(path)) from e
+
+
+class _Table:
+    """A TOML table that is consumed field by field; what is left over at the end is an error."""
+
+    def __init__(self, path: Path, prefix: str, values: Mapping[str, Any]) -> None:
+        self.path, self.prefix, self.values = path, prefix, dict(values)
+
+    def error(self, key: str, problem: str) -> CompileError:
+        fix = "boards/qemu-m4.toml shows every field"
+        return CompileError("E0302", f"field {self.prefix}{key} {problem}", where=str(self.path), fix=fix)
+
+    def take(self, key: str, kind: type, default: Any = None) -> Any:
+        value = self.values.pop(key, default)
+        if value is None:
+            raise self.error(key, "is missing")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.error(key, f"must be {_TYPE_NAMES[kind]}, not {value!r}")
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return str(self.take(key, str, default))
+
+    def choice(self, key: str, among: Mapping[str, Any], default: str | None = None) -> Any:
+        name = self.text(key, default)
+        if name not in among:
+            raise self.error(key, f"is {name!r}; it must be one of {', '.join(among)}")
+        return among[name]
+
+    def number(self, key: str, least: int) -> int:
+        value = int(self.take(key, int))
+        if not least <= value < 2**32:
+            raise self.error(key, f"is {value}; it must be at least {least} and less than 2^32")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.take(key, list, [])
+        if not all(isinstance(v, str) for v in values):
+            raise self.error(key, "must be a list of strings")
+        return tuple(values)
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.path, f"{self.prefix}{key}.", self.take(key, dict))
+
+    def optional(self, key: str, read: Callable[[_Table], _T]) -> _T | None:
+        return read(self.table(key)) if key in self.values else None
+
+    def finish(self) -> None:
+        for key in self.values:
+            raise self.error(key, "is not known")
+
+
+_TYPE_NAMES: dict[type, str] = {str: "a string", int: "an integer", list: "a list", dict: "a table"}
+
+
+def _board(table: _Table, name: str) -> Board:
+    core: Core = table.choice("core", CORES)
+    board = Board(
+        name=name,
+        description=table.text("description"),
+        core=core,
+        isa=table.choice("isa", {isa.name.lower(): isa for isa in Isa}, core.isa.name.lower()),
+        clock_hz=table.number("clock_hz", 1),
+        regions=_regions(table.table("memory")),
+        uart=table.optional("uart", _uart),
+        emulator=table.optional("run", _emulator),
+        **_programmer(table),
+        tested=table.text("tested"),
+    )
+    if board.isa > core.isa:
+        raise table.error("isa", f"is {board.isa.name.lower()}, which {core.name} does not have")
+    table.finish()
+    return board
+
+
+def _regions(memory: _Table) -> tuple[Region, ...]:
+    regions = tuple(_region(memory.table(name), name) for name in list(memory.values))
+    for held in HELD:
+        count = sum(held in r.holds for r in regions)
+        if count != 1:
+            raise memory.error("*.holds", f"must name {held!r} exactly once, not {count} times")
+    _check_overlap(memory, regions)
+    return regions
+
+
+def _region(table: _Table, name: str) -> Region:
+    kind = table.choice("kind", {"flash": "flash", "ram": "ram"})
+    region = Region(name, table.number("origin", 0), table.number("size", 1), kind, table.texts("holds"))
+    allowed = HELD[:3] if kind == "flash" else HELD
+    for held in region.holds:
+        if held not in allowed:
+            raise table.error("holds", f"names {held!r}; {kind} can hold {', '.join(allowed)}")
+    table.finish()
+    return region
+
+
+def _check_overlap(memory: _Table, regions: tuple[Region, ...]) -> None:
+    in_order = sorted(regions, key=lambda r: r.origin)
+    for a, b in pairwise(in_order):
+        if a.origin + a.nbytes > b.origin:
+            raise memory.error(b.name, f"overlaps memory.{a.name}")
+
+
+def _uart(table: _Table) -> Uart:
+    kind = table.choice("kind", {k: k for k in UART_KINDS})
+    uart = Uart(kind, table.number("base", 0), table.number("baud", 1200))
+    table.finish()
+    return uart
+
+
+def _emulator(table: _Table) -> Emulator:
+    table.choice("via", {"qemu": "qemu"})
+    emulator = Emulator(table.text("machine"), table.texts("options"), table.number("systick_hz", 1))
+    table.finish()
+    return emulator
+
+
+def _programmer(table: _Table) -> dict[str, str]:
+    if "flash" not in table.values:
+        return {"programmer": "", "programmer_target": ""}
+    flash = table.table("flash")
+    fields = {"programmer": flash.text("programmer"), "programmer_target": flash.text("target", "")}
+    flash.finish()
+    return fields
