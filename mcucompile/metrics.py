@@ -1,0 +1,48 @@
+"""How far a compiled network's outputs are from the real-valued network's, as engineers know it from vendor tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .ir import Array
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Of one output over all samples, y against the reference r, both real-valued.
+
+    rmse = sqrt(mean((y-r)^2)); mae = mean(|y-r|); l2r = |y-r| / |r|; nse = 1 - sum((y-r)^2) / sum((r-mean(r))^2)
+    (Nash-Sutcliffe efficiency); cos = y.r / (|y||r|); agreement = share of samples with the same largest entry;
+    accuracy and real_accuracy = shares of samples whose largest entry is the label, None without labels.
+    """
+
+    rmse: float
+    mae: float
+    l2r: float
+    nse: float
+    cos: float
+    agreement: float
+    accuracy: float | None
+    real_accuracy: float | None
+
+
+def compare(y: Array, r: Array, labels: Array | None = None) -> Metrics:
+    """y and r are [samples, ...]; labels, where given, [samples]."""
+    count = len(y)
+    a, b = y.reshape(count, -1).astype(np.float64), r.reshape(count, -1).astype(np.float64)
+    error = a - b
+    spread = float(((b - b.mean()) ** 2).sum())
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    top, real_top = a.argmax(axis=1), b.argmax(axis=1)
+    return Metrics(
+        rmse=float(np.sqrt((error**2).mean())),
+        mae=float(np.abs(error).mean()),
+        l2r=float(np.linalg.norm(error)) / max(float(np.linalg.norm(b)), 1e-30),
+        nse=1 - float((error**2).sum()) / spread if spread else float(not error.any()),
+        cos=float((a * b).sum()) / norms if norms else float(not error.any()),
+        agreement=float((top == real_top).mean()),
+        accuracy=None if labels is None else float((top == labels.ravel()).mean()),
+        real_accuracy=None if labels is None else float((real_top == labels.ravel()).mean()),
+    )

@@ -1,0 +1,71 @@
+"""What a compilation can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+from .ir import Numerics, Shape
+
+
+class NetworkType(Enum):
+    """What the network computes in. AUTO keeps a quantized file as it is and makes a float file int8."""
+
+    AUTO = "auto"
+    INT8 = "int8"
+    INT16X8 = "int16x8"
+    FLOAT32 = "float32"
+
+
+class BoundaryType(Enum):
+    """What the caller hands over: stored integers, or floats that the library quantizes itself."""
+
+    INT8 = "int8"
+    FLOAT = "float"
+
+
+class Effort(Enum):
+    """What is optimized: nothing (portable kernels only), size, or speed."""
+
+    O0 = "-O0"
+    OS = "-Os"
+    O2 = "-O2"
+
+
+class Ranges(Enum):
+    """How the range of an activation is taken from the values seen."""
+
+    AUTO = "auto"
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    MSE = "mse"
+    ENTROPY = "entropy"
+
+
+class Switch(Enum):
+    """A pass that can be forced either way; AUTO measures whether it helps."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compilation options; `ram` is the arena's limit in bytes, None for what the board has."""
+
+    dtype: NetworkType = NetworkType.AUTO
+    io: BoundaryType = BoundaryType.INT8
+    numerics: Numerics = Numerics.ONNX
+    effort: Effort = Effort.O2
+    ram: int | None = None
+    ranges: Ranges = Ranges.AUTO
+    equalize: Switch = Switch.AUTO
+    correct_bias: Switch = Switch.AUTO
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """For the report: names and numbers only."""
+        return {k: v.value if isinstance(v, Enum) else v for k, v in asdict(self).items()}

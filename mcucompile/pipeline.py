@@ -1,0 +1,230 @@
+"""From a model file to a program. PASSES_BEFORE and PASSES_AFTER are THE ordered list of passes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .data import Samples, load_samples
+from .errors import CompileError
+from .frontend import load
+from .ir import Array, DType, Graph, Placement, Program, Tensor, graph_text, identifier, verify
+from .lower.lower import lower
+from .lower.select import fastest
+from .options import BoundaryType, Effort, NetworkType, Options
+from .passes.absorb_qdq import AbsorbQdq
+from .passes.base import Pass
+from .passes.eliminate_transposes import EliminateTransposes
+from .passes.fix_multipliers import FixMultipliers
+from .passes.fold_batchnorm import FoldBatchnorm
+from .passes.fuse_bias import FuseBias
+from .passes.fuse_clip import FuseClip
+from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
+from .passes.remove_unread import RemoveUnread
+from .passes.strip_boundary import StripBoundary
+from .passes.wrap_boundary import WrapBoundary
+from .target.board import Board, load_board
+from .target.cores import Isa
+
+STACK_NBYTES = 1024  # of the board's RAM, kept free for the stack
+REFERENCE_SAMPLES = 10
+
+# On the graph as imported, real-valued or with Quantize and Dequantize nodes.
+PASSES_BEFORE: tuple[Pass, ...] = (
+    RemoveUnread(),
+    FuseBias(),
+    FoldBatchnorm(),
+    FuseClip(),
+    AbsorbQdq(),
+    EliminateTransposes(),
+    FuseClip(),
+)
+# On the graph as it will be compiled; scales are known.
+PASSES_AFTER: tuple[Pass, ...] = (
+    FuseClip(),
+    EliminateTransposes(),
+    RemoveUnread(),
+    FixMultipliers(),
+)
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What a pass did: how many places it changed."""
+
+    name: str
+    exact: bool
+    changes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A graph ready to be lowered. `real` is the float network that it stands for, None for a file quantized before.
+
+    `samples` are inputs as `real` (or the graph, where there is no `real`) takes them.
+    """
+
+    graph: Graph
+    real: Graph | None
+    records: tuple[PassRecord, ...]
+    notes: tuple[str, ...]
+    quantization: QuantizationReport | None
+    samples: Samples | None
+
+
+def run_passes(
+    graph: Graph, passes: Sequence[Pass], dump: Callable[[str, str], None] | None = None
+) -> list[PassRecord]:
+    """Run them in order; the graph is verified after each. `dump` receives a pass's name and the graph's text after it."""
+    verify(graph)
+    records: list[PassRecord] = []
+    for p in passes:
+        changes = p.run(graph)
+        try:
+            verify(graph)
+        except AssertionError as e:
+            ran = ", ".join(r.name for r in records) or "none"
+            raise AssertionError(f"{pass_name(p)} broke the graph (passes before it: {ran}): {e}") from e
+        records.append(PassRecord(pass_name(p), p.exact, changes))
+        if dump:
+            dump(pass_name(p), graph_text(graph))
+    return records
+
+
+def pass_name(p: Pass | type[Pass]) -> str:
+    """FuseClip -> fuse_clip."""
+    name = p.__name__ if isinstance(p, type) else type(p).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+def prepare(model: Path | bytes, name: str, options: Options, calibration: Path | Samples | None) -> Prepared:
+    """Import, quantize, fix. Raises CompileError for everything that is wrong with the model or the data."""
+    imported = load(model, dict(options.shapes))
+    graph = imported.graph
+    graph.name, graph.numerics = name, options.numerics
+    samples = read_samples(calibration, graph.inputs)
+    records = run_passes(graph, PASSES_BEFORE)
+    dtype = resolve_dtype(graph, options, samples)
+    real, quantization = None, None
+    if dtype in (NetworkType.INT8, NetworkType.INT16X8) and not is_quantized(graph):
+        assert samples is not None
+        real = copy.deepcopy(graph)
+        quantization = quantize(graph, samples.inputs, quantize_options(dtype, options))
+        records.append(PassRecord("quantize", False, len(graph.nodes)))
+        verify(graph)
+    elif dtype is NetworkType.FLOAT32:
+        real = graph
+    wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
+    records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER))
+    return Prepared(graph, real, tuple(records), tuple(imported.notes), quantization, samples)
+
+
+def read_samples(source: Path | Samples | None, inputs: Sequence[Tensor]) -> Samples | None:
+    return load_samples(source, inputs) if isinstance(source, Path) else source
+
+
+def is_quantized(graph: Graph) -> bool:
+    return any(t.quant is not None for t in graph.activations())
+
+
+def resolve_dtype(graph: Graph, options: Options, samples: Samples | None) -> NetworkType:
+    """What --dtype means for this network. Raises E0201 and E0205."""
+    asked = options.dtype
+    if is_quantized(graph):
+        wide = any(t.dtype is DType.I16 for t in graph.activations())
+        given = NetworkType.INT16X8 if wide else NetworkType.INT8
+        if asked not in (NetworkType.AUTO, given):
+            raise CompileError(
+                "E0205", f"the model is quantized to {given.value}, not {asked.value}",
+                fix=f"leave --dtype {asked.value} away, or give the float model",
+            )  # fmt: skip
+        return given
+    dtype = NetworkType.INT8 if asked is NetworkType.AUTO else asked
+    if dtype is not NetworkType.FLOAT32 and samples is None:
+        raise CompileError(
+            "E0201", "the model is float, and making it int8 needs calibration data",
+            fix="add --calibration DATA.npz, or --dtype float32 to compute in floats",
+        )  # fmt: skip
+    return dtype
+
+
+def quantize_options(dtype: NetworkType, options: Options) -> QuantizeOptions:
+    kind = DType.I8 if dtype is NetworkType.INT8 else DType.I16
+    return QuantizeOptions(kind, options.ranges.value, options.equalize.value, options.correct_bias.value)
+
+
+def lower_for(graph: Graph, board: Board, options: Options) -> Program:
+    """The program for a board. Raises E0501 when it needs more RAM than there is."""
+    isa = Isa.SCALAR if options.effort is Effort.O0 else board.isa
+    program = lower(graph, board.core, isa, fastest)
+    check_ram(program, board, options)
+    return program
+
+
+def check_ram(program: Program, board: Board, options: Options) -> None:
+    limit = options.ram if options.ram is not None else board.ram_nbytes - STACK_NBYTES
+    if program.arena_nbytes <= limit:
+        return
+    step, live = peak(program)
+    source = " + ".join(program.steps[step].source) if 0 <= step < len(program.steps) else "the network's inputs"
+    raise CompileError(
+        "E0501",
+        f"the network needs {program.arena_nbytes:,} bytes of RAM; {board.name} leaves {limit:,} for it",
+        f"peak while computing '{source}' (step {step + 1} of {len(program.steps)})",
+        " + ".join(f"%{p.name} {p.nbytes:,}" for p in live),
+        "take a board with more RAM, or a smaller network"
+        if options.ram is None
+        else f"raise --ram to {program.arena_nbytes}",
+    )
+
+
+def peak(program: Program) -> tuple[int, tuple[Placement, ...]]:
+    """The step whose live buffers reach highest, and those buffers."""
+    steps = range(-1, len(program.steps) + 1)
+    live = {s: tuple(p for p in program.placements if p.first <= s <= p.last) for s in steps}
+    top = max(steps, key=lambda s: sum(p.nbytes for p in live[s]))
+    return top, live[top]
+
+
+def reference_inputs(prepared: Prepared, count: int = REFERENCE_SAMPLES) -> dict[str, Array]:
+    """Inputs to prove the compiled network with, as it stores them: calibration samples, else random ones."""
+    graph = prepared.graph
+    rng = np.random.default_rng(0)
+    stored: dict[str, list[Array]] = {t.name: [] for t in graph.inputs}
+    for i in range(count):
+        for t in graph.inputs:
+            given = prepared.samples.inputs.get(t.name) if prepared.samples else None
+            value = random_input(t, rng) if given is None else stored_value(t, given[i % len(given)])
+            stored[t.name].append(value)
+    return {name: np.stack(values) for name, values in stored.items()}
+
+
+def stored_value(t: Tensor, value: Array) -> Array:
+    """A sample as the graph input stores it; real values are quantized."""
+    shaped = np.asarray(value).reshape(t.shape)
+    if t.quant is not None and not np.issubdtype(shaped.dtype, np.integer):
+        return t.quant.quantize(shaped)
+    return shaped.astype(t.dtype.numpy)
+
+
+def random_input(t: Tensor, rng: np.random.Generator) -> Array:
+    if t.dtype is DType.F32:
+        return rng.standard_normal(t.shape).astype(np.float32)
+    return rng.integers(t.dtype.low, t.dtype.high, t.shape, endpoint=True).astype(t.dtype.numpy)
+
+
+def board_of(board: str | Board) -> Board:
+    return board if isinstance(board, Board) else load_board(board)
+
+
+def program_name(model: Path | None, name: str | None) -> str:
+    """The C prefix: --name, or the file's stem. Raises E0701 for a name that is not a C identifier."""
+    if name is not None:
+        if identifier(name) != name:
+            raise CompileError("E0701", f"--name {name!r} is not a C identifier", fix=f"e.g. --name {identifier(name)}")
+        return name
+    return identifier(model.stem).lower() if model else "network"
