@@ -79,7 +79,7 @@ class Prepared:
 def run_passes(
     graph: Graph, passes: Sequence[Pass], dump: Callable[[str, str], None] | None = None
 ) -> list[PassRecord]:
-    """Run them in order; the graph is verified after each. `dump` receives a pass's name and the graph's text after it."""
+    """Run them in order, verifying after each. `dump` receives a pass's name and the graph's text after it."""
     verify(graph)
     records: list[PassRecord] = []
     for p in passes:

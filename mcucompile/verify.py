@@ -107,7 +107,7 @@ def verify_outputs(
     """First mismatch, all outputs, how many samples went over the serial line, the largest ULP distance."""
     count = len(next(iter(inputs.values())))
     collected: dict[str, list[Array]] = {t.name: [] for t in graph.outputs}
-    mismatch, worst, done = None, 0.0, 0
+    mismatch, worst = None, 0.0
     for index, outputs in device_outputs(graph, device, inputs, count):
         expected = reference.evaluate(graph, {n: v[index] for n, v in inputs.items()})
         for t, found in zip(graph.outputs, outputs, strict=True):
@@ -115,9 +115,8 @@ def verify_outputs(
             if found.dtype == np.float32:
                 worst = max(worst, ulp_distance(found, expected[t.name]))
             mismatch = mismatch or first_mismatch(t, source_of(graph, t), index, found, expected[t.name])
-        done += 1
         if progress:
-            progress(done, count)
+            progress(index + 1, count)
     return mismatch, {n: np.stack(v) for n, v in collected.items()}, min(count, SERIAL_SAMPLES), worst
 
 

@@ -21,11 +21,14 @@ def subclasses(base: type[Any]) -> Iterator[type[Any]]:
 
 @cache
 def all_kernels() -> tuple[Kernel, ...]:
-    """One instance of each concrete kernel, ordered by operator, variant and instruction set."""
+    """One instance of each concrete kernel, ordered by operator, variant and instruction set.
+
+    A kernel of an operators' base class (Unary, Binary) serves all of its subclasses.
+    """
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__name__}."):
         importlib.import_module(module.name)
     concrete = {k for k in subclasses(Kernel) if not k.__abstractmethods__ and hasattr(k, "variant")}
-    return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.name, k.variant, k.isa)))
+    return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.__name__, k.variant, k.isa)))
 
 
 def kernels_of(op: type[Op]) -> tuple[Kernel, ...]:

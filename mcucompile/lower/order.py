@@ -13,8 +13,8 @@ from heapq import heappop, heappush
 
 from .memory import MemoryStep, Schedule, most_overlap, step_gaps
 
-SETS_LIMIT = 20_000
-BEAM_WIDTH = 100
+SETS_LIMIT = 10_000
+BEAM_WIDTH = 40
 
 
 @dataclass(frozen=True)

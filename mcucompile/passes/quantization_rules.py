@@ -33,6 +33,11 @@ RULES: dict[str, Rule] = {
     "depthwise_conv2d": Rule.WEIGHTED,
     "dense": Rule.WEIGHTED,
     "average_pool": Rule.FREE,
+    "log_softmax": Rule.FREE,
+    "matmul": Rule.FREE,
+    "prelu": Rule.FREE,
+    "reduce_mean": Rule.FREE,
+    "affine": Rule.FLOAT,
 }
 FIXED_INT8: dict[str, QuantParams] = {
     "softmax": QuantParams.per_tensor(1 / 256, -128),
@@ -43,8 +48,8 @@ FIXED_INT16 = QuantParams.per_tensor(1 / 32768, 0, DType.I16)
 
 
 def rule(node: Node) -> Rule:
-    """The rule of a node of a float graph; integers that stand for no real numbers (token ids) are left alone."""
-    if any(t.dtype.is_integer for t in [*node.inputs, *node.outputs]):
+    """The rule of a node of a float or quantized graph; integers that stand for no reals (token ids) are left alone."""
+    if any(t.dtype.is_integer and t.quant is None for t in [*node.inputs, *node.outputs]):
         return Rule.FLOAT
     if isinstance(node.op, (SameScale, Clamp, Reshape, Split, Transpose)):
         return Rule.TIED

@@ -1,8 +1,8 @@
 """From calibration samples to the range of every activation."""
 
-from .batch import Runner, Samples, runner
+from .batch import Batch, Runner, Samples, count_of, runner
 from .histogram import Histogram
 from .observe import observe
 from .ranges import METHODS, Range
 
-__all__ = ["METHODS", "Histogram", "Range", "Runner", "Samples", "observe", "runner"]
+__all__ = ["METHODS", "Batch", "Histogram", "Range", "Runner", "Samples", "count_of", "observe", "runner"]

@@ -36,6 +36,10 @@ class Batch:
         return {original: values[twin] for original, twin in self.twins.items()}
 
 
+def count_of(samples: Samples) -> int:
+    return len(next(iter(samples.values())))
+
+
 def batched(graph: Graph, count: int) -> Batch | None:
     """The graph over `count` samples, or None when some operator ties it to a single one."""
     if any(t.shape[:1] != (1,) for t in [*graph.inputs, *graph.outputs]):
@@ -85,26 +89,38 @@ class Runner:
 
     def traces(self, samples: Samples) -> Iterator[dict[Tensor, Array]]:
         """Every activation, chunk by chunk. Arrays of unbatched graphs have their tensor's own shape."""
-        count = len(next(iter(samples.values())))
-        for start in range(0, count, self.chunk):
-            part = {name: values[start : start + self.chunk] for name, values in samples.items()}
+        for part in self.parts(samples):
             yield self.trace(part)
 
     def trace(self, part: Samples) -> dict[Tensor, Array]:
-        count = len(next(iter(part.values())))
-        batch = batched(self.graph, count) if count > 1 else None
-        if batch:
-            return batch.trace({name: values.reshape(count, *values.shape[2:]) for name, values in part.items()})
-        assert count == 1, "a graph that cannot be batched runs in chunks of one"
-        return trace(self.graph, {name: values[0] for name, values in part.items()})
+        count = count_of(part)
+        return self.batch(count).trace({name: merged(values) for name, values in part.items()})
+
+    def batch(self, count: int) -> Batch:
+        """The graph over `count` samples, itself for a single one."""
+        if count == 1:
+            return Batch(self.graph, 1, {t: t for t in self.graph.activations()})
+        batch = batched(self.graph, count)
+        assert batch, "a graph that cannot be batched runs in chunks of one"
+        return batch
+
+    def parts(self, samples: Samples) -> Iterator[Samples]:
+        count = count_of(samples)
+        for start in range(0, count, self.chunk):
+            yield {name: values[start : start + self.chunk] for name, values in samples.items()}
 
     def outputs(self, samples: Samples) -> dict[Tensor, Array]:
         """Every graph output over all samples, [samples, ...]."""
         parts: dict[Tensor, list[Array]] = {t: [] for t in self.graph.outputs}
         for values in self.traces(samples):
             for t, collected in parts.items():
-                collected.append(values[t] if self.chunk > 1 else values[t][np.newaxis])
-        return {t: np.concatenate(collected).reshape(-1, *t.shape) for t, collected in parts.items()}
+                collected.append(values[t].reshape(-1, *t.shape))
+        return {t: np.concatenate(collected) for t, collected in parts.items()}
+
+
+def merged(values: Array) -> Array:
+    """[samples, 1, ...] as [samples, ...]; a single sample [1, *shape] of whatever shape as [*shape]."""
+    return values[0] if len(values) == 1 else values.reshape(len(values), *values.shape[2:])
 
 
 def runner(graph: Graph, samples: Samples) -> Runner:
@@ -120,7 +136,7 @@ def runner(graph: Graph, samples: Samples) -> Runner:
 
 
 def can_batch(graph: Graph, probe: Samples) -> bool:
-    return len(next(iter(probe.values()))) > 1 and batched(graph, 2) is not None
+    return count_of(probe) > 1 and batched(graph, 2) is not None
 
 
 def same(tensor: Tensor, want: Array, got: Array) -> bool:
