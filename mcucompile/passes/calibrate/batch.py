@@ -31,9 +31,12 @@ class Batch:
 
     def trace(self, samples: Samples) -> dict[Tensor, Array]:
         """Every activation by the original's tensors; the samples lie along the first axis of inputs and outputs."""
-        stacked = {t.name: samples[t.name] for t in self.graph.inputs}
-        values = trace(self.graph, stacked)
+        values = trace(self.graph, {t.name: v for t, v in self.input_values(samples).items()})
         return {original: values[twin] for original, twin in self.twins.items()}
+
+    def input_values(self, samples: Samples) -> dict[Tensor, Array]:
+        """Samples [count, *shape] as values of the copy's inputs."""
+        return {t: samples[t.name].reshape(t.shape) for t in self.graph.inputs}
 
 
 def count_of(samples: Samples) -> int:
@@ -93,8 +96,7 @@ class Runner:
             yield self.trace(part)
 
     def trace(self, part: Samples) -> dict[Tensor, Array]:
-        count = count_of(part)
-        return self.batch(count).trace({name: merged(values) for name, values in part.items()})
+        return self.batch(count_of(part)).trace(part)
 
     def batch(self, count: int) -> Batch:
         """The graph over `count` samples, itself for a single one."""
@@ -116,11 +118,6 @@ class Runner:
             for t, collected in parts.items():
                 collected.append(values[t].reshape(-1, *t.shape))
         return {t: np.concatenate(collected) for t, collected in parts.items()}
-
-
-def merged(values: Array) -> Array:
-    """[samples, 1, ...] as [samples, ...]; a single sample [1, *shape] of whatever shape as [*shape]."""
-    return values[0] if len(values) == 1 else values.reshape(len(values), *values.shape[2:])
 
 
 def runner(graph: Graph, samples: Samples) -> Runner:

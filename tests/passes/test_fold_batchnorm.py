@@ -1,0 +1,148 @@
+"""Factors and offsets per channel vanish in neighbouring layers, and stay where that would change the result."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from float_graphs import RELU, SAME, FloatGraph
+
+from mcucompile.ir import NO_CLIP, Clip, Graph, Tensor, constant, verify
+from mcucompile.ops.add import Add
+from mcucompile.ops.affine import Affine
+from mcucompile.ops.conv2d import Conv2d
+from mcucompile.ops.mul import Mul
+from mcucompile.ops.sub import Sub
+from mcucompile.ops.window import Window
+from mcucompile.passes.fold_batchnorm import FoldBatchnorm
+from mcucompile.reference import evaluate
+
+VALID = Window((3, 3))
+
+
+def batchnorm(net: FloatGraph, name: str, x: Tensor) -> Tensor:
+    channels = x.shape[-1]
+    return net.add(name, Affine(), x, net.values(f"{name}_factor", channels), net.values(f"{name}_offset", channels))
+
+
+def operators(graph: Graph) -> list[str]:
+    return [n.op.name for n in graph.nodes]
+
+
+def folded(graph: Graph, *, changes: int) -> Graph:
+    """The graph after the pass, which must compute the same real values."""
+    result = copy.deepcopy(graph)
+    assert FoldBatchnorm().run(result) == changes
+    verify(result)
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        x = {t.name: rng.normal(size=t.shape) for t in graph.inputs}
+        want, got = evaluate(graph, x), evaluate(result, x)
+        for t in graph.outputs:
+            assert np.allclose(want[t.name], got[t.name], rtol=1e-4, atol=1e-5)
+    return result
+
+
+@pytest.mark.parametrize("layer", ["conv", "depthwise", "dense"])
+def test_after_a_layer(layer: str) -> None:
+    net = FloatGraph((1, 6, 6, 4))
+    y = getattr(net, layer)("y", net.x, *(() if layer == "depthwise" else (5,)))
+    result = folded(net.graph(batchnorm(net, "z", y)), changes=1)
+    assert "affine" not in operators(result)
+    assert result.nodes[-1].source == ("y", "z")
+
+
+@pytest.mark.parametrize("op", [Mul(), Add(), Sub()])
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (1, 1, 1, 4)])
+def test_binary_after_a_layer(op: Mul | Add | Sub, shape: tuple[int, ...]) -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", op, net.conv("y", net.x, 4), net.values("k", *shape))
+    assert operators(folded(net.graph(y), changes=1)) == ["conv2d"]
+
+
+def test_constant_first() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Mul(), net.values("k", 4), net.conv("y", net.x, 4))
+    assert operators(folded(net.graph(y), changes=1)) == ["conv2d"]
+
+
+def test_constant_minus_layer_stays() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Sub(), net.values("k", 4), net.conv("y", net.x, 4))
+    folded(net.graph(y), changes=0)
+
+
+def test_a_factor_per_position_stays() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Mul(), net.conv("y", net.x, 6), net.values("k", 1, 6, 1, 1))
+    folded(net.graph(y), changes=0)
+
+
+def test_a_clip_before_the_factor_stays() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Mul(), net.conv("y", net.x, 4, RELU), net.values("k", 4))
+    folded(net.graph(y), changes=0)
+
+
+def test_a_fused_clip_after_the_factor_stays() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Mul(Clip(0.0)), net.conv("y", net.x, 4), net.values("k", 4))
+    folded(net.graph(y), changes=0)
+
+
+def test_another_reader_keeps_the_layer() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.conv("y", net.x, 4)
+    z = net.add("z", Mul(), y, net.values("k", 4))
+    folded(net.graph(y, z), changes=0)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_before_a_convolution_without_padding(groups: int) -> None:
+    net = FloatGraph((1, 6, 6, 4))
+    z = batchnorm(net, "z", net.x)
+    y = net.add("y", Conv2d(VALID, groups), z, net.values("w", 6, 3, 3, 4 // groups), net.values("b", 6))
+    assert operators(folded(net.graph(y), changes=1)) == ["conv2d"]
+
+
+@pytest.mark.parametrize("layer", ["depthwise", "dense"])
+def test_before_another_layer(layer: str) -> None:
+    net = FloatGraph((1, 6) if layer == "dense" else (1, 6, 6, 4))
+    z = batchnorm(net, "z", net.x)
+    y = net.dense("y", z, 5) if layer == "dense" else net.depthwise("y", z, NO_CLIP, VALID)
+    assert len(operators(folded(net.graph(y), changes=1))) == 1
+
+
+def test_two_readers_take_it_both() -> None:
+    net = FloatGraph((1, 6, 6, 4))
+    z = batchnorm(net, "z", net.x)
+    outputs = [net.conv(name, z, 4, NO_CLIP, VALID) for name in ("a", "b")]
+    assert operators(folded(net.graph(*outputs), changes=1)) == ["conv2d", "conv2d"]
+
+
+def test_before_padding_it_becomes_depthwise() -> None:
+    net = FloatGraph((1, 6, 6, 4))
+    y = net.conv("y", batchnorm(net, "z", net.x), 4, NO_CLIP, SAME)
+    assert operators(folded(net.graph(y), changes=1)) == ["depthwise_conv2d", "conv2d"]
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (1, 7, 5), (1, 3, 3, 5)])
+def test_alone_it_becomes_depthwise(shape: tuple[int, ...]) -> None:
+    net = FloatGraph(shape)
+    result = folded(net.graph(batchnorm(net, "z", net.x)), changes=1)
+    assert [name for name in operators(result) if name != "reshape"] == ["depthwise_conv2d"]
+
+
+def test_shared_weights_are_not_scaled_for_the_other_reader() -> None:
+    net = FloatGraph((1, 6, 6, 4))
+    w, b = net.values("w", 4, 3, 3, 4), net.values("b", 4)
+    first = net.add("first", Conv2d(SAME), net.x, w, b)
+    second = net.add("second", Conv2d(SAME), net.x, w, b)
+    folded(net.graph(net.add("z", Mul(), first, net.values("k", 4)), second), changes=1)
+
+
+def test_integers_are_left_alone() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.add("z", Mul(), net.conv("y", net.x, 4), constant("k", np.asarray([2, 2, 2, 2], np.int32)))
+    assert FoldBatchnorm().run(net.graph(y)) == 0
