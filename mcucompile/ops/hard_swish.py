@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Builder, OnnxNode
+from ..ir import Array, Builder, OnnxNode, Tensor
+from .tflite_tables import hard_swish
 from .unary import Unary
 
 
@@ -19,6 +20,9 @@ class HardSwish(Unary):
 
     def function(self, x: Array) -> Array:
         return x * np.clip(x / 6 + 0.5, 0, 1)
+
+    def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
+        return hard_swish(x, y)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Attribute, Builder, OnnxNode
+from ..ir import Array, Attribute, Builder, OnnxNode, Tensor
+from .tflite_tables import leaky
 from .unary import Unary
 
 
@@ -21,6 +22,9 @@ class LeakyRelu(Unary):
 
     def function(self, x: Array) -> Array:
         return np.where(x >= 0, x, self.alpha * x)
+
+    def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
+        return leaky(x, y, self.alpha)
 
     def onnx_attributes(self) -> dict[str, Attribute]:
         return {"alpha": self.alpha}

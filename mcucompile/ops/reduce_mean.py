@@ -17,12 +17,14 @@ from ..ir import (
     OnnxNode,
     Op,
     Requant,
+    Rounding,
     Shape,
     Tensor,
     Unsupported,
     requant,
     saturate,
 )
+from ..ir.quant import quantize_multiplier
 from .conv2d import from_image, to_image
 from .fixed_point import scale_of
 from .reshape import Reshape
@@ -56,8 +58,10 @@ class ReduceMean(Op):
         return (np.mean(args[0], axis=self.axes, keepdims=self.keepdims, dtype=args[0].dtype),)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
-        x, y = node.inputs[0], node.output
-        return replace(self, requant=requant((scale_of(x) / scale_of(y) / self.count(x.shape),), Numerics.ONNX))
+        ratio, count = scale_of(node.inputs[0]) / scale_of(node.output), self.count(node.inputs[0].shape)
+        if numerics is Numerics.TFLITE:
+            return replace(self, requant=gemmlowp_mean(ratio, count))
+        return replace(self, requant=requant((ratio / count,), numerics))
 
     def sum_bound(self, node: Node) -> int | None:
         x = node.inputs[0]
@@ -85,6 +89,13 @@ class ReduceMean(Op):
         axes = export.initializer("axes", np.asarray(self.axes, np.int64))
         x = export.value(node.inputs[0])
         export.result(node, *export.node("ReduceMean", [x, axes], keepdims=int(self.keepdims)))
+
+
+def gemmlowp_mean(ratio: float, count: int) -> Requant:
+    """TensorFlow Lite's factor: the quantized ratio, divided by the count with as many bits as that leaves."""
+    multiplier, shift = quantize_multiplier(ratio)
+    bits = min(count.bit_length() - 1, 62 - shift)
+    return Requant(((multiplier << bits) // count,), (shift + bits,), Rounding.GEMMLOWP)
 
 
 def mean_axes(node: OnnxNode, build: Builder, rank: int) -> tuple[int, ...]:

@@ -7,9 +7,10 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, DType, Node, Numerics, Requant, requant, saturate
+from ..ir import Array, DType, Node, Numerics, Requant, Tensor, requant, saturate
 from ..ir.op import Arrays
 from .fixed_point import scale_of
+from .tflite_tables import rescaled
 from .unary import Unary
 
 
@@ -25,6 +26,9 @@ class Requantize(Unary):
 
     def function(self, x: Array) -> Array:
         return x
+
+    def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
+        return rescaled(x, y)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         x, y = node.inputs[0], node.output

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Builder, OnnxNode
+from ..ir import Array, Builder, OnnxNode, Tensor
+from . import gemmlowp
+from .tflite_tables import sigmoid_like
 from .unary import Unary
 
 
@@ -20,6 +22,9 @@ class Sigmoid(Unary):
     def function(self, x: Array) -> Array:
         small = np.exp(-np.abs(x))
         return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+
+    def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
+        return sigmoid_like(x, y, gemmlowp.logistic, fraction_bits=8)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

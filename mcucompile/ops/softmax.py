@@ -24,7 +24,9 @@ from ..ir import (
     saturate,
 )
 from ..ir.op import text_of
-from .fixed_point import Ints, scale_of, shift_right, zero_of
+from ..ir.quant import quantize_multiplier
+from .fixed_point import Ints, multiply_gemmlowp, scale_of, shift_right, zero_of
+from .gemmlowp import ONE, exp_negative, one_over_one_plus, shift_right_away, times
 from .transpose import Transpose
 
 EXP_BITS = 30  # at most: entries below 2**30, rows of two
@@ -63,6 +65,28 @@ class Reciprocal:
     dividend: int
     shift: int
 
+    def apply(self, e: Ints) -> Ints:
+        """y - zero_y, not yet saturated."""
+        return shift_right(e * (self.dividend // e.sum(axis=-1, keepdims=True)), self.shift)
+
+
+@dataclass(frozen=True)
+class GemmlowpReciprocal:
+    """TensorFlow Lite's way from exponentials e (31 fraction bits, a table of 256) to an output of `output_bits`.
+
+    S = sum of (e + 2**11) >> 12; h = number of leading zeros of S as uint32; r = one_over_one_plus(f) with
+    f = (S << h) - 2**31 (see `gemmlowp`; once per row); y = sat(low + RoundingDivideByPOT(
+    SaturatingRoundingDoublingHighMul(r, e), 12 - h + 31 - output_bits)), low the smallest stored value.
+    """
+
+    output_bits: int
+
+    def apply(self, e: Ints) -> Ints:
+        total = ((e + (1 << 11)) >> 12).sum(axis=-1, keepdims=True)
+        leading = 31 - np.floor(np.log2(total.astype(np.float64))).astype(np.int64)
+        r = one_over_one_plus((total << leading) - (1 << 31))
+        return shift_right_away(times(e, r), 43 - leading - self.output_bits) - (1 << (self.output_bits - 1))
+
 
 @dataclass(frozen=True)
 class Softmax(Op):
@@ -74,7 +98,7 @@ class Softmax(Op):
     """
 
     exp: ExpTable | None = None
-    scaling: Reciprocal | None = None
+    scaling: Reciprocal | GemmlowpReciprocal | None = None
 
     name = "softmax"
     onnx = ("Softmax",)
@@ -88,15 +112,17 @@ class Softmax(Op):
         return (e / e.sum(axis=-1, keepdims=True),)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
-        exp = exp_table(node.inputs[0])
-        return replace(self, exp=exp, scaling=reciprocal(scale_of(node.output), exp.bits))
+        x, y = node.inputs[0], node.output
+        if numerics is Numerics.TFLITE and x.dtype is DType.I8:
+            return replace(self, exp=gemmlowp_exp_table(x), scaling=GemmlowpReciprocal(8 * y.dtype.nbytes))
+        exp = exp_table(x)
+        return replace(self, exp=exp, scaling=reciprocal(scale_of(y), exp.bits))
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
         assert self.exp and self.scaling
         x = stored[0].astype(np.int64)
         e = self.exp.at(x.max(axis=-1, keepdims=True) - x)
-        r = self.scaling.dividend // e.sum(axis=-1, keepdims=True)
-        y = shift_right(e * r, self.scaling.shift) + zero_of(node.output)
+        y = self.scaling.apply(e) + (zero_of(node.output) if isinstance(self.scaling, Reciprocal) else 0)
         return (saturate(y, node.output.dtype),)
 
     @classmethod
@@ -117,6 +143,16 @@ def exp_table(x: Tensor) -> ExpTable:
     low = np.rint(np.exp(-steps) * (1 << bits))
     high = np.rint(np.exp(-256 * steps) * (1 << 31)) if x.dtype is DType.I16 else np.empty(0)
     return ExpTable(tuple(map(int, low)), tuple(map(int, high)), bits)
+
+
+def gemmlowp_exp_table(x: Tensor) -> ExpTable:
+    """TensorFlow Lite's exponentials: the argument has 5 integer bits, and differences beyond its range give 0."""
+    difference = np.arange(256)
+    multiplier, shift = quantize_multiplier(min(scale_of(x) * (1 << 26), ONE))
+    radius = math.floor(31 * math.ldexp(1.0, 26 - (31 - shift)))
+    argument = multiply_gemmlowp(-difference, multiplier, shift - 31)
+    exp = np.where(difference <= radius, exp_negative(np.maximum(argument, -(1 << 31)), 5), 0)
+    return ExpTable(tuple(map(int, exp)), (), 31)
 
 
 def reciprocal(scale_y: float, bits: int) -> Reciprocal:

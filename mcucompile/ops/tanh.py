@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Builder, OnnxNode
+from ..ir import Array, Builder, OnnxNode, Tensor
+from . import gemmlowp
+from .tflite_tables import sigmoid_like
 from .unary import Unary
 
 
@@ -19,6 +21,9 @@ class Tanh(Unary):
 
     def function(self, x: Array) -> Array:
         return np.tanh(x)
+
+    def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
+        return sigmoid_like(x, y, gemmlowp.tanh, fraction_bits=7)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -40,7 +40,7 @@ class Unary(Op):
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         x, y = node.inputs[0], node.output
-        bits = self.tflite_table(x, y) if numerics is Numerics.TFLITE else None
+        bits = self.tflite_table(x, y) if numerics is Numerics.TFLITE and x.dtype is DType.I8 else None
         entries = self.real_table(x, y) if bits is None else bits
         return replace(self, table=tuple(int(v) for v in entries))
 
@@ -51,7 +51,7 @@ class Unary(Op):
         return y.quant.quantize(self.function(reals).astype(np.float32))
 
     def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
-        """The table that gives TensorFlow Lite's bits, or None where those are the same or do not exist."""
+        """The 256 entries that give TensorFlow Lite's bits for an int8 input; None where it has no such operator."""
         return None
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
