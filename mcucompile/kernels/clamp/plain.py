@@ -1,0 +1,42 @@
+"""Limits, for every type and core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import Node
+from ...ops.clamp import Clamp
+from ...target.cores import Core, Isa
+from ..kernel import Kernel, all_of
+from ..limits import bounds
+from ..sweeps import elementwise
+from ..trace import Trace
+
+
+@dataclass(frozen=True)
+class ClampParams:
+    """A bound that no value can exceed is None."""
+
+    size: int
+    type: str
+    low: int | float | None
+    high: int | float | None
+
+
+class Plain(Kernel):
+    op = Clamp
+    variant = "plain"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        return all_of(node, node.output.dtype)
+
+    def params(self, node: Node) -> ClampParams:
+        return ClampParams(node.output.size, node.output.dtype.c, *bounds(node))
+
+    def trace(self, node: Node) -> Trace:
+        nbytes = node.output.dtype.nbytes
+        return elementwise(node.output.size, nbytes, nbytes)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return 10.0 * node.output.size

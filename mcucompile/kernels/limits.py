@@ -1,0 +1,19 @@
+"""The bounds of an operator's activation as its kernels print them."""
+
+from __future__ import annotations
+
+import math
+
+from ..ir import NO_CLIP, Clip, DType, Node, integer_clip
+
+Bounds = tuple[int | float | None, int | float | None]
+
+
+def bounds(node: Node) -> Bounds:
+    """The bounds of the operator's `clip` on stored values; None where no value of the output's type exceeds it."""
+    dtype = node.output.dtype
+    clip: Clip = getattr(node.op, "clip", NO_CLIP)
+    if dtype is DType.F32:
+        return clip.low if math.isfinite(clip.low) else None, clip.high if math.isfinite(clip.high) else None
+    low, high = integer_clip(clip, node)
+    return low if low > dtype.low else None, high if high < dtype.high else None

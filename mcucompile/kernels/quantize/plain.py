@@ -1,0 +1,45 @@
+"""Real values to stored integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import DType, Node
+from ...ops.quantize import Quantize
+from ...target.cores import Core, Isa
+from ..kernel import Kernel
+from ..sweeps import elementwise
+from ..trace import Trace
+
+
+@dataclass(frozen=True)
+class QuantizeParams:
+    """`low` and `high` are the limits of round(x / scale), before the zero point is added."""
+
+    size: int
+    y_type: str
+    scale: float
+    zero: int
+    low: int
+    high: int
+
+
+class Plain(Kernel):
+    op = Quantize
+    variant = "plain"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        return node.inputs[0].dtype is DType.F32 and node.output.dtype in (DType.I8, DType.U8, DType.I16)
+
+    def params(self, node: Node) -> QuantizeParams:
+        quant = node.output.quant
+        assert quant
+        low, high = quant.dtype.low - quant.zero, quant.dtype.high - quant.zero
+        return QuantizeParams(node.output.size, quant.dtype.c, quant.scale, quant.zero, low, high)
+
+    def trace(self, node: Node) -> Trace:
+        return elementwise(node.output.size, 4, node.output.dtype.nbytes)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return (35.0 if core.has_fpu else 400.0) * node.output.size

@@ -1,0 +1,1 @@
+"""Kernels of every operator that is a function of one value."""

@@ -1,0 +1,56 @@
+"""Any function of an 8-bit value: one load from a table of 256."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ir import Array, DType, Node
+from ...ops.unary import Unary
+from ...target.cores import Core, Isa
+from ..kernel import Kernel, Packed
+from ..sweeps import elementwise
+from ..trace import Trace
+
+
+@dataclass(frozen=True)
+class TableParams:
+    size: int
+    x_type: str
+    y_type: str
+    upward: bool
+
+
+class Table(Kernel):
+    op = Unary
+    variant = "table"
+    isa = Isa.SCALAR
+
+    @property
+    def template(self) -> str:
+        return "kernels/unary/table.scalar.c.j2"
+
+    def fits(self, node: Node) -> bool:
+        return node.inputs[0].dtype in (DType.I8, DType.U8) and node.output.dtype.is_integer
+
+    def params(self, node: Node) -> TableParams:
+        x, y = node.inputs[0].dtype, node.output.dtype
+        return TableParams(node.output.size, x.c, y.c, y.nbytes <= x.nbytes)
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        return (Packed("table", by_byte(node)),)
+
+    def trace(self, node: Node) -> Trace:
+        return elementwise(node.output.size, 1, node.output.dtype.nbytes)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return 10.0 * node.output.size
+
+
+def by_byte(node: Node) -> Array:
+    """The operator's table in the order of the input's bytes: 0..127, then -128..-1 where the input is signed."""
+    assert isinstance(node.op, Unary)
+    assert node.op.table is not None, f"{node.where} has no table yet"
+    entries = np.asarray(node.op.table, node.output.dtype.numpy)
+    return np.roll(entries, 128) if node.inputs[0].dtype is DType.I8 else entries

@@ -1,0 +1,59 @@
+"""Kernels of functions of one value, and of Requantize."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from mcucompile.ir import DType, Numerics, Op
+from mcucompile.ops.hard_sigmoid import HardSigmoid
+from mcucompile.ops.hard_swish import HardSwish
+from mcucompile.ops.leaky_relu import LeakyRelu
+from mcucompile.ops.requantize import Requantize
+from mcucompile.ops.sigmoid import Sigmoid
+from mcucompile.ops.tanh import Tanh
+
+from tests.kernels.one_node import activation, case, zeros
+from tests.kernels.rig import Case, check
+
+OPS: tuple[Op, ...] = (HardSigmoid(), HardSwish(), LeakyRelu(0.1), Sigmoid(), Tanh())
+SHAPES = ((1,), (7,), (2, 1, 3, 5), (1, 33, 4), (129, 2))
+
+
+def integer_cases(op: Op, dtype: DType, numerics: Numerics, step: int) -> Iterator[Case]:
+    """Every step-th stored value that there is, then awkward shapes."""
+    values = np.arange(dtype.low, dtype.high + 1, step).astype(dtype.numpy)
+    for zero in zeros(dtype):
+        x, y = activation("x", values.shape, dtype, zero), activation("y", values.shape, dtype, zero // 2, 0.007)
+        yield case(f"{op.name} all {zero}", op, [x], [y], numerics, [{"x": values}])
+    for shape in SHAPES:
+        x, y = activation("x", shape, dtype, 5), activation("y", shape, dtype, 1, 0.01)
+        yield case(f"{op.name} {shape}", op, [x], [y], numerics)
+
+
+@pytest.mark.parametrize("numerics", Numerics)
+def test_functions_of_int8(numerics: Numerics) -> None:
+    check([c for op in OPS for c in integer_cases(op, DType.I8, numerics, 1)])
+
+
+def test_functions_of_int16() -> None:
+    check([c for op in OPS for c in integer_cases(op, DType.I16, Numerics.ONNX, 7)])
+
+
+@pytest.mark.parametrize("numerics", Numerics)
+def test_functions_of_every_int16(numerics: Numerics) -> None:
+    check([c for op in OPS for c in integer_cases(op, DType.I16, numerics, 1)], boards=())
+
+
+@pytest.mark.parametrize("from_type", [DType.I8, DType.U8, DType.I16])
+@pytest.mark.parametrize("to_type", [DType.I8, DType.U8, DType.I16])
+def test_requantize(from_type: DType, to_type: DType) -> None:
+    cases = []
+    for numerics in Numerics:
+        for zero in zeros(from_type):
+            for shape in ((1,), (2, 3, 5), (333,)):
+                x = activation("x", shape, from_type, zero)
+                y = activation("y", shape, to_type, zeros(to_type)[-1], 0.03)
+                cases.append(case(f"requantize {numerics.value} {zero} {shape}", Requantize(), [x], [y], numerics))
+    check(cases)
