@@ -1,0 +1,23 @@
+"""What a pass is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..ir import Graph
+
+
+@dataclass(frozen=True)
+class Pass(ABC):
+    """One rewriting of a graph, in place. Its fields are its options; its module's docstring shows before and after.
+
+    `exact` promises that no bit of any output changes, on integers; on floats the order of a sum may.
+    """
+
+    exact: ClassVar[bool]
+
+    @abstractmethod
+    def run(self, graph: Graph) -> int:
+        """Rewrite the graph; how many places were changed."""
