@@ -50,8 +50,7 @@ class Dense(Op):
         return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
-        requant = channel_requant(node, numerics, node.output.shape[-1], float32_product=True)
-        return replace(self, requant=requant)
+        return replace(self, requant=channel_requant(node, numerics, node.output.shape[-1]))
 
     def sum_bound(self, node: Node) -> int | None:
         return weighted_bound(node, channel_axis=0)

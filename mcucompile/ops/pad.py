@@ -37,8 +37,7 @@ class Pad(SameScale):
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         quant = node.output.quant
-        assert quant
-        return replace(self, stored=quant.integer(self.value))
+        return replace(self, stored=quant.integer(self.value) if quant else int(self.value))
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

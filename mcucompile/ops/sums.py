@@ -20,18 +20,16 @@ def matmul(a: Array, b: Array) -> Array:
     return exact.astype(np.int64)
 
 
-def real_factors(node: Node, numerics: Numerics, float32_product: bool = False) -> tuple[float, ...]:
-    """s_x * s_w / s_y per output channel, in float64; TFLite forms the fully connected product in float32."""
+def real_factors(node: Node) -> tuple[float, ...]:
+    """s_x * s_w / s_y per output channel, in float64, as TensorFlow Lite Micro forms it for every layer too."""
     x, w, y = node.inputs[0].quant, node.inputs[1].quant, node.outputs[0].quant
     assert x and w and y
-    if float32_product and numerics is Numerics.TFLITE:
-        return tuple(float(np.float32(x.scale) * np.float32(s)) / y.scale for s in w.scales)
     return tuple(x.scale * s / y.scale for s in w.scales)
 
 
-def channel_requant(node: Node, numerics: Numerics, channels: int, float32_product: bool = False) -> Requant:
+def channel_requant(node: Node, numerics: Numerics, channels: int) -> Requant:
     """The requantization of a layer with weights: one multiplier per output channel, or one for all."""
-    reals = real_factors(node, numerics, float32_product)
+    reals = real_factors(node)
     bound = weighted_bound(node, channel_axis=weight_axis(node.inputs[1]))
     assert len(reals) in (1, channels)
     wide = node.inputs[0].dtype is DType.I16 and (bound >= 1 << 31 or numerics is Numerics.TFLITE)
