@@ -94,7 +94,6 @@ static uint32_t receive(void) {
     for (;;) {
         int byte = uart_receive();
         if (byte < 0) {
-            for (int i = 0; i < 50; i++) { __asm__ volatile("nop"); }
             continue;
         }
         if (byte == 0) {
