@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from mcucompile.ir import Array, DType, Graph, Node, Numerics, Op, QuantParams, Tensor, verify
+from rig import Case, Tolerance
 
-from tests.kernels.rig import Case, Tolerance
+from mcucompile.ir import Array, DType, Graph, Node, Numerics, Op, QuantParams, Tensor, verify
 
 SAMPLES = 2
 SCALES = {DType.I8: 0.05, DType.U8: 0.05, DType.I16: 0.0005}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from one_node import activation, case, zeros
+from rig import check
+
 from mcucompile.ir import Clip, DType
 from mcucompile.ops.clamp import Clamp
-
-from tests.kernels.one_node import activation, case, zeros
-from tests.kernels.rig import check
 
 CLIPS = (Clip(0.0), Clip(0.0, 6.0), Clip(-np.inf, 0.5), Clip(-1.5, 1.25), Clip(1e9))
 

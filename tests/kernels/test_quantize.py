@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from one_node import SCALES, activation, case, random_sample, zeros
+from rig import Case, check
+
 from mcucompile.ir import Array, DType
 from mcucompile.ops.dequantize import Dequantize
 from mcucompile.ops.quantize import Quantize
-
-from tests.kernels.one_node import SCALES, activation, case, random_sample, zeros
-from tests.kernels.rig import Case, check
 
 SHAPES = ((1,), (1, 3), (2, 5, 7), (131,))
 STORED = (DType.I8, DType.U8, DType.I16)

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from mcucompile.ir import DType, Numerics, Op
+from one_node import activation, case, zeros
+from rig import Case, Tolerance, check
+
+from mcucompile.ir import Array, DType, Numerics, Op
 from mcucompile.ops.hard_sigmoid import HardSigmoid
 from mcucompile.ops.hard_swish import HardSwish
 from mcucompile.ops.leaky_relu import LeakyRelu
 from mcucompile.ops.requantize import Requantize
 from mcucompile.ops.sigmoid import Sigmoid
 from mcucompile.ops.tanh import Tanh
-
-from tests.kernels.one_node import activation, case, zeros
-from tests.kernels.rig import Case, check
 
 OPS: tuple[Op, ...] = (HardSigmoid(), HardSwish(), LeakyRelu(0.1), Sigmoid(), Tanh())
 SHAPES = ((1,), (7,), (2, 1, 3, 5), (1, 33, 4), (129, 2))
@@ -56,4 +56,39 @@ def test_requantize(from_type: DType, to_type: DType) -> None:
                 x = activation("x", shape, from_type, zero)
                 y = activation("y", shape, to_type, zeros(to_type)[-1], 0.03)
                 cases.append(case(f"requantize {numerics.value} {zero} {shape}", Requantize(), [x], [y], numerics))
+    check(cases)
+
+
+def large_and_small() -> Array:
+    values = np.random.default_rng(0).normal(0, 4, 500)
+    return np.concatenate([values, [0, -0.0, 1e-30, -1e-30, 20, -20, 88, -88, 3, -3, 1e30, -1e30]]).astype(np.float32)
+
+
+def test_real_functions_without_libm() -> None:
+    """HardSigmoid, HardSwish and LeakyRelu give numpy's very bits, since nothing is fused."""
+    cases = []
+    for op in (HardSigmoid(), HardSwish(), LeakyRelu(0.1)):
+        for values in (large_and_small(), np.float32([-1.5]), np.ones((2, 3, 1, 5), np.float32)):
+            x, y = activation("x", values.shape, DType.F32), activation("y", values.shape, DType.F32)
+            cases.append(case(f"{op.name} {values.shape}", op, [x], [y], samples=[{"x": values}]))
+    check(cases)
+
+
+def within_ulps(op: Op, ulps: float) -> Tolerance:
+    """Plus half a unit for numpy's own rounding, and two for its exp."""
+
+    def bound(sample: dict[str, Array]) -> dict[str, Array]:
+        (y,) = op.reference(sample["x"])
+        return {"y": np.spacing(np.abs(y)).astype(np.float64) * (ulps + 2.5)}
+
+    return bound
+
+
+def test_real_functions_with_exp() -> None:
+    cases = []
+    for op, ulps in ((Sigmoid(), 2.4), (Tanh(), 1.3)):
+        for values in (large_and_small(), np.float32([[-1.5, 0.3]])):
+            x, y = activation("x", values.shape, DType.F32), activation("y", values.shape, DType.F32)
+            bound = within_ulps(op, ulps)
+            cases.append(case(f"{op.name} {values.shape}", op, [x], [y], samples=[{"x": values}], tolerance=bound))
     check(cases)
