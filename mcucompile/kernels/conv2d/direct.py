@@ -1,4 +1,4 @@
-"""Convolution, one output at a time, for integers on any core."""
+"""Convolution of integers on any core: one pixel, two output channels at a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from ...ops.sums import weighted_bound
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, scaling, scaling_constants
-from .geometry import Gather, Geometry, geometry
-from .packing import folded_bias, weight_rows
+from ..trace import Trace
+from .geometry import Gather, Geometry, geometry, pixel_trace
+from .packing import filled, folded_bias, interleaved_weights
+
+CHANNELS = 2
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,6 @@ class DirectParams:
     acc_type: str
     scaling: Scaling
 
-    @property
-    def has_patch(self) -> bool:
-        return self.g.gather is not Gather.NEVER
-
 
 class Direct(Kernel):
     op = Conv2d
@@ -34,7 +33,7 @@ class Direct(Kernel):
     isa = Isa.SCALAR
 
     def fits(self, node: Node) -> bool:
-        return node.inputs[0].dtype in (DType.I8, DType.I16) and node.output.dtype in (DType.I8, DType.I16)
+        return all(t.dtype in (DType.I8, DType.I16) for t in (node.inputs[0], node.inputs[1], node.output))
 
     def params(self, node: Node) -> DirectParams:
         x, w, _ = node.inputs
@@ -44,16 +43,20 @@ class Direct(Kernel):
         return DirectParams(geometry(node), x.dtype.c, w.dtype.c, bias_type, acc_type, scaling(node, wide))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        rows = weight_rows(node, geometry(node))
-        return Packed("weight", rows), folded_bias(node), *scaling_constants(node, node.output.shape[-1])
+        g = geometry(node)
+        per_channel = (folded_bias(node), *scaling_constants(node, g.out_channels, is_wide(node)))
+        return interleaved_weights(node, g, CHANNELS), *(filled(p, g.groups, CHANNELS) for p in per_channel)
 
     def scratch_nbytes(self, node: Node) -> int:
         g = geometry(node)
-        return 0 if g.gather is Gather.NEVER else g.patch * node.inputs[0].dtype.nbytes
+        return 0 if g.gather is Gather.NEVER else g.patch * g.element.nbytes
+
+    def trace(self, node: Node) -> Trace:
+        return pixel_trace(geometry(node), node.output.dtype.nbytes)
 
     def cycles(self, node: Node, core: Core) -> float:
         per_output = 60 if core.cpu.startswith("cortex-m0") else 20
-        return 8.0 * node.op.macs(node) + per_output * node.output.size
+        return 4.0 * node.op.macs(node) + per_output * node.output.size
 
 
 def is_wide(node: Node) -> bool:

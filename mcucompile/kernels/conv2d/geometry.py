@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ...ir import Node
+import numpy as np
+
+from ...ir import DType, Node
 from ...ops.conv2d import Conv2d
 from ...ops.window import Window
+from ..trace import Range, Sweep, Trace
 
 
 class Gather(Enum):
@@ -34,7 +37,13 @@ class Geometry:
     gather: Gather
     rows: int
     run: int
-    fill: int | float
+    fill: int
+    element: DType
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels of all images."""
+        return self.batch * self.out_height * self.out_width
 
     @property
     def group_channels(self) -> int:
@@ -43,6 +52,10 @@ class Geometry:
     @property
     def group_outputs(self) -> int:
         return self.out_channels // self.groups
+
+    def filled_outputs(self, multiple: int) -> int:
+        """A group's output channels, filled up to a multiple."""
+        return -(-self.group_outputs // multiple) * multiple
 
     @property
     def row_stride(self) -> int:
@@ -57,6 +70,33 @@ class Geometry:
     def tail(self) -> int:
         """Elements at the end of a patch that only fill it up; their weights are zero."""
         return self.patch - self.window.taps * self.group_channels
+
+    @property
+    def unroll(self) -> int:
+        """Steps of an inner loop over a run that are written out."""
+        return next(u for u in (4, 3, 2, 1) if self.run % u == 0)
+
+    @property
+    def copies_words(self) -> bool:
+        """Whether the channels of a tap can be copied as words: tensors and patches are aligned to words."""
+        return self.group_channels * self.element.nbytes % 4 == 0
+
+    @property
+    def copy_type(self) -> str:
+        return "mcu_word" if self.copies_words else self.element.c
+
+    @property
+    def copy_count(self) -> int:
+        """Values of `copy_type` in the channels of one tap."""
+        return self.group_channels * self.element.nbytes // 4 if self.copies_words else self.group_channels
+
+    @property
+    def copy_fill(self) -> str:
+        """The value of `copy_type` that stands for padding."""
+        if not self.copies_words:
+            return str(self.fill)
+        word = np.full(4 // self.element.nbytes, self.fill, self.element.numpy).view(np.uint32)[0]
+        return f"0x{word:08X}u"
 
     @property
     def last_inside(self) -> tuple[int, int]:
@@ -75,7 +115,46 @@ def geometry(node: Node, align: int = 1) -> Geometry:
     contiguous = op.window.dilations[1] == 1 and op.window.dilations[0] == 1 and op.groups == 1
     if contiguous and (kw * c) % align == 0:
         gather = Gather.BORDER if any(op.window.pads) else Gather.NEVER
-        return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, gather, kh, kw * c, fill)
+        return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, gather, kh, kw * c, fill, x.dtype)
     taps = kh * kw * c // op.groups
     run = -(-taps // align) * align
-    return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, Gather.ALWAYS, 1, run, fill)
+    return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, Gather.ALWAYS, 1, run, fill, x.dtype)
+
+
+def pixel_trace(g: Geometry, out_nbytes: int, step: int = 1, reads_first: bool = False) -> Trace:
+    """For kernels that compute `step` output pixels after another, in order, with all their channels.
+
+    Read is everything from a window's first byte in the image to its last. With `reads_first` the kernel has copied
+    the windows before it writes; otherwise it comes back to them until the last channel is written, which the second
+    sweep of each step says.
+    """
+    pixel, sweeps = g.out_channels * out_nbytes, []
+    for first in range(0, g.pixels, step):
+        pixels = range(first, min(first + step, g.pixels))
+        spans = [window_span(g, p) for p in pixels]
+        start, stop = min(s for s, _ in spans), max(e for _, e in spans)
+        reads = (Range(0, start, 0, stop - start),) if stop > start else ()
+        sweeps.append(Sweep(1, reads, (Range(1, first * pixel, 0, len(pixels) * pixel),)))
+        if not reads_first and reads:
+            sweeps.append(Sweep(1, reads, ()))
+    return tuple(sweeps)
+
+
+def window_span(g: Geometry, pixel: int) -> tuple[int, int]:
+    """First and last byte + 1 of the input that a window touches; (0, 0) if it lies outside the image altogether."""
+    image, inside = divmod(pixel, g.out_height * g.out_width)
+    oy, ox = divmod(inside, g.out_width)
+    rows = taps_inside(oy, g.window, 0, g.height)
+    columns = taps_inside(ox, g.window, 1, g.width)
+    if not rows or not columns:
+        return 0, 0
+    base = image * g.height * g.width
+    first, last = base + rows[0] * g.width + columns[0], base + rows[-1] * g.width + columns[-1]
+    return first * g.channels * g.element.nbytes, (last + 1) * g.channels * g.element.nbytes
+
+
+def taps_inside(position: int, window: Window, axis: int, size: int) -> list[int]:
+    """The rows or columns of the image that the window at this output position touches."""
+    start = position * window.strides[axis] - window.pads[axis]
+    taps = (start + k * window.dilations[axis] for k in range(window.kernel[axis]))
+    return [t for t in taps if 0 <= t < size]

@@ -1,0 +1,73 @@
+"""One-node graphs of random, reproducible data, with the extremes that break kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rig import Case
+
+from mcucompile.ir import Array, DType, Graph, Node, Numerics, Op, QuantParams, Shape, Tensor, constant, verify
+
+Rng = np.random.Generator
+
+
+def stored(rng: Rng, dtype: DType, shape: Shape, low: int | None = None) -> Array:
+    """Integers of all sizes, a fifth of them the smallest or the largest; reals from a normal distribution."""
+    if dtype is DType.F32:
+        return rng.normal(size=shape).astype(np.float32)
+    low = dtype.low if low is None else low
+    values = rng.integers(low, dtype.high + 1, shape)
+    kind = rng.random(shape)
+    values = np.where(kind < 0.1, low, np.where(kind > 0.9, dtype.high, values))
+    return values.astype(dtype.numpy)
+
+
+def activation(name: str, shape: Shape, dtype: DType = DType.I8, scale: float = 0.05, zero: int = 0) -> Tensor:
+    quant = QuantParams.per_tensor(scale, zero, dtype) if dtype.is_integer else None
+    return Tensor(name, shape, dtype, quant)
+
+
+def channel_scales(rng: Rng, channels: int, spread: float) -> tuple[float, ...]:
+    """Scales around 0.01 whose largest is up to `spread` times the smallest."""
+    return tuple(float(np.float32(0.01 * spread ** rng.uniform(-0.5, 0.5))) for _ in range(channels))
+
+
+def weights(rng: Rng, shape: Shape, dtype: DType, axis: int, spread: float = 1.0, per_channel: bool = True) -> Tensor:
+    """Symmetric weights, -128 included: kernels must not count on its absence."""
+    if dtype is DType.F32:
+        return constant("w", rng.normal(size=shape).astype(np.float32))
+    scales = channel_scales(rng, shape[axis] if per_channel else 1, spread)
+    quant = QuantParams(scales, 0, dtype, axis if per_channel else None)
+    return constant("w", stored(rng, dtype, shape), quant)
+
+
+def bias(rng: Rng, channels: int, dtype: DType) -> Tensor:
+    if dtype is DType.F32:
+        return constant("b", rng.normal(size=channels).astype(np.float32))
+    return constant("b", rng.integers(-20000, 20001, channels).astype(np.int32))
+
+
+def output(op: Op, inputs: Sequence[Tensor], dtype: DType, zero: int = 0, terms: int = 1) -> Tensor:
+    """The output tensor, with a scale that lets sums of `terms` random products use its whole range and saturate."""
+    (shape,) = op.infer(*(t.shape for t in inputs))
+    if not dtype.is_integer:
+        return Tensor("y", shape, dtype)
+    x, w = inputs[0], inputs[1]
+    assert x.quant and w.quant
+    spread = np.sqrt(terms) * -x.dtype.low * -w.dtype.low / 3 * max(w.quant.scales) * x.quant.scale
+    return activation("y", shape, dtype, max(float(spread) / dtype.high * 1.5, 1e-6), zero)
+
+
+def case(
+    name: str, op: Op, inputs: list[Tensor], y: Tensor, rng: Rng, numerics: Numerics = Numerics.ONNX, samples: int = 1
+) -> Case:
+    """The operator on these tensors, with its fixed-point constants, and random samples."""
+    node = Node(op, inputs, [y], (name,))
+    if y.quant is not None:
+        node.op = op.fix(node, numerics)
+    activations = node.activations()
+    graph = Graph("case", activations, [y], [node], numerics)
+    verify(graph)
+    data = tuple({t.name: stored(rng, t.dtype, t.shape) for t in activations} for _ in range(samples))
+    return Case(name, graph, data)

@@ -1,0 +1,109 @@
+"""Every convolution kernel against the reference, on the host and on all emulated boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from graphs import activation, bias, case, output, weights
+from rig import BOARDS, Case, check
+
+from mcucompile.ir import NO_CLIP, Clip, DType, Numerics
+from mcucompile.ops.conv2d import Conv2d
+from mcucompile.ops.window import Window
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution to test. `size` is (batch, height, width, channels in, channels out)."""
+
+    size: tuple[int, int, int, int, int]
+    kernel: tuple[int, int] = (3, 3)
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (1, 1, 1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    groups: int = 1
+    clip: Clip = NO_CLIP
+    zero_x: int = 0
+    zero_y: int = 0
+    spread: float = 3.0
+    per_channel: bool = True
+    x: DType = DType.I8
+    w: DType = DType.I8
+    numerics: Numerics = Numerics.ONNX
+
+    def case(self, seed: int) -> Case:
+        rng = np.random.default_rng(seed)
+        n, h, wide, c, o = self.size
+        op = Conv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.groups, self.clip)
+        x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
+        shape = (o, *self.kernel, c // self.groups)
+        w = weights(rng, shape, self.w, 0, self.spread, self.per_channel)
+        inputs = [x, w, bias(rng, o, self.x)]
+        y = output(op, inputs, self.x, self.zero_y, int(np.prod(shape[1:])))
+        made = case(str(self), op, inputs, y, rng, self.numerics)
+        return replace(made, tolerance=float_bound(made)) if self.x is DType.F32 else made
+
+
+def float_bound(made: Case):  # type: ignore[no-untyped-def]
+    """Any order of summation of K products stays within (K + 2) * 2**-23 * sum |x * w| of the exact sum."""
+    (node,) = made.graph.nodes
+    _, w, b = node.inputs
+    assert w.const is not None and b.const is not None
+    terms = w.size // w.shape[0] + 2
+
+    def bound(sample):  # type: ignore[no-untyped-def]
+        magnitudes = [np.abs(v.astype(np.float64)) for v in (sample["x"], w.const, b.const)]
+        (reach,) = replace(node.op, clip=NO_CLIP).reference(*magnitudes)
+        return {"y": reach * terms * 2.0**-23}
+
+    return bound
+
+
+POINTWISE = {"kernel": (1, 1), "pads": (0, 0, 0, 0)}
+CONVS = (
+    Conv((1, 5, 5, 4, 4)),
+    Conv((1, 8, 13, 16, 17), zero_x=-128, zero_y=127),
+    Conv((2, 5, 3, 8, 5), zero_x=127, zero_y=-128, clip=Clip(0.0)),
+    Conv((1, 8, 8, 3, 8), strides=(2, 2), pads=(0, 0, 1, 1), zero_x=-7),
+    Conv((1, 13, 5, 1, 7), (10, 4), (2, 2), (4, 1, 5, 1), zero_x=83),
+    Conv((1, 8, 5, 2, 33), (3, 2), (3, 1), (2, 1, 0, 1)),
+    Conv((1, 1, 13, 7, 4), (1, 5), pads=(0, 4, 0, 0), zero_x=5),
+    Conv((1, 3, 2, 33, 3), (2, 2), pads=(0, 0, 0, 0)),
+    Conv((1, 8, 8, 4, 6), dilations=(2, 3), pads=(2, 3, 2, 3), zero_x=-128, zero_y=-128),
+    Conv((1, 5, 5, 8, 12), groups=4, zero_x=-3, per_channel=False),
+    Conv((1, 5, 5, 6, 9), groups=3, strides=(1, 2)),
+    Conv((1, 5, 3, 16, 16), **POINTWISE, zero_x=-128, clip=Clip(0.0, 6.0)),
+    Conv((1, 1, 1, 33, 17), **POINTWISE, zero_x=127),
+    Conv((2, 3, 3, 5, 2), **POINTWISE, per_channel=False, zero_y=-128),
+    Conv((1, 8, 5, 8, 8), (1, 1), (2, 3), (0, 0, 0, 0)),
+    Conv((1, 5, 5, 17, 1), (1, 1), (1, 1), (1, 0, 0, 2), zero_x=-1),
+    Conv((1, 5, 8, 4, 8), spread=1e6, zero_x=11),
+    Conv((1, 3, 3, 1, 1), (3, 3), pads=(0, 0, 0, 0)),
+)
+TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS[1:6] + CONVS[9:13] + CONVS[16:17])
+
+
+def with_type(convs: tuple[Conv, ...], **changes: object) -> tuple[Conv, ...]:
+    return tuple(replace(c, zero_x=0, zero_y=0, **changes) for c in convs)  # type: ignore[arg-type]
+
+
+WIDE = with_type(CONVS[::2], x=DType.I16) + with_type(CONVS[1::4], x=DType.I16, numerics=Numerics.TFLITE)
+WIDE_WEIGHTS = tuple(replace(c, w=DType.I16) for c in CONVS[::3]) + with_type(CONVS[3:6], x=DType.I16, w=DType.I16)
+FLOAT = with_type(CONVS[1:14], x=DType.F32, w=DType.F32)
+KINDS = {"int8": CONVS, "tflite": TFLITE, "int16": WIDE, "int16 weights": WIDE_WEIGHTS, "float32": FLOAT}
+
+
+def cases(kinds: tuple[str, ...]) -> list[Case]:
+    return [c.case(i) for kind in kinds for i, c in enumerate(KINDS[kind])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_host(kind: str) -> None:
+    check(cases((kind,)), boards=())
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_on_board(board: str) -> None:
+    check(cases(tuple(KINDS)), boards=(board,), host=False)
