@@ -36,6 +36,7 @@ REFERENCE_SAMPLES = 10
 # On the graph as imported, real-valued or with Quantize and Dequantize nodes.
 PASSES_BEFORE: tuple[Pass, ...] = (
     RemoveUnread(),
+    EliminateTransposes(),
     FuseBias(),
     FoldBatchnorm(),
     FuseClip(),

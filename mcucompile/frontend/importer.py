@@ -19,6 +19,8 @@ from .model import Model, check_nbytes
 from .names import Names
 from .order import where_of
 from .problems import Problem, report
+from .read import SHARED_OPS
+from .schema import check_node
 from .stored import parameters, quantized_constant
 from .upgrade import upgrade
 
@@ -85,6 +87,8 @@ class Importer:
             if reason:
                 raise Unsupported(reason)
             self.check_known(node)
+            if node.op_type not in SHARED_OPS:
+                check_node(node, self.model.opset)
             if self.broken.intersection(node.inputs):
                 self.broken.update(node.outputs)
                 return

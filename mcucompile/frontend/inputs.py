@@ -24,10 +24,7 @@ def static_shape(value: Value, shapes: Mapping[str, Shape], notes: list[str]) ->
     """Raises E0104 for dimensions that nobody gives, E0105 for too many elements, E0107, E0108 for contradictions."""
     given = shapes.get(value.name, shapes.get(identifier(value.name)))
     where = f"input '{value.name}'"
-    if given is not None:
-        shape = fitting(value, given, where)
-    else:
-        shape = declared(value, where, notes)
+    shape = fitting(value, given, where) if given is not None else declared(value, where, notes)
     if any(d <= 0 for d in shape):
         raise CompileError("E0107", f"the shape {list(shape)} has a dimension that is not positive", where)
     nbytes = 4

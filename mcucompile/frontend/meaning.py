@@ -20,7 +20,7 @@ STORED = (DType.I8, DType.U8, DType.I16)
 def settle(graph: Graph) -> list[Problem]:
     """Spread scales and zero points along operators that keep values; what stays without a meaning, or gets two."""
     movers = [n for n in graph.nodes if isinstance(n.op, (SameScale, Requantize)) and n.outputs[0].dtype in STORED]
-    while any([spread(n) for n in movers]) or any([spread(n) for n in reversed(movers)]):
+    while sum([spread(n) for n in movers]) + sum([spread(n) for n in reversed(movers)]):
         pass
     return [*conflicts(movers), *unread(graph)]
 

@@ -18,8 +18,8 @@ class Names:
         return self.unique(identifier(name))
 
     def short(self, name: str) -> str:
-        """The same, and not too long: exporters join the names of all fused layers, and the last one says most."""
-        whole = identifier(name)
+        """The same, and not too long: of the names of fused layers, which exporters join, the last one says most."""
+        whole = identifier(name.rpartition(";")[2])
         return self.unique(whole if len(whole) <= LONGEST else identifier(whole[-LONGEST:].partition("_")[2]))
 
     def unique(self, base: str) -> str:

@@ -33,7 +33,7 @@ def parameters(node: OnnxNode, scale: Array, zero: Array, shape: Shape) -> Quant
         raise Unsupported("blocked quantization", "quantize per tensor or per channel")
     if scale.dtype != np.float32:
         raise Unsupported(f"scales of type {scale.dtype.name}", "store scales as float32")
-    zeros, shift = signed(zero)
+    zeros, _ = signed(zero)
     dtype = STORED[zeros.dtype]
     moved = zeros.astype(np.int64).ravel()
     if scale.size == 1:

@@ -50,8 +50,12 @@ class Conv2d(Op):
     onnx = ("Conv",)
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
-        (n, h, w, _), weight, _ = shapes
-        return ((n, *self.window.output_size(h, w), weight[0]),)
+        (n, h, w, c), weight, bias = shapes
+        outputs, *kernel, per_group = weight
+        assert tuple(kernel) == self.window.kernel, f"weights {weight} for a window {self.window}"
+        assert c == per_group * self.groups and outputs % self.groups == 0, f"weights {weight} for {c} channels"
+        assert bias == (outputs,), f"bias {bias} for {outputs} channels"
+        return ((n, *self.window.output_size(h, w), outputs),)
 
     def reference(self, *args: Array) -> Arrays:
         x, w, b = args
@@ -96,7 +100,7 @@ def emit_conv(build: Builder, node: OnnxNode, x: Tensor, w: Tensor, b: Tensor | 
     """A Conv2d or, where every channel is its own group, a DepthwiseConv2d; w is ONNX's [O,I,KH,KW] or [O,I,K]."""
     outputs, per_group = w.shape[:2]
     groups = node.integer("group", 1)
-    is_depthwise = per_group == 1 and groups == x.shape[-1]
+    is_depthwise = 1 == per_group < groups  # one channel is better read as a patch
     if is_depthwise:
         filters = permute_constant(reshape_constant(w, (outputs, *window.kernel)), (1, 2, 0))
     else:

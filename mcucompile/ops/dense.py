@@ -41,7 +41,8 @@ class Dense(Op):
     onnx = ("Gemm",)
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
-        x, w, _ = shapes
+        x, w, b = shapes
+        assert w == (*b, x[-1]), f"weights {w} and bias {b} for {x}"
         return ((*x[:-1], w[0]),)
 
     def reference(self, *args: Array) -> Arrays:

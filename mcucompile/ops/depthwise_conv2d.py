@@ -23,8 +23,11 @@ class DepthwiseConv2d(Op):
     name = "depthwise_conv2d"
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
-        (n, h, w, _), weight, _ = shapes
-        return ((n, *self.window.output_size(h, w), weight[2]),)
+        (n, h, w, c), weight, bias = shapes
+        *kernel, outputs = weight
+        assert tuple(kernel) == self.window.kernel, f"weights {weight} for a window {self.window}"
+        assert outputs % c == 0 and bias == (outputs,), f"weights {weight} and bias {bias} for {c} channels"
+        return ((n, *self.window.output_size(h, w), outputs),)
 
     def reference(self, *args: Array) -> Arrays:
         x, w, b = args
