@@ -173,6 +173,7 @@ def compile(
     ranges: str = "auto",
     equalize: str = "auto",
     correct_bias: str = "auto",
+    prove: bool = False,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Compiled:
     """Compile an ONNX model (a path, or the file's bytes) for a board (a name, a TOML path, or a Board).
@@ -182,7 +183,7 @@ def compile(
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
         choice(Effort, effort, "effort"), ram, choice(Ranges, ranges, "ranges"),
-        choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), dict(shapes or {}),
+        choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), prove, dict(shapes or {}),
     )  # fmt: skip
     path = None if isinstance(model, bytes) else Path(model)
     content = model if isinstance(model, bytes) else read_bytes(Path(model))

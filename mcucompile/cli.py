@@ -105,6 +105,7 @@ def compile_options() -> argparse.ArgumentParser:
     p.add_argument("--ranges", choices=values(Ranges), default="auto", help="how activation ranges are found")
     p.add_argument("--equalize", choices=values(Switch), default="auto", help="cross-layer equalization")
     p.add_argument("--correct-bias", choices=values(Switch), default="auto", help="bias correction")
+    p.add_argument("--prove", action="store_true", help="prove the memory plan with OR-tools")
     for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):
         p.add_argument(effort.value, dest="effort", action="store_const", const=effort.value, default="-O2", help=text)
     return p
@@ -142,7 +143,7 @@ def compiled_from(args: argparse.Namespace) -> Compiled:
     return api.compile(
         args.model, args.board, calibration=args.calibration, name=args.name, dtype=args.dtype, io=args.io,
         numerics=args.numerics, effort=args.effort, ram=args.ram, ranges=args.ranges, equalize=args.equalize,
-        correct_bias=args.correct_bias, shapes=dict(args.shape),
+        correct_bias=args.correct_bias, prove=args.prove, shapes=dict(args.shape),
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from .errors import CODES, CompileError
 from .frontend import load
-from .frontend.problems import unsupported_nodes
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
 from .ops import ALL
@@ -76,10 +75,9 @@ def inspect(model: Path, shapes: Mapping[str, Shape], board: Board | None) -> Ro
     try:
         imported = load(model, dict(shapes))
     except CompileError as e:
-        problems = unsupported_nodes(e)
-        if not problems:
+        if e.code != "E0103":
             raise
-        return {"model": model.name, "unsupported": problems}
+        return {"model": model.name, "unsupported": e.why.splitlines()}
     graph = imported.graph
     row = {"model": model.name, **contents(graph), "notes": list(imported.notes), "unsupported": []}
     return {**row, "fit": fit(graph, board)} if board else row

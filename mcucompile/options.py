@@ -64,6 +64,7 @@ class Options:
     ranges: Ranges = Ranges.AUTO
     equalize: Switch = Switch.AUTO
     correct_bias: Switch = Switch.AUTO
+    prove: bool = False
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:

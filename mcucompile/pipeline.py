@@ -161,7 +161,7 @@ def quantize_options(dtype: NetworkType, options: Options) -> QuantizeOptions:
 def lower_for(graph: Graph, board: Board, options: Options) -> Program:
     """The program for a board. Raises E0501 when it needs more RAM than there is."""
     isa = Isa.SCALAR if options.effort is Effort.O0 else board.isa
-    program = lower(graph, board.core, isa, fastest)
+    program = lower(graph, board.core, isa, fastest, options.prove)
     check_ram(program, board, options)
     return program
 

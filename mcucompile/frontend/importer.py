@@ -29,7 +29,7 @@ OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear")
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
 }  # fmt: skip
-NONSENSE = (ArithmeticError, AssertionError, LookupError, StopIteration, TypeError, ValueError)
+NONSENSE = (ArithmeticError, AssertionError, LookupError, MemoryError, StopIteration, TypeError, ValueError)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from .order import where_of
 OWN_TYPES: dict[str, type | tuple[type, ...]] = {
     "FLOAT": float, "INT": int, "STRING": str, "TENSOR": np.ndarray, "FLOATS": tuple, "INTS": tuple, "STRINGS": tuple,
 }  # fmt: skip
+WINDOW = {"kernel_shape": 1, "strides": 1, "dilations": 1, "pads": 0, "output_padding": 0}
+LARGEST_WINDOW = 4096
 
 
 def check_node(node: OnnxNode, opset: int) -> None:
@@ -31,9 +33,18 @@ def check_node(node: OnnxNode, opset: int) -> None:
             raise contradiction(node, f"attribute {name} is missing")
         if name in node.attributes and not fits(node.attributes[name], attribute.type.name):
             raise contradiction(node, f"attribute {name} is not of type {attribute.type.name}")
+    check_window(node)
     unknown = sorted(set(node.attributes) - set(schema.attributes))
     if unknown:
         raise contradiction(node, f"{node.op_type} has no attribute {unknown[0]}")
+
+
+def check_window(node: OnnxNode) -> None:
+    """Sizes of a convolution's or a pool's window are positive, its padding is not negative, and neither is huge."""
+    for name, least in WINDOW.items():
+        for size in node.attributes.get(name, ()) if node.op_type != "Pad" else ():
+            if not least <= size <= LARGEST_WINDOW:
+                raise contradiction(node, f"attribute {name} has the value {size}")
 
 
 def fits(value: Attribute, type_name: str) -> bool:

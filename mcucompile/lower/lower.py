@@ -14,6 +14,7 @@ from ..target.cores import Core, Isa
 from .check_plan import check
 from .memory import MemoryPlan, MemoryStep, Problem, Schedule, planning_problem
 from .order import best_order
+from .ortools_plan import prove_with_ortools
 from .plan import plan
 from .select import Chooser, fastest
 
@@ -29,15 +30,18 @@ class Chosen:
     kernel: Kernel
 
 
-def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest) -> Program:
-    """The program of a graph whose integer operators have their fixed-point constants."""
+def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: bool = False) -> Program:
+    """The program of a graph whose integer operators have their fixed-point constants.
+
+    `prove`: let OR-tools try to prove or better the memory plan; raises E0503 where it is not installed.
+    """
     chosen = [Chosen(n, choose(n, core, isa)) for n in graph.nodes if not isinstance(n.op, Reshape)]
     roots = buffer_roots(graph)
     schedule = schedule_of(graph, chosen, roots)
     order = best_order(schedule).order
     schedule, chosen = schedule.reordered(order), [chosen[k] for k in order]
     problem = planning_problem(schedule)
-    memory = plan(problem)
+    memory = prove_with_ortools(problem, plan(problem)) if prove else plan(problem)
     check(schedule, memory.offsets, memory.arena_nbytes)
     return program_of(graph, chosen, roots, problem, memory)
 

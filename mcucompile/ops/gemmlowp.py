@@ -25,7 +25,8 @@ def times(a: Ints, b: Ints | int) -> Ints:
 
 def shift_left(x: Ints, bits: int) -> Ints:
     """x * 2**bits, saturated."""
-    return np.clip(x << bits, INT32_MIN, ONE)
+    saturated: Ints = np.clip(x << bits, INT32_MIN, ONE)
+    return saturated
 
 
 def shift_right_away(x: Ints, bits: int | Ints) -> Ints:

@@ -10,6 +10,8 @@ from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, Unsupp
 from .conv2d import from_image, to_image
 from .same_scale import SameScale
 
+LARGEST_FACTOR = 1024
+
 
 @dataclass(frozen=True)
 class Resize(SameScale):
@@ -77,7 +79,7 @@ def repetition(node: OnnxNode, size: int, scale: float) -> int:
     factor = round(scale)
     if factor == scale == 1:
         return 1
-    if factor < 1 or factor != scale:
+    if factor < 1 or factor != scale or factor > LARGEST_FACTOR:
         raise Unsupported(f"a scale of {scale:g}", "use a whole number")
     outputs = np.arange(size * factor)
     source = np.clip(nearest(node, coordinates(node, outputs, size, factor)), 0, size - 1)

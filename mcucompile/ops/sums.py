@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Array, DType, Node, Numerics, Requant, Tensor, requant
+from ..ir import Array, DType, Node, Numerics, Requant, requant
 
 EXACT_FLOAT64 = 1 << 53
 
@@ -27,18 +27,16 @@ def real_factors(node: Node) -> tuple[float, ...]:
     return tuple(x.scale * s / y.scale for s in w.scales)
 
 
-def channel_requant(node: Node, numerics: Numerics, channels: int) -> Requant:
-    """The requantization of a layer with weights: one multiplier per output channel, or one for all."""
+def channel_requant(node: Node, numerics: Numerics, channels: int, channel_axis: int = 0) -> Requant:
+    """The requantization of a layer with weights: one multiplier per output channel, or one for all.
+
+    `channel_axis` is the output-channel axis of the weight: last for depthwise [KH,KW,C], first for the others.
+    """
     reals = real_factors(node)
-    bound = weighted_bound(node, channel_axis=weight_axis(node.inputs[1]))
+    bound = weighted_bound(node, channel_axis)
     assert len(reals) in (1, channels)
     wide = node.inputs[0].dtype is DType.I16 and (bound >= 1 << 31 or numerics is Numerics.TFLITE)
     return requant(reals, numerics, max(bound, 1 << 31) if wide else (1 << 31) - 1)
-
-
-def weight_axis(weight: Tensor) -> int:
-    """The output-channel axis of a weight: last for depthwise [KH,KW,C], first for every other layout."""
-    return weight.quant.axis if weight.quant and weight.quant.axis is not None else 0
 
 
 def weighted_bound(node: Node, channel_axis: int) -> int:

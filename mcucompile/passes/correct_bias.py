@@ -35,13 +35,13 @@ class Walk:
     last_use: dict[Tensor, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.last_use = {t: i for i, n in enumerate(self.nodes) for t in n.inputs}
+        self.last_use = {t: i for i, n in enumerate(self.nodes) for t in n.activations()}
 
     def run_until(self, index: int) -> None:
         """Run the nodes before `index` that have not run yet."""
         while self.position < index:
             run_node(self.nodes[self.position], self.values)
-            for t in self.nodes[self.position].inputs:
+            for t in self.nodes[self.position].activations():
                 if self.last_use[t] <= self.position:
                     self.values.pop(t, None)
             self.position += 1

@@ -65,11 +65,15 @@ def with_clip(op: Op, clip: Clip) -> Op:
 
 def drop(graph: Graph, clamp: Node) -> bool:
     """Remove a clamp that limits nothing."""
-    dtype = clamp.output.dtype
-    bounds = integer_clip(clip_of(clamp.op), clamp) if dtype.is_integer else None
-    if clip_of(clamp.op) != NO_CLIP and bounds != (dtype.low, dtype.high if dtype.is_integer else None):
+    if clip_of(clamp.op) != NO_CLIP and not is_whole_range(clamp):
         return False
     if not Edit(graph).bypass(clamp):
         return False
     graph.remove(clamp)
     return True
+
+
+def is_whole_range(clamp: Node) -> bool:
+    """Whether every stored integer lies within the limits."""
+    dtype = clamp.output.dtype
+    return dtype.is_integer and integer_clip(clip_of(clamp.op), clamp) == (dtype.low, dtype.high)

@@ -145,7 +145,7 @@ class _Job:
     def link(self) -> Path:
         names = [f"{path.stem}.o" for path in (*self.firmware_sources, Path("program.c"))]
         names += [f"network_{path.stem}.o" for path in self.library_sources]
-        flags = ("-Wl,--gc-sections", "-Wl,-T,link.ld", "-Wl,-Map=firmware.map")
+        flags = ("-Wl,--gc-sections", "-Wl,-T,link.ld")
         libraries = self.toolchain.link_libraries
         self._call("-O2", *self.toolchain.link_flags, *flags, *names, *libraries, "-o", "firmware.elf")
         return self.work_dir / "firmware.elf"

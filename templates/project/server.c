@@ -25,8 +25,6 @@ static uint32_t hook_ticks;  /* cost of one call of the hook */
 static uint32_t empty_ticks; /* cost of looking at the counter */
 static int init_code;
 static int restarted; /* a new host came while the network was stopped at a step */
-static int trace_file;
-static int trace_failed;
 
 static void copy(uint8_t *to, const uint8_t *from, uint32_t nbytes) {
     while (nbytes-- > 0u) {
@@ -174,6 +172,9 @@ static void stop_at(uint32_t step, const uint8_t *data, uint32_t nbytes) {
 }
 
 #if defined(EMULATED)
+static int trace_file;
+static int trace_failed;
+
 static void trace_block(uint32_t label, const void *data, uint32_t nbytes) {
     const uint32_t head[2] = {label, nbytes};
     trace_failed |= !file_write(trace_file, head, sizeof head) || (nbytes > 0u && !file_write(trace_file, data, nbytes));

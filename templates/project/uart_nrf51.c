@@ -13,12 +13,19 @@
 #define TX_DATA REGISTER(0x51Cu)
 #define BAUDRATE REGISTER(0x524u)
 
+#define GPIO_OUTSET (*(volatile uint32_t *)0x50000508u)
+#define GPIO_DIRSET (*(volatile uint32_t *)0x50000518u)
+
+#define TX_GPIO 24u /* the micro:bit's USB interface */
+#define RX_GPIO 25u
 #define ENABLE_UART 4u
 #define BAUDRATE_115200 0x01D7E000u
 
 void uart_init(void) {
-    PIN_TX = 24u; /* the micro:bit's USB interface */
-    PIN_RX = 25u;
+    GPIO_OUTSET = 1u << TX_GPIO; /* the idle level */
+    GPIO_DIRSET = 1u << TX_GPIO;
+    PIN_TX = TX_GPIO;
+    PIN_RX = RX_GPIO;
     BAUDRATE = BAUDRATE_115200;
     ENABLE = ENABLE_UART;
     START_RX = 1u;

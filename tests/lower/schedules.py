@@ -7,22 +7,23 @@ from hypothesis import strategies as st
 
 from mcucompile.lower.memory import Buffer, MemoryStep, Problem, Range, Schedule, Sweep, Trace
 
+Sweeps = tuple[Sweep, ...]
 Made = tuple[tuple[int, ...], Trace]  # sizes of the outputs, trace
 
 
-def elementwise(n: int, inputs: int = 1) -> Trace:
+def elementwise(n: int, inputs: int = 1) -> Sweeps:
     return (Sweep(n, tuple(Range(i, 0, 1, 1) for i in range(inputs)), (Range(inputs, 0, 1, 1),)),)
 
 
-def downward(n: int) -> Trace:
+def downward(n: int) -> Sweeps:
     return (Sweep(n, (Range(0, n - 1, -1, 1),), (Range(1, n - 1, -1, 1),)),)
 
 
-def widening(n: int, factor: int) -> Trace:
+def widening(n: int, factor: int) -> Sweeps:
     return (Sweep(n, (Range(0, 0, 1, 1),), (Range(1, 0, factor, factor),)),)
 
 
-def rows(height: int, row_in: int, row_out: int) -> Trace:
+def rows(height: int, row_in: int, row_out: int) -> Sweeps:
     """A 3 x 3 convolution with padding 1 by rows: reads up to three input rows, writes one output row."""
     sweeps = []
     for r in range(height):
@@ -32,21 +33,21 @@ def rows(height: int, row_in: int, row_out: int) -> Trace:
     return tuple(sweeps)
 
 
-def concat(a: int, b: int) -> Trace:
+def concat(a: int, b: int) -> Sweeps:
     return (
         Sweep(a, (Range(0, 0, 1, 1),), (Range(2, 0, 1, 1),)),
         Sweep(b, (Range(1, 0, 1, 1),), (Range(2, a, 1, 1),)),
     )
 
 
-def split(a: int, b: int) -> Trace:
+def split(a: int, b: int) -> Sweeps:
     return (
         Sweep(a, (Range(0, 0, 1, 1),), (Range(1, 0, 1, 1),)),
         Sweep(b, (Range(0, a, 1, 1),), (Range(2, 0, 1, 1),)),
     )
 
 
-def snapshot(a: int, b: int) -> Trace:
+def snapshot(a: int, b: int) -> Sweeps:
     return (Sweep(1, (Range(0, 0, 0, a),), (Range(1, 0, 0, b),)),)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from schedules import concat, downward, elementwise, rows, schedules, snapshot, split, widening
+from schedules import Sweeps, concat, downward, elementwise, rows, schedules, snapshot, split, widening
 
 from mcucompile.lower.memory import (
     Buffer,
@@ -18,8 +18,6 @@ from mcucompile.lower.memory import (
 )
 from mcucompile.lower.order import peak_live_nbytes
 from mcucompile.lower.plan import lower_bound
-
-Sweeps = tuple[Sweep, ...]
 
 
 def is_safe(trace: Sweeps, input_at: int, output_at: int) -> bool:

@@ -41,6 +41,11 @@ class Geometry:
     element: DType
 
     @property
+    def is_pointwise(self) -> bool:
+        """Whether a window is one pixel's channels, and the next window follows at once."""
+        return self.window == Window((1, 1)) and self.gather is Gather.NEVER and self.rows == 1
+
+    @property
     def pixels(self) -> int:
         """Output pixels of all images."""
         return self.batch * self.out_height * self.out_width

@@ -1,0 +1,114 @@
+"""From model file to prepared graph: what --dtype, --io and --ram mean, and that passes keep what they promise."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcucompile import reference
+from mcucompile.data import Samples
+from mcucompile.errors import CompileError
+from mcucompile.ir import DType, Graph
+from mcucompile.options import BoundaryType, NetworkType, Options
+from mcucompile.passes.base import Pass
+from mcucompile.pipeline import lower_for, prepare, program_name, reference_inputs, run_passes
+from mcucompile.target.board import load_board
+
+MODELS = Path(__file__).parent / "models"
+DIGITS = Path(__file__).parent.parent / "examples" / "digits"
+FLOAT, QDQ = DIGITS / "digits.onnx", MODELS / "classifier_qdq_int8.onnx"
+CALIBRATION = DIGITS / "calibration.npz"
+
+
+def code_of(model: Path, options: Options, calibration: Path | None = None) -> str:
+    with pytest.raises(CompileError) as e:
+        prepare(model, "net", options, calibration)
+    return e.value.code
+
+
+def test_float_network_needs_calibration_and_names_the_way_out() -> None:
+    with pytest.raises(CompileError) as e:
+        prepare(FLOAT, "net", Options(), None)
+    assert e.value.code == "E0201"
+    assert "--dtype float32" in e.value.fix
+    assert "--calibration" in e.value.fix
+
+
+@pytest.mark.parametrize("dtype", [NetworkType.FLOAT32, NetworkType.INT16X8])
+def test_quantized_network_keeps_its_type(dtype: NetworkType) -> None:
+    assert code_of(QDQ, Options(dtype=dtype)) == "E0205"
+
+
+def activation_types(graph: Graph) -> set[DType]:
+    return {t.dtype for t in graph.activations()}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [(NetworkType.AUTO, {DType.I8}), (NetworkType.INT16X8, {DType.I16}), (NetworkType.FLOAT32, {DType.F32})],
+)
+def test_dtype_of_a_float_network(dtype: NetworkType, expected: set[DType]) -> None:
+    prepared = prepare(FLOAT, "net", Options(dtype=dtype), CALIBRATION)
+    assert activation_types(prepared.graph) == expected
+
+
+def test_float_boundary_quantizes_inside() -> None:
+    inside = prepare(FLOAT, "net", Options(io=BoundaryType.FLOAT), CALIBRATION).graph
+    outside = prepare(FLOAT, "net", Options(), CALIBRATION).graph
+    assert [(t.name, t.dtype) for t in inside.inputs] == [("image", DType.F32)]
+    assert [(t.name, t.dtype) for t in outside.inputs] == [("image", DType.I8)]
+    image = np.load(DIGITS / "test.npz")["image"][:1]
+    quant_in, quant_out = outside.inputs[0].quant, outside.outputs[0].quant
+    assert quant_in
+    assert quant_out
+    real = reference.evaluate(inside, {"image": image})["scores"]
+    stored = reference.evaluate(outside, {"image": quant_in.quantize(image)})["scores"]
+    np.testing.assert_array_equal(real, quant_out.dequantize(stored))
+
+
+def test_ram_limit_names_the_peak() -> None:
+    graph = prepare(FLOAT, "net", Options(dtype=NetworkType.FLOAT32), None).graph
+    with pytest.raises(CompileError) as e:
+        lower_for(graph, load_board("qemu-m4"), Options(ram=1000))
+    assert e.value.code == "E0501"
+    assert "%" in e.value.why
+    assert "step" in e.value.where
+
+
+@dataclasses.dataclass(frozen=True)
+class Breaker(Pass):
+    exact = True
+
+    def run(self, graph: Graph) -> int:
+        graph.nodes.reverse()
+        return 1
+
+
+def test_a_pass_that_breaks_the_graph_is_named() -> None:
+    graph = prepare(FLOAT, "net", Options(dtype=NetworkType.FLOAT32), None).graph
+    with pytest.raises(AssertionError, match="breaker broke the graph"):
+        run_passes(graph, (Breaker(),))
+
+
+def test_reference_inputs_come_from_the_calibration_data() -> None:
+    samples = Samples({"image": np.full((1, 1, 1, 28, 28), 0.5, np.float32)})
+    prepared = prepare(FLOAT, "net", Options(), samples)
+    quant = prepared.graph.inputs[0].quant
+    assert quant
+    assert (reference_inputs(prepared)["image"] == quant.integer(0.5)).all()
+
+
+def test_random_reference_inputs_are_the_same_every_time() -> None:
+    prepared = prepare(QDQ, "net", Options(), None)
+    first, second = reference_inputs(prepared), reference_inputs(prepared)
+    assert all((first[n] == second[n]).all() for n in first)
+
+
+def test_program_name() -> None:
+    assert program_name(Path("x/My Model-2.onnx"), None) == "my_model_2"
+    with pytest.raises(CompileError) as e:
+        program_name(None, "2nd")
+    assert e.value.code == "E0701"
