@@ -118,7 +118,7 @@ def failures_of(runs: Sequence[Run], results: bytes) -> list[str]:
                 for port in run.program.outputs:
                     got = np.frombuffer(results, port.dtype.numpy, port.size, at).reshape(port.shape)
                     at += port.nbytes
-                    wrong = difference(got, wanted[port.name], bounds.get(port.name))
+                    wrong = difference(got, np.ascontiguousarray(wanted[port.name]), bounds.get(port.name))
                     failures += [f"{run.name} {placement}: {port.name} {wrong}"] if wrong else []
     assert at == len(results), f"the program wrote {len(results)} bytes instead of {at}"
     return failures

@@ -25,7 +25,8 @@ def build(folder: Path, level: str) -> ctypes.CDLL:
     """The functions applied to arrays."""
     loops = "\n".join(
         f"void all_{f}(const float *x, float *y, int n);\n"
-        f"MCU_FLOAT void all_{f}(const float *x, float *y, int n) {{ for (int i = 0; i < n; i++) y[i] = mcu_{f}(x[i]); }}"
+        f"MCU_FLOAT void all_{f}(const float *x, float *y, int n)\n"
+        f"{{ for (int i = 0; i < n; i++) y[i] = mcu_{f}(x[i]); }}"
         for f in FUNCTIONS
     )
     (folder / "float_math.c").write_text(f"#include <stdint.h>\n{render('lib/float_math.h.j2')}\n{loops}\n")
