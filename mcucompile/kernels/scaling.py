@@ -36,6 +36,10 @@ class Scaling:
         return self.rounding is Rounding.GEMMLOWP
 
     @property
+    def saturates_int8(self) -> bool:
+        return (self.low, self.high) == (-128, 127)
+
+    @property
     def implied_shift(self) -> int:
         if not self.high_word:
             return 0
