@@ -13,12 +13,12 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from mcucompile.emit.project import render_linker_script, render_program
-from mcucompile.errors import CompileError
-from mcucompile.resources import folder
-from mcucompile.run.interface import Interface
-from mcucompile.run.tools import Toolchain, find_toolchain
-from mcucompile.target.board import Board, Region
+from ..emit.project import render_linker_script, render_program
+from ..errors import CompileError
+from ..resources import folder
+from ..target.board import Board, Region
+from .interface import Interface
+from .tools import Toolchain, find_toolchain
 
 STACK_NBYTES = 2048
 EMULATED_STACK_NBYTES = 16384

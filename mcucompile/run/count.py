@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mcucompile.errors import CompileError
-from mcucompile.run.build import Firmware
-from mcucompile.run.device import RUN_SECONDS, Ticks, open_device
-from mcucompile.target.board import Board
+from ..errors import CompileError
+from ..target.board import Board
+from .build import Firmware
+from .device import RUN_SECONDS, Ticks, open_device
 
 FINE_SHIFT = 7
 COARSE_SHIFT = 0

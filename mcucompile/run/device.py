@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcucompile.errors import CompileError
-from mcucompile.run.build import Firmware
-from mcucompile.run.interface import Interface, StepOutput
-from mcucompile.run.protocol import Command, Mode
-from mcucompile.run.qemu import Qemu
-from mcucompile.run.serial import Link, SerialPort
-from mcucompile.target.board import Board
+from ..errors import CompileError
+from ..target.board import Board
+from .build import Firmware
+from .interface import Interface, StepOutput
+from .protocol import Command, Mode
+from .qemu import Qemu
+from .serial import Link, SerialPort
 
 RUN_SECONDS = 120.0
 BOOT_SECONDS = 2.0

@@ -12,10 +12,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcucompile.emit.project import render_program
-from mcucompile.errors import CompileError
-from mcucompile.resources import folder
-from mcucompile.run.interface import Interface, StepOutput
+from ..emit.project import render_program
+from ..errors import CompileError
+from ..resources import folder
+from .interface import Interface, StepOutput
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")

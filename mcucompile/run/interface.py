@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mcucompile.errors import CompileError
-from mcucompile.ir.program import Port, Program
+from ..errors import CompileError
+from ..ir.program import Port, Program
 
 LABEL_OUTPUT = 0x80000000
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mcucompile.errors import CompileError
-from mcucompile.run.tools import find_qemu
-from mcucompile.target.board import Board
+from ..errors import CompileError
+from ..target.board import Board
+from .tools import find_qemu
 
 START_SECONDS = 20.0
 STOP_SECONDS = 2.0

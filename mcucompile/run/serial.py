@@ -12,8 +12,8 @@ from typing import Protocol
 import serial
 from serial.urlhandler import protocol_socket
 
-from mcucompile.errors import CompileError
-from mcucompile.run.protocol import DAMAGED, REPLY, VERSION, Command, Frame, Status, decode, encode
+from ..errors import CompileError
+from .protocol import DAMAGED, REPLY, VERSION, Command, Frame, Status, decode, encode
 
 RETRY_SECONDS = 1.0
 RETRY_SECONDS_MAX = 8.0

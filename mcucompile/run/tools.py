@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 
-from mcucompile.errors import CompileError
-from mcucompile.resources import PACKAGE
-from mcucompile.target.cores import Core
+from ..errors import CompileError
+from ..resources import PACKAGE
+from ..target.cores import Core
 
 LOCAL_TOOLS = PACKAGE.parent / ".tools" / "bin"
 

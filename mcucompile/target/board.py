@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mcucompile.errors import CompileError
-from mcucompile.resources import folder
-from mcucompile.target.cores import CORES, Core, Isa
+from ..errors import CompileError
+from ..resources import folder
+from .cores import CORES, Core, Isa
 
 _T = TypeVar("_T")
 
