@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from rig import Case
+from rig import Case, Tolerance
 
-from mcucompile.ir import Array, DType, Graph, Node, Numerics, Op, QuantParams, Shape, Tensor, constant, verify
+from mcucompile.ir import NO_CLIP, Array, DType, Graph, Node, Numerics, Op, QuantParams, Shape, Tensor, constant, verify
 
 Rng = np.random.Generator
 
@@ -71,3 +72,20 @@ def case(
     verify(graph)
     data = tuple({t.name: stored(rng, t.dtype, t.shape) for t in activations} for _ in range(samples))
     return Case(name, graph, data)
+
+
+def sum_bound(made: Case, channel_axis: int = 0) -> Tolerance:
+    """Any order of summation of K float32 products stays within (K + 2) * 2**-23 * sum |x * w| of the reference's."""
+    (node,) = made.graph.nodes
+    _, w, b = node.inputs
+    assert w.const is not None
+    assert b.const is not None
+    terms = w.size // w.shape[channel_axis] + 2
+    weights, biases = np.abs(w.const.astype(np.float64)), np.abs(b.const.astype(np.float64))
+
+    def bound(sample: dict[str, Array]) -> dict[str, Array]:
+        unlimited = replace(node.op, clip=NO_CLIP)  # type: ignore[call-arg]
+        (reach,) = unlimited.reference(np.abs(sample["x"].astype(np.float64)), weights, biases)
+        return {"y": reach * terms * 2.0**-23}
+
+    return bound

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from graphs import activation, bias, case, output, weights
+from graphs import activation, bias, case, output, sum_bound, weights
 from rig import BOARDS, Case, check
 
 from mcucompile.ir import NO_CLIP, Clip, DType, Numerics
@@ -43,22 +43,7 @@ class Conv:
         inputs = [x, w, bias(rng, o, self.x)]
         y = output(op, inputs, self.x, self.zero_y, int(np.prod(shape[1:])))
         made = case(str(self), op, inputs, y, rng, self.numerics)
-        return replace(made, tolerance=float_bound(made)) if self.x is DType.F32 else made
-
-
-def float_bound(made: Case):  # type: ignore[no-untyped-def]
-    """Any order of summation of K products stays within (K + 2) * 2**-23 * sum |x * w| of the exact sum."""
-    (node,) = made.graph.nodes
-    _, w, b = node.inputs
-    assert w.const is not None and b.const is not None
-    terms = w.size // w.shape[0] + 2
-
-    def bound(sample):  # type: ignore[no-untyped-def]
-        magnitudes = [np.abs(v.astype(np.float64)) for v in (sample["x"], w.const, b.const)]
-        (reach,) = replace(node.op, clip=NO_CLIP).reference(*magnitudes)
-        return {"y": reach * terms * 2.0**-23}
-
-    return bound
+        return replace(made, tolerance=sum_bound(made)) if self.x is DType.F32 else made
 
 
 POINTWISE = {"kernel": (1, 1), "pads": (0, 0, 0, 0)}

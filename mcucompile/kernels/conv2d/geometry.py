@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir import DType, Node
 from ...ops.conv2d import Conv2d
+from ...ops.dense import Dense
 from ...ops.window import Window
 from ..trace import Range, Sweep, Trace
 
@@ -111,19 +112,27 @@ class Geometry:
 
 
 def geometry(node: Node, align: int = 1) -> Geometry:
-    """The walk for runs whose length is a multiple of `align` elements (patches are filled up to that)."""
+    """The walk for runs whose length is a multiple of `align` elements (patches are filled up to that).
+
+    A Dense is a 1x1 convolution over an image of one row.
+    """
     op, x, y = node.op, node.inputs[0], node.output
-    assert isinstance(op, Conv2d)
-    (n, h, w, c), (_, oh, ow, o) = x.shape, y.shape
-    kh, kw = op.window.kernel
     fill = x.quant.zero if x.quant else 0
-    contiguous = op.window.dilations[1] == 1 and op.window.dilations[0] == 1 and op.groups == 1
+    if isinstance(op, Dense):
+        c, o = x.shape[-1], y.shape[-1]
+        n, h, w, oh, ow, window, groups = 1, 1, x.size // c, 1, y.size // o, Window((1, 1)), 1
+    else:
+        assert isinstance(op, Conv2d)
+        (n, h, w, c), (_, oh, ow, o) = x.shape, y.shape
+        window, groups = op.window, op.groups
+    kh, kw = window.kernel
+    contiguous = window.dilations == (1, 1) and groups == 1
     if contiguous and (kw * c) % align == 0:
-        gather = Gather.BORDER if any(op.window.pads) else Gather.NEVER
-        return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, gather, kh, kw * c, fill, x.dtype)
-    taps = kh * kw * c // op.groups
+        gather = Gather.BORDER if any(window.pads) else Gather.NEVER
+        return Geometry(n, h, w, c, oh, ow, o, groups, window, gather, kh, kw * c, fill, x.dtype)
+    taps = kh * kw * c // groups
     run = -(-taps // align) * align
-    return Geometry(n, h, w, c, oh, ow, o, op.groups, op.window, Gather.ALWAYS, 1, run, fill, x.dtype)
+    return Geometry(n, h, w, c, oh, ow, o, groups, window, Gather.ALWAYS, 1, run, fill, x.dtype)
 
 
 def pixel_trace(g: Geometry, out_nbytes: int, step: int = 1, reads_first: bool = False) -> Trace:

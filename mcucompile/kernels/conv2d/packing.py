@@ -36,17 +36,15 @@ def interleaved_weights(node: Node, g: Geometry, channels: int) -> Packed:
     return Packed("weight", rows.reshape(-1, channels, g.patch).transpose(0, 2, 1))
 
 
-def folded_bias(node: Node, taps: tuple[int, ...] = (1, 2, 3)) -> Packed:
-    """b - zero * sum(w), so that the kernel multiplies stored values; int64 where int32 does not hold it.
-
-    `taps` are the axes of the weight that are summed.
-    """
+def folded_bias(node: Node, channel_axis: int = 0) -> Packed:
+    """b - zero * sum(w), so that the kernel multiplies stored values; int64 where int32 does not hold it."""
     x, weight, bias = node.inputs
     assert weight.const is not None
     assert bias.const is not None
     if x.dtype is DType.F32:
         return Packed("bias", bias.const)
     zero = x.quant.zero if x.quant else 0
+    taps = tuple(i for i in range(weight.const.ndim) if i != channel_axis % weight.const.ndim)
     folded = bias.const.astype(np.int64) - zero * weight.const.astype(np.int64).sum(axis=taps)
     fits = np.abs(folded).max(initial=0) < 1 << 31
     return Packed("bias", folded.astype(np.int32 if fits else np.int64))

@@ -1,0 +1,35 @@
+"""Dense layers as 1x1 convolutions over an image of one row, whose pixels are the rows of x."""
+
+from __future__ import annotations
+
+from ...ir import Node
+from ...ops.conv2d import Conv2d
+from ...ops.dense import Dense
+from ..conv2d.direct import Direct
+from ..conv2d.geometry import geometry
+from ..conv2d.pairs import Pairs
+from ..conv2d.real import Real
+from ..kernel import Kernel
+
+
+class AsConv2d(Kernel):
+    """Mixed into a kernel of Conv2d."""
+
+    op = Dense
+
+    @property
+    def template(self) -> str:
+        return f"kernels/{Conv2d.name}/{self.variant}.{self.isa.name.lower()}.c.j2"
+
+
+class DenseDirect(AsConv2d, Direct):
+    pass
+
+
+class DenseReal(AsConv2d, Real):
+    pass
+
+
+class DensePairs(AsConv2d, Pairs):
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and geometry(node).pixels > 1

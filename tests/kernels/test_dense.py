@@ -1,0 +1,82 @@
+"""Every fully connected kernel against the reference, on the host and on all emulated boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from graphs import activation, bias, case, output, sum_bound, weights
+from rig import BOARDS, Case, check
+
+from mcucompile.ir import NO_CLIP, Clip, DType, Numerics, Shape
+from mcucompile.ops.dense import Dense
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer to test: x [*rows, inputs] to [*rows, outputs]."""
+
+    rows: Shape
+    inputs: int
+    outputs: int
+    zero_x: int = 0
+    zero_y: int = 0
+    clip: Clip = NO_CLIP
+    spread: float = 3.0
+    per_channel: bool = True
+    x: DType = DType.I8
+    w: DType = DType.I8
+    numerics: Numerics = Numerics.ONNX
+
+    def case(self, seed: int) -> Case:
+        rng = np.random.default_rng(seed)
+        op = Dense(self.clip)
+        x = activation("x", (*self.rows, self.inputs), self.x, 0.05, self.zero_x)
+        w = weights(rng, (self.outputs, self.inputs), self.w, 0, self.spread, self.per_channel)
+        inputs = [x, w, bias(rng, self.outputs, self.x)]
+        y = output(op, inputs, self.x, self.zero_y, self.inputs)
+        made = case(str(self), op, inputs, y, rng, self.numerics, samples=2)
+        return replace(made, tolerance=sum_bound(made)) if self.x is DType.F32 else made
+
+
+LAYERS = (
+    Layer((1,), 1, 1),
+    Layer((1,), 2, 3, zero_x=-128, zero_y=127),
+    Layer((1,), 4, 4, zero_x=127, zero_y=-128),
+    Layer((1,), 5, 7, clip=Clip(0.0, 3.0)),
+    Layer((1,), 16, 17, zero_x=-128, zero_y=-128, clip=Clip(0.0)),
+    Layer((1,), 33, 8, zero_x=5, per_channel=False),
+    Layer((1,), 128, 5, zero_x=-3),
+    Layer((1,), 640, 16, zero_x=-128),
+    Layer((1,), 577, 9, zero_x=127),
+    Layer((1,), 391, 130, zero_x=1, spread=1e6),
+    Layer((3,), 8, 5, zero_x=-128),
+    Layer((2, 2), 17, 3, zero_x=33, per_channel=False),
+    Layer((2, 1, 4), 64, 10, zero_y=-128),
+)
+TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2])
+
+
+def with_type(layers: tuple[Layer, ...], **changes: object) -> tuple[Layer, ...]:
+    return tuple(replace(layer, zero_x=0, zero_y=0, **changes) for layer in layers)  # type: ignore[arg-type]
+
+
+WIDE = with_type(LAYERS[::2], x=DType.I16) + with_type(LAYERS[1::3], x=DType.I16, numerics=Numerics.TFLITE)
+WIDE_WEIGHTS = tuple(replace(layer, w=DType.I16) for layer in LAYERS[::3])
+FLOAT = with_type(LAYERS, x=DType.F32, w=DType.F32)
+KINDS = {"int8": LAYERS, "tflite": TFLITE, "int16": WIDE, "int16 weights": WIDE_WEIGHTS, "float32": FLOAT}
+
+
+def cases(*kinds: str) -> list[Case]:
+    return [layer.case(i) for kind in kinds for i, layer in enumerate(KINDS[kind])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_host(kind: str) -> None:
+    check(cases(kind), boards=())
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_on_board(board: str) -> None:
+    check(cases(*KINDS), boards=(board,), host=False)
