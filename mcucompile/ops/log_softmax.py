@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from ..errors import CompileError
 from ..ir import Array, Arrays, Builder, Exporter, Node, Numerics, OnnxNode, Op, Shape, saturate
 from ..ir.op import text_of
 from .fixed_point import Ints, scale_of, zero_of
@@ -16,16 +17,17 @@ from .softmax import ExpTable, exp_table, over_last_axis
 
 @dataclass(frozen=True)
 class LogTable:
-    """The logarithm of a row's sum S of exponentials, in output steps * 2**shift.
+    """The logarithm of a row's sum S of exponentials, in output steps * 2**`shift`.
 
     With p the position of S's highest set bit and f = S << (31 - p), which is in [2**31, 2**32): i = (f >> 23) & 255,
     r = (f >> 8) & 32767, log = octave * (p - bits) + entries[i] + (((entries[i+1] - entries[i]) * r + 2**14) >> 15).
-    `entries` are 257 values of ln(1 + i/256). Everything fits int64; entries fit int32 where scale_y > 2**-10.
+    `entries` are 257 values of ln(1 + i/256). Everything but the product fits int32.
     The interpolation is wrong by at most 2**-19 / scale_y steps.
     """
 
     entries: tuple[int, ...]
     octave: int
+    shift: int
 
     def at(self, total: Ints, bits: int) -> Ints:
         position = np.floor(np.log2(total.astype(np.float64))).astype(np.int64)  # exact: total < 2**32
@@ -37,16 +39,16 @@ class LogTable:
         return log
 
     def __str__(self) -> str:
-        return f"log {text_of(self.entries)} octave {self.octave}"
+        return f"log {text_of(self.entries)} octave {self.octave} << {self.shift}"
 
 
 @dataclass(frozen=True)
 class LogSoftmax(Op):
     """y[..., i] = x[..., i] - m - ln(sum over j of exp(x[..., j] - m)), m the row's largest x.
 
-    Integers: with d = max(q) - q, S the sum of `exp` at d and L = `log` at S,
-    y = sat(zero_y + ((2**(shift-1) - d * multiplier - L) >> shift)) in 64 bits. For rows of n the result is within
-    1/2 + ((n+1)/2**bits + 2**-18) / scale_y + 2**-8 steps of the real value.
+    Integers: with d = max(q) - q, S the sum of `exp` at d and L = `log` at S, in 64 bits,
+    y = sat(zero_y + ((2**(shift-1) - d * multiplier - (L << (shift - log.shift))) >> shift)).
+    For rows of n the result is within 1/2 + ((n+1)/2**bits + 2**-18) / scale_y + 2**-8 steps of the real value.
     """
 
     exp: ExpTable | None = None
@@ -68,10 +70,8 @@ class LogSoftmax(Op):
     def fix(self, node: Node, numerics: Numerics) -> Self:
         x, scale = node.inputs[0], scale_of(node.output)
         ratio = scale_of(x) / scale
-        shift = min(30, 31 - math.frexp(ratio)[1], 31 - math.frexp(1 / scale)[1])
-        assert shift > 0
-        entries = np.rint(np.ldexp(np.log1p(np.arange(257) / 256) / scale, shift))
-        log = LogTable(tuple(map(int, entries)), round(math.ldexp(math.log(2) / scale, shift)))
+        shift = min(40, 31 - math.frexp(ratio)[1])
+        log = log_table(scale, min(shift, 25, 26 - math.frexp(1 / scale)[1]))
         return replace(self, exp=exp_table(x), log=log, multiplier=round(math.ldexp(ratio, shift)), shift=shift)
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
@@ -79,7 +79,7 @@ class LogSoftmax(Op):
         x = stored[0].astype(np.int64)
         d = x.max(axis=-1, keepdims=True) - x
         log = self.log.at(self.exp.at(d).sum(axis=-1, keepdims=True), self.exp.bits)
-        y = ((1 << (self.shift - 1)) - d * self.multiplier - log) >> self.shift
+        y = ((1 << (self.shift - 1)) - d * self.multiplier - (log << (self.shift - self.log.shift))) >> self.shift
         return (saturate(y + zero_of(node.output), node.output.dtype),)
 
     @classmethod
@@ -89,3 +89,10 @@ class LogSoftmax(Op):
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
         export.result(node, *export.node("LogSoftmax", [export.value(node.inputs[0])], axis=-1))
+
+
+def log_table(scale_y: float, shift: int) -> LogTable:
+    if shift < 1:
+        raise CompileError("E0204", f"an output scale of {scale_y:.3g} is too small for a logarithm")
+    entries = np.rint(np.ldexp(np.log1p(np.arange(257) / 256) / scale_y, shift))
+    return LogTable(tuple(map(int, entries)), round(math.ldexp(math.log(2) / scale_y, shift)), shift)

@@ -63,7 +63,7 @@ class MatMul(Op):
 
     def sum_bound(self, node: Node) -> int | None:
         a, b = node.inputs
-        return a.shape[-1] * reach(a) * reach(b)
+        return a.shape[-1] * reach(a) * reach(b) if a.quant and b.quant else None
 
     def macs(self, node: Node) -> int:
         return node.output.size * node.inputs[0].shape[-1]

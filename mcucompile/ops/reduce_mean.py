@@ -71,7 +71,7 @@ class ReduceMean(Op):
         quant_x, y = node.inputs[0].quant, node.output
         assert quant_x and y.quant and self.requant
         acc = (stored[0].astype(np.int64) - quant_x.zero).sum(axis=self.axes, keepdims=self.keepdims)
-        return (saturate(self.requant.apply(acc) + y.quant.zero, y.dtype),)
+        return (saturate(self.requant.apply(acc) + y.quant.zero, y.dtype).reshape(y.shape),)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

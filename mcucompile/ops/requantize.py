@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, DType, Node, Numerics, Requant, Tensor, requant, saturate
+from ..ir import Array, DType, Exporter, Node, Numerics, Requant, Tensor, requant, saturate
 from ..ir.op import Arrays
 from .fixed_point import scale_of
 from .tflite_tables import rescaled
@@ -42,3 +42,7 @@ class Requantize(Unary):
             return super().reference_int(node, *stored)
         assert self.requant and x.quant and y.quant
         return (saturate(self.requant.apply(stored[0].astype(np.int64) - x.quant.zero) + y.quant.zero, y.dtype),)
+
+    def to_onnx(self, node: Node, export: Exporter) -> None:
+        """A Dequantize and a Quantize."""
+        export.result(node, export.value(node.inputs[0]))

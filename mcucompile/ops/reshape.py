@@ -47,7 +47,8 @@ def target_shape(node: OnnxNode, shape: Shape, operand: tuple[int, ...]) -> Shap
     rank = len(shape)
     match node.op_type:
         case "Flatten":
-            axis = node.integer("axis", 1) % (rank + 1)
+            axis = node.integer("axis", 1)
+            axis += rank if axis < 0 else 0
             return int(np.prod(shape[:axis])), int(np.prod(shape[axis:]))
         case "Squeeze":
             axes = {a % rank for a in operand} or {i for i, d in enumerate(shape) if d == 1}

@@ -108,7 +108,8 @@ class Softmax(Op):
 
     def reference(self, *args: Array) -> Arrays:
         (x,) = args
-        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        with np.errstate(over="ignore"):
+            e = np.exp(x - x.max(axis=-1, keepdims=True))
         return (e / e.sum(axis=-1, keepdims=True),)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:

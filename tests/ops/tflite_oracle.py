@@ -31,7 +31,9 @@ def options(kind: str, **values: Any) -> Any:
     return table
 
 
-def run_operator(code: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], given: Any, *stored: Array) -> list[Array]:
+def run_operator(
+    code: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], given: Any, *stored: Array
+) -> list[Array]:
     """What the operator makes of the stored values of its computed inputs; constants are those with `const`."""
     model = one_operator(code, inputs, outputs, given)
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 20)

@@ -1,0 +1,82 @@
+"""One ONNX node through the importer and the float reference, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from mcucompile.frontend import load
+from mcucompile.ir import Array, Graph
+from mcucompile.reference import evaluate
+
+OPSET = 20
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An operand that is an initializer of the model."""
+
+    values: Array
+
+
+def floats(*shape: int, seed: int = 0, spread: float = 2.0) -> Array:
+    return np.random.default_rng(seed).normal(0, spread, shape).astype(np.float32)
+
+
+def const(values: Any, dtype: Any = np.float32) -> Constant:
+    return Constant(np.asarray(values, dtype))
+
+
+def ints(*values: int) -> Constant:
+    return const(values, np.int64)
+
+
+def model(
+    op_type: str, operands: Sequence[Array | Constant | None], opset: int = OPSET, outputs: int = 1, **attributes: Any
+) -> bytes:
+    """A model of one node; plain arrays are its inputs x0, x1, ..., None an absent operand."""
+    names = ["" if v is None else f"x{i}" for i, v in enumerate(operands)]
+    results = [f"y{i}" for i in range(outputs)]
+    node = helper.make_node(op_type, names, results, name="node", **attributes)
+    pairs = list(zip(names, operands, strict=True))
+    inputs = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, v.shape) for n, v in pairs if isinstance(v, np.ndarray)
+    ]
+    constants = [numpy_helper.from_array(v.values, n) for n, v in pairs if isinstance(v, Constant)]
+    infos = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in results]
+    graph = helper.make_graph([node], "one", inputs, infos, constants)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    return bytes(proto.SerializeToString())
+
+
+def oracle(source: bytes, feeds: dict[str, Array]) -> list[Array]:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, feeds))
+
+
+def check(
+    op_type: str, operands: Sequence[Array | Constant | None], opset: int = OPSET, outputs: int = 1, **attributes: Any
+) -> Graph:
+    """The imported graph, after its float results were found equal to ONNX Runtime's up to float32 rounding."""
+    source = model(op_type, operands, opset, outputs, **attributes)
+    feeds = {f"x{i}": v for i, v in enumerate(operands) if isinstance(v, np.ndarray)}
+    graph = load(source).graph
+    results = list(evaluate(graph, feeds).values())
+    for got, want in zip(results, oracle(source, feeds), strict=True):
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-6)
+    return graph
+
+
+def only(graph: Graph, kind: type) -> Any:
+    """The single operator of a kind in the graph."""
+    (op,) = [n.op for n in graph.nodes if isinstance(n.op, kind)]
+    return op
