@@ -23,6 +23,7 @@ from .passes.fix_multipliers import FixMultipliers
 from .passes.fold_batchnorm import FoldBatchnorm
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
+from .passes.name_tensors import NameTensors
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
@@ -49,6 +50,7 @@ PASSES_AFTER: tuple[Pass, ...] = (
     FuseClip(),
     EliminateTransposes(),
     RemoveUnread(),
+    NameTensors(),
     FixMultipliers(),
 )
 

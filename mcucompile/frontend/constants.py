@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..ir import Array, Op, Tensor, Unsupported, constant, permute_constant, real_values, reshape_constant
-from ..ops import Reshape, Transpose
+from ..ops.reshape import Reshape
+from ..ops.transpose import Transpose
 
 
 def plain(tensor: Tensor) -> Array:

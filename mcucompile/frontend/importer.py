@@ -9,8 +9,13 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ir import Array, DType, Graph, Node, OnnxNode, Op, QuantParams, Shape, Tensor, Unsupported, verify
-from ..ops import ALL, Dequantize, Quantize, Requantize, Reshape
+from ..ops import ALL
+from ..ops.dequantize import Dequantize
+from ..ops.quantize import Quantize
+from ..ops.requantize import Requantize
+from ..ops.reshape import Reshape
 from ..ops.same_scale import SameScale
+from ..passes.edit import INNER
 from .constants import folded, plain, tensor_of
 from .fold import FOLDABLE, fold
 from .inputs import check_options, static_shape
@@ -249,16 +254,20 @@ class Importer:
             if not name:
                 continue
             self.tensors[name] = tensor
-            if not tensor.name:
+            if not tensor.name or (name in self.output_names and self.may_rename(tensor)):
                 tensor.name = self.output_names.get(name) or self.names.short(name)
             if inherits and tensor.dtype in (DType.I8, DType.I16) and tensor.const is None:
                 self.unsigned.add(name)
+
+    def may_rename(self, tensor: Tensor) -> bool:
+        """Whether the name is of no interest to the user."""
+        return tensor not in self.graph.inputs and tensor.name not in self.output_names.values()
 
     def name_fresh(self, node: OnnxNode) -> None:
         """Names for the tensors between two operators of one ONNX node."""
         base = next(filter(None, node.outputs), node.name)
         for tensor in self.fresh:
-            tensor.name = tensor.name or self.names.short(f"{base}_inner")
+            tensor.name = tensor.name or self.names.short(f"{base}_{INNER}")
 
     # --- what upgrades read (Context)
 

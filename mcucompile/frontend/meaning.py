@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..ir import DType, Graph, Node, QuantParams, Tensor
-from ..ops import Requantize
+from ..ops.requantize import Requantize
 from ..ops.same_scale import SameScale
 from .problems import Problem
 

@@ -49,7 +49,7 @@ def roomy(weight: Tensor, axis: int, input_scale: float, bias: Array) -> Tensor:
     assert weight.const is not None and weight.quant
     scales = np.asarray(weight.quant.scales, np.float64) * np.ones(weight.shape[axis])
     needed = np.abs(bias.astype(np.float64)) / (input_scale * BIAS_LIMIT)
-    if np.all(scales >= needed):
+    if np.all(scales >= needed * (1 - SAME_SCALE)):
         return weight
     wider = np.where(scales < needed, needed, scales).astype(np.float32).astype(np.float64)
     along = [-1 if i == axis else 1 for i in range(weight.const.ndim)]
