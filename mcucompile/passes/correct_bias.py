@@ -2,27 +2,25 @@
 
     bias[c] -= mean over samples and positions of (integer sum - float sum), before the activation
 
-Layers are corrected in order, each on what the corrected layers before it deliver.
+Layers are corrected in order, each on what the corrected layers before it deliver. Sums are linear in a layer's input,
+so that the mean sum is the sum of the mean input: one run of the integer network is all that it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Graph, Node, Tensor, centre, constant, saturate
+from ..ir import NO_CLIP, Array, Graph, Node, Tensor, constant, saturate
 from ..ops.conv2d import Conv2d
 from ..ops.dense import Dense
 from ..ops.depthwise_conv2d import DepthwiseConv2d
 from ..reference import quantized_inputs, run_node
-from .calibrate import Runner, Samples, count_of
+from .calibrate import Observation, Runner, Samples, count_of, sample_mean
 from .equalize import copy_nodes
 from .quantization_rules import Rule, rule
-
-MAX_NBYTES = 384 << 20
 
 
 @dataclass(eq=False)
@@ -31,93 +29,77 @@ class Walk:
 
     nodes: list[Node]
     values: dict[Tensor, Array]
-    position: int = 0
+    count: int
     last_use: dict[Tensor, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.last_use = {t: i for i, n in enumerate(self.nodes) for t in n.activations()}
 
-    def run_until(self, index: int) -> None:
-        """Run the nodes before `index` that have not run yet."""
-        while self.position < index:
-            run_node(self.nodes[self.position], self.values)
-            for t in self.nodes[self.position].activations():
-                if self.last_use[t] <= self.position:
-                    self.values.pop(t, None)
-            self.position += 1
+    def step(self, index: int) -> None:
+        node = self.nodes[index]
+        run_node(node, self.values)
+        for t in node.activations():
+            if self.last_use[t] == index:
+                self.values.pop(t, None)
 
 
-class Pair(NamedTuple):
-    """The float and the integer network on the same samples."""
-
-    real: Walk
-    stored: Walk
-
-
-def correct_bias(floats: Runner, integers: Runner, samples: Samples) -> Graph:
-    """A copy of the integer graph with corrected biases; `floats` runs the float graph that it came from."""
-    graph = copy_nodes(integers.graph)
-    pairs = [pair_of(floats, integers, part) for part in floats.parts(affordable(floats.graph, samples))]
-    places = {n.outputs[0].name: i for i, n in enumerate(floats.graph.nodes)}
-    for i, node in enumerate(graph.nodes):
-        for pair in pairs:
-            pair.stored.run_until(i)
+def correct_bias(graph: Graph, observed: Mapping[Tensor, Observation], integers: Runner, samples: Samples) -> Graph:
+    """A copy of the integer graph with corrected biases. `graph` is the float graph that it came from, and observed."""
+    result = copy_nodes(integers.graph)
+    walks = [walk(integers, part) for part in integers.parts(quantized_inputs(integers.graph, samples))]
+    originals = {n.outputs[0].name: n for n in graph.nodes}
+    for i, node in enumerate(result.nodes):
         if rule(node) is Rule.WEIGHTED and node.inputs[0].quant:
-            place = places[node.output.name]
-            for pair in pairs:
-                pair.real.run_until(place)
-            node.inputs[2] = corrected(node, mean_error((p.real.nodes[place], p.stored.nodes[i], p) for p in pairs))
-            for pair in pairs:
-                pair.stored.nodes[i].inputs[2] = node.inputs[2]
-    return graph
+            original = originals[node.output.name]
+            error = mean_error(original, observed[original.inputs[0]].mean, node, mean_input(walks, i, node))
+            if error is not None:
+                node.inputs[2] = corrected(node, error)
+        for w in walks:
+            w.nodes[i].inputs[2:] = node.inputs[2:] if rule(node) is Rule.WEIGHTED else w.nodes[i].inputs[2:]
+            w.step(i)
+    return result
 
 
-def affordable(graph: Graph, samples: Samples) -> Samples:
-    """As many of the first samples as fit MAX_NBYTES together with what is live in both networks."""
-    live = 3 * 5 * max(t.size for t in graph.activations())
-    return {name: values[: max(1, MAX_NBYTES // live)] for name, values in samples.items()}
+def walk(integers: Runner, part: Samples) -> Walk:
+    batch = integers.batch(count_of(part))
+    return Walk(copy_nodes(batch.graph).nodes, batch.input_values(part), count_of(part))
 
 
-def pair_of(floats: Runner, integers: Runner, part: Samples) -> Pair:
-    return Pair(walk(floats, part), walk(integers, quantized_inputs(integers.graph, part)))
+def mean_input(walks: Sequence[Walk], index: int, node: Node) -> Array | None:
+    """The mean stored input of a layer, less the zero point."""
+    x = node.inputs[0]
+    assert x.quant
+    parts = [sample_mean(x, w.values[w.nodes[index].inputs[0]], w.count) for w in walks]
+    total = sum(w.count for w in walks)
+    sums = [part * (w.count / total) for part, w in zip(parts, walks, strict=True) if part is not None]
+    return np.sum(sums, axis=0) - x.quant.zero if len(sums) == len(walks) else None
 
 
-def walk(runner: Runner, part: Samples) -> Walk:
-    batch = runner.batch(count_of(part))
-    return Walk(copy_nodes(batch.graph).nodes, batch.input_values(part))
+def mean_error(real: Node, mean_real: Array | None, stored: Node, mean_stored: Array | None) -> Array | None:
+    """Per output channel, in real units: the integer layer's mean sum less the float layer's."""
+    if mean_real is None or mean_stored is None:
+        return None
+    want, got = mean_sums(real, mean_real), mean_sums(stored, mean_stored) * sum_scales(stored)
+    error: Array = (got - want).mean(axis=tuple(range(want.ndim - 1)))
+    return error
 
 
-def mean_error(runs: Iterable[tuple[Node, Node, Pair]]) -> Array:
-    """Per output channel, in real units; zero where the activation cuts everything off."""
-    total, active = np.zeros(1), np.zeros(1)
-    for real, stored, pair in runs:
-        want = float_sums(real, pair.real.values)
-        got = integer_sums(stored, pair.stored.values)
-        axes = tuple(range(want.ndim - 1))
-        total = total + (got - want).sum(axis=axes)
-        active = active + want.size // want.shape[-1]
-    return total / active
+def mean_sums(layer: Node, mean: Array) -> Array:
+    """What the layer makes of its mean input, without its activation."""
+    assert isinstance(layer.op, (Conv2d, DepthwiseConv2d, Dense))
+    weights = [t.const.astype(np.float64) for t in layer.inputs[1:] if t.const is not None]
+    return replace(layer.op, clip=NO_CLIP).reference(mean, *weights)[0]
 
 
-def float_sums(node: Node, values: dict[Tensor, Array]) -> Array:
-    assert isinstance(node.op, (Conv2d, DepthwiseConv2d, Dense))
-    args = [values[t] if t.const is None else t.const for t in node.inputs]
-    return replace(node.op, clip=NO_CLIP).reference(*args)[0].astype(np.float64)
+def sum_scales(layer: Node) -> Array:
+    """The real value of 1 in the layer's sums, per output channel."""
+    x, w = layer.inputs[0].quant, layer.inputs[1].quant
+    assert x and w
+    return x.scale * np.asarray(w.scales)
 
 
-def integer_sums(node: Node, values: dict[Tensor, Array]) -> Array:
-    """The integer layer's sums before requantization, in real units."""
-    x, w, b = node.inputs
-    assert isinstance(node.op, (Conv2d, DepthwiseConv2d, Dense)) and x.quant and w.quant
-    assert w.const is not None and b.const is not None
-    args = (centre(values[x], x.quant.zero), centre(w.const, 0), centre(b.const, 0))
-    (acc,) = replace(node.op, clip=NO_CLIP).reference(*args)
-    real: Array = acc * np.asarray([x.quant.scale * s for s in w.quant.scales])
-    return real
-
-
-def corrected(node: Node, error: Array) -> Tensor:
-    x, w, b = node.inputs
-    assert x.quant and w.quant and b.quant and b.const is not None
-    steps = np.rint(error / np.asarray([x.quant.scale * s for s in w.quant.scales])).astype(np.int64)
-    return constant(b.name, saturate(b.const.astype(np.int64) - steps, b.dtype), b.quant)
+def corrected(layer: Node, error: Array) -> Tensor:
+    bias = layer.inputs[2]
+    assert bias.const is not None
+    steps = np.rint(error / sum_scales(layer)).astype(np.int64)
+    return constant(bias.name, saturate(bias.const.astype(np.int64) - steps, bias.dtype), bias.quant)

@@ -18,7 +18,7 @@ from ..ops.dequantize import Dequantize
 from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
 from ..reference import quantized_inputs, run_node
-from .calibrate import Batch, Runner, Samples, count_of
+from .calibrate import Batch, Runner, Samples, count_of, runner
 from .quantization_rules import Rule, rule
 
 BRIDGES = (Dequantize, Quantize, Requantize)  # what quantization inserts
@@ -26,12 +26,12 @@ BRIDGES = (Dequantize, Quantize, Requantize)  # what quantization inserts
 
 @dataclass(frozen=True)
 class LayerError:
-    """Ratios in decibels; infinite where no error was seen, None for `alone` where the layer cannot lose."""
+    """Ratios in decibels; None where there was no error, and for `alone` where the operator only moves values."""
 
     tensor: str
     op: str
     source: tuple[str, ...]
-    cumulative: float
+    cumulative: float | None
     alone: float | None
 
 
@@ -48,10 +48,10 @@ class Power:
         self.noise += float(np.square(wide - got).sum())
 
     @property
-    def decibels(self) -> float:
+    def decibels(self) -> float | None:
         if self.noise == 0:
-            return math.inf
-        return 10 * math.log10(max(self.signal, 1e-300) / self.noise)
+            return None
+        return 10 * math.log10(max(self.signal, 1e-30) / self.noise)
 
 
 @dataclass(eq=False)
@@ -62,20 +62,21 @@ class Loss:
     alone: Power = field(default_factory=Power)
 
 
-def layer_errors(floats: Runner, integers: Runner, samples: Samples) -> list[LayerError]:
-    """One entry per operator of the integer graph, in order of execution.
+def layer_errors(original: Graph, integer: Graph, samples: Samples) -> list[LayerError]:
+    """One entry per operator of the integer graph that came from `original`, in order of execution.
 
-    Tensors of the two graphs belong together by name. Both runners take chunks of one size.
+    Tensors of the two graphs belong together by name. Of an equalized network, `original` is the equalized float graph.
     """
-    assert floats.chunk == integers.chunk
-    losses = {n: Loss() for n in integers.graph.nodes if not isinstance(n.op, BRIDGES)}
+    chunk = min(runner(original, samples).chunk, runner(integer, quantized_inputs(integer, samples)).chunk)
+    floats, integers = Runner(original, chunk), Runner(integer, chunk)
+    losses = {n: Loss() for n in integer.nodes if not isinstance(n.op, BRIDGES)}
     for part in floats.parts(samples):
         real = {t.name: v for t, v in floats.trace(part).items()}
-        stored = integers.trace(quantized_inputs(integers.graph, part))
+        stored = integers.trace(quantized_inputs(integer, part))
         for node, loss in losses.items():
             for t in node.outputs:
                 loss.cumulative.add(real[t.name], real_of(t, stored[t]))
-        for node, results in outputs_alone(integers.graph, integers.batch(count_of(part)), real):
+        for node, results in outputs_alone(integer, integers.batch(count_of(part)), real):
             for t, value in zip(node.outputs, results, strict=True):
                 losses[node].alone.add(real[t.name], real_of(t, value))
     return [layer_error(node, loss) for node, loss in losses.items()]
@@ -111,10 +112,10 @@ def layer_error(node: Node, loss: Loss) -> LayerError:
     return LayerError(node.outputs[0].name, node.op.name, node.source, loss.cumulative.decibels, alone)
 
 
-def weakest(errors: Sequence[LayerError]) -> LayerError | None:
-    """The layer that loses most by itself; None when no layer loses anything."""
-    lossy = [e for e in errors if e.alone is not None and math.isfinite(e.alone)]
-    return min(lossy, key=lambda e: e.alone or 0.0, default=None)
+def weakest(errors: Sequence[LayerError]) -> str | None:
+    """The tensor of the layer that loses most by itself; None when no layer loses anything."""
+    lossy = [(e.alone, e.tensor) for e in errors if e.alone is not None]
+    return min(lossy)[1] if lossy else None
 
 
 def real_of(tensor: Tensor, stored: Array) -> Array:

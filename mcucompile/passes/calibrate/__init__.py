@@ -2,7 +2,11 @@
 
 from .batch import Batch, Runner, Samples, count_of, runner
 from .histogram import Histogram
-from .observe import observe
+from .observe import Observation, observe, sample_mean
 from .ranges import METHODS, Range
 
-__all__ = ["METHODS", "Batch", "Histogram", "Range", "Runner", "Samples", "count_of", "observe", "runner"]
+# fmt: off
+__all__ = [
+    "METHODS", "Batch", "Histogram", "Observation", "Range", "Runner", "Samples", "count_of", "observe", "runner",
+    "sample_mean",
+]
