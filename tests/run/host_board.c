@@ -1,0 +1,32 @@
+/* The firmware as a program of the host: the serial line is standard input and output. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cpu.h"
+#include "uart.h"
+
+uint32_t cpu_id(void) { return 0x12345678u; }
+
+void cpu_ticks_start(void) {}
+
+uint32_t cpu_ticks(void) { return 0u; }
+
+void cpu_stack_paint(void) {}
+
+uint32_t cpu_stack_nbytes(void) { return 4u; }
+
+void uart_init(void) {}
+
+int uart_receive(void) {
+    uint8_t byte;
+    if (read(0, &byte, 1) != 1) {
+        exit(0);
+    }
+    return byte;
+}
+
+void uart_send(uint8_t byte) {
+    if (write(1, &byte, 1) != 1) {
+        exit(0);
+    }
+}

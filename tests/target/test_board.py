@@ -1,0 +1,147 @@
+"""Board files: what is known, what a wrong one is told, and the memory maps of the chips' data sheets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcucompile.errors import CompileError
+from mcucompile.target.board import HELD, list_boards, load_board
+from mcucompile.target.cores import Isa
+
+GOOD = """\
+description = "a board"
+core = "cortex-m4f"
+clock_hz = 25_000_000
+tested = "nothing"
+
+[memory.flash]
+kind = "flash"
+origin = 0x0
+size = 0x1000
+holds = ["vectors", "code", "weights"]
+
+[memory.ram]
+kind = "ram"
+origin = 0x20000000
+size = 0x800
+holds = ["data", "arena", "stack"]
+
+[uart]
+kind = "cmsdk"
+base = 0x40004000
+baud = 115200
+
+[run]
+via = "qemu"
+machine = "mps2-an386"
+systick_hz = 25_000_000
+"""
+
+EMULATED = ("qemu-m0", "qemu-m3", "qemu-m33", "qemu-m4", "qemu-m55", "qemu-m7")
+KIB = 1024
+# Data sheets: core, clock, flash and RAM of the chip (for the Nano less its bootloader, for the Pico its boot stage).
+REAL = {
+    "nucleo-f446re": ("cortex-m4f", 180, 512 * KIB, 128 * KIB),
+    "nucleo-l4r5zi": ("cortex-m4f", 120, 2048 * KIB, 640 * KIB),
+    "nucleo-g0b1re": ("cortex-m0plus", 64, 512 * KIB, 144 * KIB),
+    "nucleo-f767zi": ("cortex-m7", 216, 2048 * KIB, 512 * KIB),
+    "nucleo-h743zi": ("cortex-m7", 480, 2048 * KIB, 512 * KIB),
+    "nucleo-u575zi-q": ("cortex-m33", 160, 2048 * KIB, 768 * KIB),
+    "stm32f4-discovery": ("cortex-m4f", 168, 1024 * KIB, 128 * KIB),
+    "blue-pill": ("cortex-m3", 72, 64 * KIB, 20 * KIB),
+    "microbit-v1": ("cortex-m0", 16, 256 * KIB, 16 * KIB),
+    "microbit-v2": ("cortex-m4f", 64, 512 * KIB, 128 * KIB),
+    "nrf52840-dk": ("cortex-m4f", 64, 1024 * KIB, 256 * KIB),
+    "arduino-nano-33-ble": ("cortex-m4f", 64, 960 * KIB, 256 * KIB),
+    "raspberry-pi-pico": ("cortex-m0plus", 125, 2048 * KIB - 256, 264 * KIB),
+    "raspberry-pi-pico-2": ("cortex-m33", 150, 4096 * KIB, 520 * KIB),
+}
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_every_board_is_accounted_for() -> None:
+    assert list_boards() == sorted([*EMULATED, *REAL])
+
+
+@pytest.mark.parametrize("name", [*EMULATED, *REAL])
+def test_board_holds_everything_somewhere(name: str) -> None:
+    board = load_board(name)
+    assert [board.region(held).kind for held in HELD[3:]] == ["ram"] * 3
+    assert board.description
+    assert board.tested
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_emulated_boards_are_roomy(name: str) -> None:
+    board = load_board(name)
+    assert board.emulator is not None
+    assert board.uart is not None
+    assert board.ram_nbytes >= 512 * KIB
+    assert board.flash_nbytes >= 2048 * KIB
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_boards_are_as_in_the_data_sheet(name: str) -> None:
+    board = load_board(name)
+    assert (board.core.name, board.clock_hz // 10**6, board.flash_nbytes, board.ram_nbytes) == REAL[name]
+    assert board.emulator is None
+    assert board.programmer
+
+
+def test_a_path_is_a_board_too(tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, GOOD))
+    assert (board.name, board.isa, board.region("arena").nbytes) == ("mine", Isa.DSP, 0x800)
+
+
+def test_instruction_set_can_be_lowered(tmp_path: Path) -> None:
+    assert load_board(write(tmp_path, 'isa = "scalar"\n' + GOOD)).isa is Isa.SCALAR
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(CompileError) as caught:
+        load_board("qemu-m5")
+    assert caught.value.code == "E0301"
+    assert "qemu-m55" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('core = "cortex-m4f"\n', "", "core"),
+        ('"cortex-m4f"', '"cortex-a9"', "core"),
+        ("25_000_000", '"fast"', "clock_hz"),
+        ("25_000_000", "0", "clock_hz"),
+        ("25_000_000", "true", "clock_hz"),
+        ("0x20000000", "-4", "memory.ram.origin"),
+        ("0x20000000", "0x100000000", "memory.ram.origin"),
+        ('kind = "ram"', 'kind = "disk"', "memory.ram.kind"),
+        ("size = 0x800\n", "", "memory.ram.size"),
+        ('"data", "arena"', '"data"', "memory.*.holds"),
+        ('"vectors", "code"', '"vectors", "code", "code2"', "memory.flash.holds"),
+        ('"vectors", "code"', '"vectors", "code", "stack"', "memory.flash.holds"),
+        ("0x20000000", "0xfff", "memory.ram"),
+        ('"cmsdk"', '"usb"', "uart.kind"),
+        ("baud = 115200", "speed = 9600", "uart.baud"),
+        ('via = "qemu"', 'via = "magic"', "run.via"),
+        ("systick_hz = 25_000_000", "systick_hz = 25_000_000\noptions = [1]", "run.options"),
+        ("tested = ", "tasted = ", "tested"),
+        ("clock_hz", 'colour = "red"\nclock_hz', "colour"),
+        ("clock_hz", 'isa = "mve"\nclock_hz', "isa"),
+        ("clock_hz", 'uart = "yes"\nclock_hz', ""),
+        ("[memory.ram]", "[memory.ram", ""),
+    ],
+)
+def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in GOOD
+    with pytest.raises(CompileError) as caught:
+        load_board(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert caught.value.code == "E0302"
+    assert field in caught.value.what
+    assert "mine.toml" in caught.value.where
