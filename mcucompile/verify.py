@@ -73,23 +73,25 @@ def from_bytes(tensors: Sequence[Tensor], data: Sequence[bytes]) -> list[Array]:
     return [np.frombuffer(d, t.dtype.numpy).reshape(t.shape) for t, d in zip(tensors, data, strict=True)]
 
 
+def ulp_errors(found: Array, expected: Array) -> Array:
+    """Differences in units in the last place of the largest magnitude in `expected`; infinite for a stray NaN."""
+    finite = np.isfinite(expected)
+    unit = np.spacing(np.float32(np.abs(expected[finite]).max(initial=1e-30)))
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / float(unit)
+    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    return np.where(same, 0.0, np.where(np.isnan(errors), np.inf, errors))
+
+
 def ulp_distance(found: Array, expected: Array) -> float:
-    """The largest difference in units in the last place of the tensor's largest magnitude; infinite for a stray NaN."""
-    a, b = found.astype(np.float64), expected.astype(np.float64)
-    if not (np.isfinite(a) == np.isfinite(b)).all():
-        return float("inf")
-    finite = np.isfinite(b)
-    scale = np.spacing(np.float32(np.abs(b[finite]).max(initial=1e-30)))
-    return float(np.abs(a[finite] - b[finite]).max(initial=0) / scale)
+    """The largest of `ulp_errors`."""
+    return float(ulp_errors(found, expected).max(initial=0.0))
 
 
 def differs(found: Array, expected: Array) -> Array:
-    """Where two tensors differ: bits for integers, FLOAT_ULP for floats."""
-    if expected.dtype != np.float32:
-        return found != expected
-    if ulp_distance(found, expected) <= FLOAT_ULP:
-        return np.zeros(expected.shape, bool)
-    return ~np.isclose(found, expected, rtol=0, atol=0, equal_nan=True)
+    """Where two tensors differ: in any bit for integers, by more than FLOAT_ULP for floats."""
+    wrong: Array = ulp_errors(found, expected) > FLOAT_ULP if expected.dtype == np.float32 else found != expected
+    return wrong
 
 
 def first_mismatch(tensor: Tensor, source: str, sample: int, found: Array, expected: Array) -> Mismatch | None:
