@@ -1,0 +1,1 @@
+"""Kernels of DepthwiseConv2d."""

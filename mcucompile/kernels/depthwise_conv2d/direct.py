@@ -1,0 +1,78 @@
+"""Depthwise convolution on any core, one output at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import DType, Node
+from ...ops.depthwise_conv2d import DepthwiseConv2d
+from ...ops.sums import weighted_bound
+from ...target.cores import Core, Isa
+from ..conv2d.geometry import Gather, Geometry, pixel_trace
+from ..conv2d.packing import folded_bias
+from ..kernel import Kernel, Packed
+from ..limits import bounds
+from ..scaling import Scaling, scaling, scaling_constants
+from ..trace import Trace
+from .geometry import depthwise_geometry, tap_rows
+
+CHANNEL_AXIS = 2
+SOFT_FLOAT_CYCLES = 100
+
+
+@dataclass(frozen=True)
+class DirectParams:
+    """`multiplier` output channels per input channel; `scaling` of integers, `low` and `high` of float32."""
+
+    g: Geometry
+    multiplier: int
+    x_type: str
+    w_type: str
+    bias_type: str
+    acc_type: str
+    scaling: Scaling | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Direct(Kernel):
+    op = DepthwiseConv2d
+    variant = "direct"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        kinds = [t.dtype for t in (node.inputs[0], node.inputs[1], node.output)]
+        return all(k in (DType.I8, DType.I16) for k in kinds) or all(k is DType.F32 for k in kinds)
+
+    def params(self, node: Node) -> DirectParams:
+        g, x, w = depthwise_geometry(node), node.inputs[0].dtype, node.inputs[1].dtype
+        multiplier = g.out_channels // g.channels
+        if x is DType.F32:
+            low, high = bounds(node)
+            return DirectParams(g, multiplier, x.c, w.c, x.c, x.c, None, low, high)
+        acc_type = "int64_t" if is_wide(node) else "int32_t"
+        bias_type = folded_bias(node, CHANNEL_AXIS).dtype.c
+        return DirectParams(g, multiplier, x.c, w.c, bias_type, acc_type, scaling(node, is_wide(node)))
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        constants = (Packed("weight", tap_rows(node)), folded_bias(node, CHANNEL_AXIS))
+        if node.inputs[0].dtype is DType.F32:
+            return constants
+        return *constants, *scaling_constants(node, node.output.shape[-1], is_wide(node))
+
+    def scratch_nbytes(self, node: Node) -> int:
+        g = depthwise_geometry(node)
+        return 0 if g.gather is Gather.NEVER else g.patch * g.element.nbytes
+
+    def trace(self, node: Node) -> Trace:
+        return pixel_trace(depthwise_geometry(node), node.output.dtype.nbytes)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        soft = node.inputs[0].dtype is DType.F32 and not core.has_fpu
+        per_output = 60 if core.cpu.startswith("cortex-m0") else 25
+        return (SOFT_FLOAT_CYCLES if soft else 6.0) * node.op.macs(node) + per_output * node.output.size
+
+
+def is_wide(node: Node) -> bool:
+    """Whether the sums need 64 bits, which only 16-bit activations can bring about."""
+    return weighted_bound(node, CHANNEL_AXIS) > (1 << 31) - 1

@@ -1,0 +1,90 @@
+"""Every depthwise kernel against the reference, on the host and on all emulated boards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from graphs import activation, bias, case, output, sum_bound, weights
+from rig import BOARDS, Case, check
+
+from mcucompile.ir import NO_CLIP, Clip, DType, Numerics
+from mcucompile.ops.depthwise_conv2d import DepthwiseConv2d
+from mcucompile.ops.window import Window
+
+CHANNEL_AXIS = 2
+
+
+@dataclass(frozen=True)
+class Depthwise:
+    """One layer to test. `size` is (batch, height, width, channels, channel multiplier)."""
+
+    size: tuple[int, int, int, int, int]
+    kernel: tuple[int, int] = (3, 3)
+    strides: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (1, 1, 1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    clip: Clip = NO_CLIP
+    zero_x: int = 0
+    zero_y: int = 0
+    spread: float = 3.0
+    per_channel: bool = True
+    x: DType = DType.I8
+    w: DType = DType.I8
+    numerics: Numerics = Numerics.ONNX
+
+    def case(self, seed: int) -> Case:
+        rng = np.random.default_rng(seed)
+        n, h, wide, c, multiplier = self.size
+        op = DepthwiseConv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.clip)
+        x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
+        w = weights(rng, (*self.kernel, c * multiplier), self.w, CHANNEL_AXIS, self.spread, self.per_channel)
+        inputs = [x, w, bias(rng, c * multiplier, self.x)]
+        y = output(op, inputs, self.x, self.zero_y, self.kernel[0] * self.kernel[1])
+        made = case(str(self), op, inputs, y, rng, self.numerics)
+        return replace(made, tolerance=sum_bound(made, CHANNEL_AXIS)) if self.x is DType.F32 else made
+
+
+LAYERS = (
+    Depthwise((1, 5, 5, 4, 1)),
+    Depthwise((1, 13, 8, 16, 1), zero_x=-128, zero_y=127),
+    Depthwise((2, 5, 3, 8, 1), zero_x=127, zero_y=-128, clip=Clip(0.0)),
+    Depthwise((1, 8, 8, 17, 1), strides=(2, 2), pads=(0, 0, 1, 1), zero_x=-7),
+    Depthwise((1, 13, 5, 5, 1), (5, 5), pads=(2, 2, 2, 2), zero_x=83),
+    Depthwise((1, 8, 5, 2, 1), (3, 2), (3, 1), (2, 1, 0, 1)),
+    Depthwise((1, 1, 13, 7, 1), (1, 5), pads=(0, 4, 0, 0), zero_x=5),
+    Depthwise((1, 3, 2, 33, 1), (2, 2), pads=(0, 0, 0, 0)),
+    Depthwise((1, 8, 8, 4, 1), dilations=(2, 3), pads=(2, 3, 2, 3), zero_x=-128, zero_y=-128),
+    Depthwise((1, 5, 5, 3, 4), zero_x=-3, per_channel=False),
+    Depthwise((2, 8, 5, 1, 8), (5, 4), (2, 2), (1, 1, 2, 1), zero_x=-128),
+    Depthwise((1, 5, 3, 16, 1), (1, 1), pads=(0, 0, 0, 0), clip=Clip(0.0, 6.0)),
+    Depthwise((1, 5, 2, 16, 1), (5, 2), pads=(0, 0, 0, 0), zero_x=-128),
+    Depthwise((1, 8, 8, 6, 1), (7, 7), (1, 2), (3, 3, 3, 3), spread=1e6, zero_x=9),
+    Depthwise((1, 30, 1, 8, 1), (19, 1), pads=(0, 0, 0, 0), zero_x=-1),
+)
+TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2])
+
+
+def with_type(layers: tuple[Depthwise, ...], **changes: object) -> tuple[Depthwise, ...]:
+    return tuple(replace(layer, zero_x=0, zero_y=0, **changes) for layer in layers)  # type: ignore[arg-type]
+
+
+WIDE = with_type(LAYERS[::2], x=DType.I16) + with_type(LAYERS[1::4], x=DType.I16, numerics=Numerics.TFLITE)
+WIDE_WEIGHTS = tuple(replace(layer, w=DType.I16) for layer in LAYERS[::3])
+FLOAT = with_type(LAYERS, x=DType.F32, w=DType.F32)
+KINDS = {"int8": LAYERS, "tflite": TFLITE, "int16": WIDE, "int16 weights": WIDE_WEIGHTS, "float32": FLOAT}
+
+
+def cases(*kinds: str) -> list[Case]:
+    return [layer.case(i) for kind in kinds for i, layer in enumerate(KINDS[kind])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_host(kind: str) -> None:
+    check(cases(kind), boards=())
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_on_board(board: str) -> None:
+    check(cases(*KINDS), boards=(board,), host=False)
