@@ -83,7 +83,9 @@ def test_flipped_bytes(victim: Path, part: int, tmp_path: Path) -> None:
     assert set(codes) != {"sound"}
 
 
-def graph_of(nodes: list[onnx.NodeProto], *, weights: tuple[onnx.TensorProto, ...] = (), shape: object = (1, 4)) -> bytes:
+def graph_of(
+    nodes: list[onnx.NodeProto], *, weights: tuple[onnx.TensorProto, ...] = (), shape: object = (1, 4)
+) -> bytes:
     """A model from x to y; `opset` 17."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)

@@ -20,7 +20,7 @@ from .constants import folded, plain, tensor_of
 from .fold import FOLDABLE, fold
 from .inputs import check_options, static_shape
 from .meaning import STORED, settle
-from .model import Model, check_nbytes
+from .model import Model, Value, check_nbytes
 from .names import Names
 from .order import where_of
 from .problems import Problem, report
@@ -34,6 +34,7 @@ OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear")
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
 }  # fmt: skip
+FLOAT = 1  # ONNX's number of the type, in Cast's attribute
 NONSENSE = (ArithmeticError, AssertionError, LookupError, MemoryError, StopIteration, TypeError, ValueError)
 
 
@@ -69,7 +70,7 @@ class Importer:
         self.input_names = {v.name: self.names.full(v.name) for v in model.inputs}
         self.output_names = {v.name: self.names.full(v.name) for v in model.outputs}
         for value in model.inputs:
-            self.add_input(value.name, value.dtype, static_shape(value, shapes, self.notes))
+            self.add_input(value, shapes)
 
     # --- the walk
 
@@ -130,6 +131,8 @@ class Importer:
                 self.quantize(node)
             case _ if all_known and self.folds(node):
                 self.constants.update(zip(node.outputs, fold(node, known), strict=True))
+            case "Cast" if self.tensor(node.inputs[0]).dtype in STORED:
+                self.cast(node, self.tensor(node.inputs[0]))
             case _ if node.op_type in REGISTRY:
                 REGISTRY[node.op_type].from_onnx(node, self)
             case _:
@@ -168,15 +171,26 @@ class Importer:
         x = self.input(node, 0)
         unsigned = np.dtype(f"uint{8 * x.dtype.nbytes}") if name in self.unsigned else x.dtype.numpy
         zero = self.zero_of(node, unsigned)
-        quant = parameters(node, self.parameter(node, 1), zero, x.shape)
-        if zero.dtype != unsigned or quant.axis is not None or x.quant not in (None, quant):
-            raise Unsupported(
-                f"it reads '{name}' otherwise than that was quantized", "use one scale and zero point per tensor"
-            )
+        if zero.dtype != unsigned:
+            raise Unsupported(f"a zero point of type {zero.dtype.name} for '{name}', which is {unsigned.name}")
+        self.real(node, x, parameters(node, self.parameter(node, 1), zero, x.shape))
+
+    def real(self, node: OnnxNode, x: Tensor, quant: QuantParams) -> None:
+        """The node reads x as real numbers, which says what x means."""
+        if quant.axis is not None or x.quant not in (None, quant):
+            fix = "use one scale and zero point per tensor"
+            raise Unsupported(f"it reads '{node.inputs[0]}' otherwise than that was quantized", fix)
         x.quant = quant
         y = Tensor("", x.shape)
         self.append(Dequantize(), [x], [y])
         self.result(node, y)
+
+    def cast(self, node: OnnxNode, x: Tensor) -> None:
+        """Stored integers as real numbers of the same value: scale 1, and the zero point where uint8 begins."""
+        if node.integer("to") != FLOAT:
+            raise Unsupported("a cast of stored integers to another type than float32")
+        zero = x.dtype.low if node.inputs[0] in self.unsigned else 0
+        self.real(node, x, QuantParams((1.0,), zero, x.dtype))
 
     def parameter(self, node: OnnxNode, index: int) -> Array:
         name = node.inputs[index]
@@ -285,17 +299,19 @@ class Importer:
 
     # --- the graph's ends
 
-    def add_input(self, name: str, dtype: str, shape: Shape) -> None:
+    def add_input(self, value: Value, shapes: Mapping[str, Shape]) -> None:
         """A uint8 input keeps its type outside and is int8 inside."""
-        if dtype not in TYPES:
-            self.problems.append(Problem(f"input '{name}'", f"element type {dtype}", "use float, int8 or uint8 inputs"))
+        name = value.name
+        if value.dtype not in TYPES:
+            fix = "use float, int8 or uint8 inputs"
+            self.problems.append(Problem(f"input '{name}'", f"element type {value.dtype}", fix))
             self.broken.add(name)
             return
-        x = Tensor(self.input_names[name], shape, TYPES[dtype])
+        x = Tensor(self.input_names[name], static_shape(value, shapes, self.notes), TYPES[value.dtype])
         self.graph.inputs.append(x)
         self.tensors[name] = x
         if x.dtype is DType.U8:
-            inner = Tensor(self.names.short(f"{name}_int8"), shape, DType.I8)
+            inner = Tensor(self.names.short(f"{name}_int8"), x.shape, DType.I8)
             self.graph.nodes.append(Node(Requantize(), [x], [inner], (name,)))
             self.tensors[name] = inner
             self.unsigned.add(name)

@@ -6,7 +6,8 @@ import math
 
 from ..ir import NO_CLIP, Clip, DType, Node, integer_clip
 
-Bounds = tuple[int | float | None, int | float | None]
+Number = int | float
+Bounds = tuple[Number | None, Number | None]
 
 
 def bounds(node: Node) -> Bounds:

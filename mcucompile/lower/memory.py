@@ -139,7 +139,7 @@ def planning_problem(schedule: Schedule) -> Problem:
     buffers = (Buffer(n, schedule.nbytes[n], schedule.alignment[n], *lives[n]) for n in lives)
     gaps: dict[tuple[str, str], int] = {}
     for k, step in enumerate(schedule.steps):
-        dying = {n for n in step.inputs if lives[n][1] == k and lives[n][0] < k}
+        dying = {n for n in step.inputs if lives[n][1] == k}
         born = {n for n in step.outputs if lives[n][0] == k}
         gaps |= step_gaps(step, schedule.nbytes, dying, born)
     return Problem(tuple(buffers), gaps)

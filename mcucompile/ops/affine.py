@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, Unsupported, nchw, nhwc
 from .conv2d import from_image, to_image
 
 
@@ -47,6 +47,11 @@ class Affine(Op):
             build.result(node, from_image(build, y, len(x.shape)))
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
+        """A BatchNormalization with mean 0 and variance 1."""
         x, factor, offset = (export.value(t) for t in node.inputs)
-        (product,) = export.node("Mul", [x, factor])
-        export.result(node, *export.node("Add", [product, offset]))
+        rank, channels = len(node.inputs[0].shape), node.inputs[0].shape[-1]
+        mean = export.initializer("mean", np.zeros(channels, np.float32))
+        variance = export.initializer("variance", np.ones(channels, np.float32))
+        given = [export.transpose(x, nchw(rank)), factor, offset, mean, variance]
+        (y,) = export.node("BatchNormalization", given, epsilon=0.0)
+        export.result(node, export.transpose(y, nhwc(rank)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Shape
+from ..ir import NO_CLIP, Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Shape
 from .same_scale import SameScale
 
 
@@ -29,7 +29,8 @@ class Clamp(SameScale):
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         clip = Clip(0.0) if node.op_type == "Relu" else clip_bounds(node, build)
-        build.result(node, build.emit(cls(clip), build.input(node, 0), name=node.name))
+        x = build.input(node, 0)
+        build.result(node, x if clip == NO_CLIP else build.emit(cls(clip), x, name=node.name))
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
         from .conv2d import export_clip

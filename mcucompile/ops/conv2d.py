@@ -86,6 +86,8 @@ class Conv2d(Op):
         assert w is not None
         if len(x.shape) not in (3, 4):
             raise Unsupported(f"convolution over {len(x.shape) - 2} axes", "use Conv over one or two axes")
+        stated = node.ints("kernel_shape", w.shape[2:])
+        assert stated == w.shape[2:], f"kernel_shape={list(stated)} for weights {list(w.shape)}"
         window = window_from_onnx(node, w.shape[2:], x.shape[2:])
         y = emit_conv(build, node, to_image(build, x), w, b, window)
         build.result(node, from_image(build, y, len(x.shape)))

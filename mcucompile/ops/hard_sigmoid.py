@@ -9,6 +9,8 @@ import numpy as np
 from ..ir import Array, Attribute, Builder, OnnxNode
 from .unary import Unary
 
+DEFAULT_ALPHA = float(np.float32(0.2))  # as a file would carry it
+
 
 @dataclass(frozen=True)
 class HardSigmoid(Unary):
@@ -28,5 +30,5 @@ class HardSigmoid(Unary):
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
-        op = cls(node.number("alpha", 0.2), node.number("beta", 0.5))
+        op = cls(node.number("alpha", DEFAULT_ALPHA), node.number("beta", 0.5))
         build.result(node, build.emit(op, build.input(node, 0), name=node.name))

@@ -10,6 +10,8 @@ from ..ir import Array, Attribute, Builder, OnnxNode, Tensor
 from .tflite_tables import leaky
 from .unary import Unary
 
+DEFAULT_ALPHA = float(np.float32(0.01))  # as a file would carry it
+
 
 @dataclass(frozen=True)
 class LeakyRelu(Unary):
@@ -31,5 +33,5 @@ class LeakyRelu(Unary):
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
-        op = cls(node.number("alpha", 0.01))
+        op = cls(node.number("alpha", DEFAULT_ALPHA))
         build.result(node, build.emit(op, build.input(node, 0), name=node.name))

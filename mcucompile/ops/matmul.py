@@ -70,34 +70,31 @@ class MatMul(Op):
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
-        """A constant matrix on either side makes it a Dense."""
+        """numpy's rules: a vector on the left is a row, on the right a column, and that axis vanishes again."""
         a, b = build.input(node, 0), build.input(node, 1)
-        if b.const is not None and b.size == int(np.prod(b.shape[-2:])) and 2 <= len(b.shape) <= len(a.shape):
-            weights = permute_constant(reshape_constant(b, b.shape[-2:]), (1, 0))
-            build.result(node, emit_dense(build, node.name, a, weights, None))
-        elif a.const is not None and len(a.shape) == 2 and len(b.shape) >= 2:
-            swap = (*range(len(b.shape) - 2), len(b.shape) - 1, len(b.shape) - 2)
-            y = emit_dense(build, node.name, build.emit(Transpose(swap), b), a, None)
-            build.result(node, build.emit(Transpose(swap), y))
-        else:
-            build.result(node, emit_matmul(build, node.name, a, b))
+        left = with_shape(build, a, (1, *a.shape)) if len(a.shape) == 1 else a
+        right = with_shape(build, b, (*b.shape, 1)) if len(b.shape) == 1 else b
+        rank = max(len(left.shape), len(right.shape))
+        y = emit_product(build, node.name, with_rank(build, left, rank), with_rank(build, right, rank))
+        shape = y.shape[:-1] if len(b.shape) == 1 else y.shape
+        if len(a.shape) == 1:
+            shape = (*shape[: rank - 2], *shape[rank - 1 :])
+        build.result(node, y if shape == y.shape else build.emit(Reshape(shape), y))
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
         (y,) = export.node("MatMul", [export.value(t) for t in node.inputs])
         export.result(node, export_clip(export, y, self.clip))
 
 
-def emit_matmul(build: Builder, name: str, a: Tensor, b: Tensor) -> Tensor:
-    """MatMul with numpy's rules: a vector on the left is a row, on the right a column, and that axis vanishes again."""
-    left = with_shape(build, a, (1, *a.shape)) if len(a.shape) == 1 else a
-    right = with_shape(build, b, (*b.shape, 1)) if len(b.shape) == 1 else b
-    rank = max(len(left.shape), len(right.shape))
-    y = build.emit(MatMul(), with_rank(build, left, rank), with_rank(build, right, rank), name=name)
-    shape = y.shape[:-1] if len(b.shape) == 1 else y.shape
-    shape = (*shape[:-2], *shape[-1:]) if len(a.shape) == 1 and len(b.shape) > 1 else shape
-    if len(a.shape) == 1 and len(b.shape) == 1:
-        shape = y.shape[:-2]
-    return y if shape == y.shape else build.emit(Reshape(shape), y)
+def emit_product(build: Builder, name: str, a: Tensor, b: Tensor) -> Tensor:
+    """a @ b for operands of one rank; a constant matrix on either side makes it a Dense."""
+    if b.const is not None and b.size == b.shape[-2] * b.shape[-1]:
+        return emit_dense(build, name, a, permute_constant(reshape_constant(b, b.shape[-2:]), (1, 0)), None)
+    if a.const is not None and a.size == a.shape[-2] * a.shape[-1]:
+        swap = (*range(len(b.shape) - 2), len(b.shape) - 1, len(b.shape) - 2)
+        y = emit_dense(build, name, build.emit(Transpose(swap), b), reshape_constant(a, a.shape[-2:]), None)
+        return build.emit(Transpose(swap), y)
+    return build.emit(MatMul(), a, b, name=name)
 
 
 def with_shape(build: Builder, tensor: Tensor, shape: Shape) -> Tensor:

@@ -7,8 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, DType, Exporter, Node, Numerics, Requant, Tensor, requant, saturate
-from ..ir.op import Arrays
+from ..ir import Array, Arrays, DType, Exporter, Node, Numerics, Requant, Tensor, requant, saturate
 from .fixed_point import scale_of
 from .tflite_tables import rescaled
 from .unary import Unary

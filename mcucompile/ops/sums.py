@@ -6,17 +6,19 @@ import numpy as np
 
 from ..ir import Array, DType, Node, Numerics, Requant, requant
 
+EXACT_FLOAT32 = 1 << 24
 EXACT_FLOAT64 = 1 << 53
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a @ b. Integers go through float64 (BLAS), which is exact while every sum stays below 2**53."""
+    """a @ b. Integers go through floats (BLAS), exact while every sum stays below 2**24 or, in float64, 2**53."""
     if not np.issubdtype(a.dtype, np.integer):
         product: Array = np.matmul(a, b)
         return product.astype(a.dtype)
     reach = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
     assert reach < EXACT_FLOAT64, "an integer sum is too long for exact float64"
-    exact: Array = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    kind = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    exact: Array = np.matmul(a.astype(kind), b.astype(kind))
     return exact.astype(np.int64)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from rig import Case, Tolerance
+from rig import Case, Tolerance, check
 
 from mcucompile.ir import Array, DType, Graph, Node, Numerics, Op, QuantParams, Tensor, verify
 
@@ -66,3 +66,9 @@ def random_values(shape: Sequence[int], dtype: DType, rng: np.random.Generator) 
 def zeros(dtype: DType) -> tuple[int, ...]:
     """Zero points worth a test."""
     return {DType.I8: (0, -128, 127, 3), DType.U8: (0, 128, 255), DType.I16: (0, 300), DType.F32: (0,)}[dtype]
+
+
+def check_thinned(cases: Sequence[Case], boards_take: int) -> None:
+    """All of the cases on the host; on the boards, which need seconds for what the host does at once, every n-th."""
+    check(cases, boards=())
+    check(cases[::boards_take], host=False)

@@ -74,6 +74,17 @@ def test_scratch_shares_nothing_even_where_no_byte_is_read_again() -> None:
         check(schedule, {"x": 0, "y": 1, "w": 8} | {"x": 20}, 40)
 
 
+def test_scratch_over_a_buffer_that_only_later_steps_read_is_caught() -> None:
+    steps = (
+        MemoryStep("s", ("x",), ("y",), ("w",), elementwise(4)),
+        MemoryStep("t", ("y", "z"), ("o",)),
+    )
+    schedule = Schedule(steps, dict.fromkeys("xyzwo", 4), dict.fromkeys("xyzwo", 1), ("x", "z"), ("o",))
+    check(schedule, {"x": 0, "y": 0, "z": 4, "w": 8, "o": 8}, 12)
+    with pytest.raises(PlanError, match=r"step 1 \(t\): .* of z, .* holds w"):
+        check(schedule, {"x": 0, "y": 0, "z": 4, "w": 5, "o": 9}, 13)
+
+
 def test_graph_inputs_are_apart() -> None:
     schedule = Schedule((), {"a": 4, "b": 4}, {"a": 1, "b": 1}, ("a", "b"), ())
     with pytest.raises(PlanError, match=r"the graph inputs: a and b share bytes \[2, 4\)"):

@@ -139,6 +139,20 @@ def test_writers_of_one_buffer_keep_their_order() -> None:
     assert best_order(schedule).order == (0, 1, 2)
 
 
+def test_a_buffer_is_read_before_it_is_written_again() -> None:
+    # Writing y again first would be cheaper, since b is large, but peek must see what p wrote.
+    part = elementwise(1)
+    steps = (
+        MemoryStep("p", ("a",), ("y",), (), part),
+        MemoryStep("peek", ("y",), ("z",)),
+        MemoryStep("q", ("b",), ("y",), (), part),
+        MemoryStep("r", ("y",), ("o",)),
+    )
+    nbytes = {"a": 1, "b": 9, "y": 4, "z": 4, "o": 1}
+    schedule = Schedule(steps, nbytes, dict.fromkeys(nbytes, 1), ("a", "b"), ("z", "o"))
+    assert best_order(schedule).order == (0, 1, 2, 3)
+
+
 def test_no_steps() -> None:
     best = best_order(Schedule((), {"x": 3}, {"x": 1}, ("x",), ("x",)))
     assert (best.order, best.peak_nbytes, best.optimal) == ((), 3, True)

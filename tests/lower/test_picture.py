@@ -68,6 +68,8 @@ def test_used_bytes_count_shared_ones_once() -> None:
     assert used_nbytes(PLACEMENTS[:3]) == 400
     assert used_nbytes(PLACEMENTS[1:2]) == 200
     assert used_nbytes([]) == 0
+    nested = [Placement("a", 0, 10, 0, 0), Placement("b", 2, 2, 0, 0), Placement("c", 5, 7, 0, 0)]
+    assert used_nbytes(nested) == 12
 
 
 def test_the_same_text_every_time() -> None:

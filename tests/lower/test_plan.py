@@ -8,41 +8,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from rules import fits, may_coexist
 from schedules import concat, elementwise, problems, rows, schedules, split, widening
 
 from mcucompile.errors import CompileError
 from mcucompile.lower.check_plan import PlanError, check
-from mcucompile.lower.memory import Buffer, MemoryStep, Problem, Schedule, Trace, planning_problem
+from mcucompile.lower.conflicts import conflicts_of
+from mcucompile.lower.memory import Buffer, MemoryPlan, MemoryStep, Problem, Schedule, Trace, planning_problem
 from mcucompile.lower.ortools_plan import prove_with_ortools
-from mcucompile.lower.plan import lower_bound, peak_step, plan
-
-
-def may_coexist(problem: Problem, a: Buffer, a_at: int, b: Buffer, b_at: int) -> bool:
-    """The rules of a Problem, word by word."""
-    apart_in_time = a.last < b.first or b.last < a.first
-    apart_in_memory = a_at + a.nbytes <= b_at or b_at + b.nbytes <= a_at
-    a_far_above = (b.name, a.name) in problem.gaps and a_at - b_at >= problem.gaps[b.name, a.name]
-    b_far_above = (a.name, b.name) in problem.gaps and b_at - a_at >= problem.gaps[a.name, b.name]
-    return apart_in_time or apart_in_memory or a_far_above or b_far_above
-
-
-def fits(problem: Problem, arena_nbytes: int) -> bool:
-    """Try all offsets."""
-    placed: list[tuple[Buffer, int]] = []
-
-    def extend(i: int) -> bool:
-        if i == len(problem.buffers):
-            return True
-        b = problem.buffers[i]
-        for at in range(0, arena_nbytes - b.nbytes + 1, b.alignment):
-            if all(may_coexist(problem, b, at, other, other_at) for other, other_at in placed):
-                placed.append((b, at))
-                if extend(i + 1):
-                    return True
-                placed.pop()
-        return False
-
-    return extend(0)
+from mcucompile.lower.plan import lower_bound, peak_step, place, plan
 
 
 @given(problems(max_buffers=5, max_nbytes=6))
@@ -194,6 +168,14 @@ def test_the_optimum_may_lie_above_the_live_bytes() -> None:
     assert (found.arena_nbytes, found.lower_bound, found.optimal) == (5, 5, True)
 
 
+def test_a_buffer_goes_into_the_lowest_place_that_fits() -> None:
+    # c and d are placed last: c just fills the hole of 2 bytes between a and b, d does not fit there.
+    sizes = {"a": 2, "hole": 2, "b": 3, "c": 2, "d": 3}
+    lives = {"a": (0, 1), "hole": (0, 0), "b": (0, 1), "c": (1, 1), "d": (1, 1)}
+    problem = Problem(tuple(Buffer(n, sizes[n], 1, *lives[n]) for n in sizes), {})
+    assert place(conflicts_of(problem), range(5)) == [0, 2, 4, 2, 7]
+
+
 def test_peak_step_is_where_most_is_live() -> None:
     buffers = (Buffer("a", 10, 1, -1, 0), Buffer("b", 30, 1, 0, 1), Buffer("c", 20, 1, 1, 2))
     assert peak_step(Problem(buffers, {})) == 1
@@ -249,6 +231,22 @@ def test_ortools_proves_what_was_left_open() -> None:
     proved = prove_with_ortools(problem, rough)
     assert proved.optimal
     assert proved.arena_nbytes == plan(problem).arena_nbytes
+    for a, b in combinations(problem.buffers, 2):
+        assert may_coexist(problem, a, proved.offsets[a.name], b, proved.offsets[b.name])
+
+
+@given(problems(max_buffers=6, max_nbytes=6))
+@settings(deadline=None, max_examples=40)
+def test_ortools_agrees_with_the_exact_search(problem: Problem) -> None:
+    pytest.importorskip("ortools", reason="OR-tools is not installed: pip install mcucompile[plan]")
+    offsets = {b.name: 8 * i for i, b in enumerate(problem.buffers)}
+    wasteful = MemoryPlan(offsets, 8 * len(offsets), lower_bound(problem), optimal=False)
+    proved = prove_with_ortools(problem, wasteful)
+    assert proved.optimal
+    assert proved.arena_nbytes == proved.lower_bound == plan(problem).arena_nbytes
+    for b in problem.buffers:
+        assert proved.offsets[b.name] % b.alignment == 0
+        assert 0 <= proved.offsets[b.name] <= proved.arena_nbytes - b.nbytes
     for a, b in combinations(problem.buffers, 2):
         assert may_coexist(problem, a, proved.offsets[a.name], b, proved.offsets[b.name])
 

@@ -11,7 +11,10 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from mcucompile.frontend import load
+from mcucompile.frontend.export import to_onnx
 from mcucompile.ir import Array, Graph
+from mcucompile.ops import Reshape, Transpose
+from mcucompile.passes.fuse_bias import FuseBias
 from mcucompile.reference import evaluate
 
 OPSET = 20
@@ -69,11 +72,30 @@ def check(
     source = model(op_type, operands, opset, outputs, **attributes)
     feeds = {f"x{i}": v for i, v in enumerate(operands) if isinstance(v, np.ndarray)}
     graph = load(source).graph
-    results = list(evaluate(graph, feeds).values())
-    for got, want in zip(results, oracle(source, feeds), strict=True):
+    agrees(list(evaluate(graph, feeds).values()), oracle(source, feeds))
+    check_export(load(source).graph, feeds)
+    return graph
+
+
+def check_export(graph: Graph, feeds: dict[str, Array]) -> None:
+    """Written as ONNX again, the graph means the same to ONNX Runtime, and reads as the same operators."""
+    written = to_onnx(graph)
+    agrees(list(evaluate(graph, feeds).values()), oracle(written, feeds))
+    again = load(written).graph
+    FuseBias().run(graph)
+    FuseBias().run(again)
+    assert operators(again) == operators(graph)
+
+
+def operators(graph: Graph) -> list[str]:
+    """What computes, as text."""
+    return [str(n.op) for n in graph.nodes if not isinstance(n.op, (Reshape, Transpose))]
+
+
+def agrees(results: Sequence[Array], expected: Sequence[Array]) -> None:
+    for got, want in zip(results, expected, strict=True):
         assert got.shape == want.shape
         np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-6)
-    return graph
 
 
 def only(graph: Graph, kind: type) -> Any:

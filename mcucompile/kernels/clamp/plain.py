@@ -8,7 +8,7 @@ from ...ir import Node
 from ...ops.clamp import Clamp
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, all_of
-from ..limits import bounds
+from ..limits import Number, bounds
 from ..sweeps import elementwise
 from ..trace import Trace
 
@@ -19,8 +19,8 @@ class ClampParams:
 
     size: int
     type: str
-    low: int | float | None
-    high: int | float | None
+    low: Number | None
+    high: Number | None
 
 
 class Plain(Kernel):
