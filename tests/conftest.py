@@ -1,0 +1,25 @@
+"""Fixtures that tests of several folders share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_MODELS = Path(os.environ.get("MCUCOMPILE_MODELS", Path(__file__).parents[2] / "shared" / "models"))
+
+
+@pytest.fixture(scope="session")
+def shared_model() -> Callable[[str], Path]:
+    """The path of a real network by its name; skips where the collection is not installed.
+
+    The networks are too large for the repository; MCUCOMPILE_MODELS names the folder that holds them.
+    """
+
+    def find(name: str) -> Path:
+        path = SHARED_MODELS / f"{name}.onnx"
+        if not path.is_file():
+            pytest.skip(f"{path.name} is not here: set MCUCOMPILE_MODELS to the folder of the real networks")
+        return path
+
+    return find
