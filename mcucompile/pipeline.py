@@ -14,7 +14,7 @@ from .errors import CompileError
 from .frontend import load
 from .ir import Array, DType, Graph, Placement, Program, Tensor, graph_text, identifier, verify
 from .lower.lower import lower
-from .lower.select import fastest
+from .lower.select import fastest, smallest
 from .options import BoundaryType, Effort, NetworkType, Options
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.base import Pass
@@ -163,7 +163,8 @@ def quantize_options(dtype: NetworkType, options: Options) -> QuantizeOptions:
 def lower_for(graph: Graph, board: Board, options: Options) -> Program:
     """The program for a board. Raises E0501 when it needs more RAM than there is."""
     isa = Isa.SCALAR if options.effort is Effort.O0 else board.isa
-    program = lower(graph, board.core, isa, fastest, options.prove)
+    choose = smallest if options.effort is Effort.OS else fastest
+    program = lower(graph, board.core, isa, choose, options.prove)
     check_ram(program, board, options)
     return program
 
