@@ -22,7 +22,11 @@ def settle(graph: Graph) -> list[Problem]:
     movers = [n for n in graph.nodes if isinstance(n.op, (SameScale, Requantize)) and n.outputs[0].dtype in STORED]
     while sum([spread(n) for n in movers]) + sum([spread(n) for n in reversed(movers)]):
         pass
-    return [*conflicts(movers), *unread(graph)]
+    problems = [*conflicts(movers), *unread(graph)]
+    for node in movers:
+        if isinstance(node.op, Requantize) and not problems:
+            node.op = node.op.fix(node, graph.numerics)
+    return problems
 
 
 def spread(node: Node) -> bool:
