@@ -110,3 +110,11 @@ def channel_constants(node: Node, bias: Array) -> Array:
     if shape.shift is None:
         columns.append(np.broadcast_to(np.asarray(requant.shifts) - shape.implied_shift, bias.shape))
     return np.stack(columns, axis=1).astype(np.int32)
+
+
+def vector_constants(node: Node, bias: Array) -> Array:
+    """`channel_constants` for vector shifts: where channels do not share it, the shift is negative, to the left."""
+    constants = channel_constants(node, bias)
+    if scaling(node).shift is None:
+        constants[:, 2] *= -1
+    return constants

@@ -9,6 +9,7 @@ from ..conv2d.direct import Direct
 from ..conv2d.geometry import geometry
 from ..conv2d.pairs import Pairs
 from ..conv2d.real import Real
+from ..conv2d.vectors import Vectors
 from ..kernel import Kernel
 
 
@@ -33,3 +34,7 @@ class DenseReal(AsConv2d, Real):
 class DensePairs(AsConv2d, Pairs):
     def fits(self, node: Node) -> bool:
         return super().fits(node) and geometry(node).pixels > 1
+
+
+class DenseVectors(AsConv2d, Vectors):
+    pass
