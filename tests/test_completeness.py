@@ -23,7 +23,7 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.j2"))
 PASSES = {pass_name(p): p for p in (*PASSES_BEFORE, *PASSES_AFTER)}
 
 
-def tests_text(folder: str) -> str:
+def source_of_tests(folder: str) -> str:
     return "\n".join(p.read_text() for p in sorted((ROOT / "tests" / folder).rglob("test_*.py")))
 
 
@@ -48,12 +48,12 @@ def test_operator_has_a_portable_kernel(op: type[Op]) -> None:
 
 @pytest.mark.parametrize("op", ALL, ids=lambda op: op.name)
 def test_operator_is_tested(op: type[Op]) -> None:
-    assert re.search(rf"\b{op.__name__}\b", tests_text("ops"))
+    assert re.search(rf"\b{op.__name__}\b", source_of_tests("ops"))
 
 
 @pytest.mark.parametrize("op", [op for op in ALL if op.name != "reshape"], ids=lambda op: op.name)
 def test_operator_has_kernel_tests(op: type[Op]) -> None:
-    assert re.search(rf"\b{op.__name__}\b", tests_text("kernels"))
+    assert re.search(rf"\b{op.__name__}\b", source_of_tests("kernels"))
 
 
 @pytest.mark.parametrize("kernel", all_kernels(), ids=lambda k: k.template)
