@@ -22,6 +22,7 @@ from ..ops.clamp import Clamp
 from ..ops.concat import Concat
 from ..ops.dense import Dense
 from ..ops.dequantize import Dequantize
+from ..ops.pad import Pad
 from ..ops.quantize import Quantize
 from ..ops.reshape import Reshape
 from ..ops.transpose import Transpose
@@ -41,6 +42,7 @@ class EliminateTransposes(Pass):
         before = count(graph)
         edit = Edit(graph)
         every(edit, sink)
+        every(edit, rise)
         every(edit, flatten)
         every(edit, join)
         return before - count(graph)
@@ -192,6 +194,21 @@ def ends_in(graph: Graph, tensor: Tensor, op: Transpose) -> bool:
     return bool(readers) and tensor not in graph.outputs and all(
         r.op == op or (isinstance(r.op, ELEMENTWISE) and ends_in(graph, r.output, op)) for r in readers
     )  # fmt: skip
+
+
+def rise(edit: Edit, node: Node) -> bool:
+    """transpose(pad(x)) -> pad(transpose(x)): fewer elements to move, and the padding stays beside its convolution."""
+    maker = edit.maker(node.inputs[0]) if isinstance(node.op, Transpose) else None
+    if not maker or not isinstance(maker.op, Pad) or not isinstance(node.op, Transpose):
+        return False
+    change = moved(maker.op, inverse(node.op.perm))
+    if not change or edit.graph.only_reader(node.inputs[0]) is not node:
+        return False
+    maker.inputs = [edit.before(maker, node.op, maker.inputs[0])]
+    maker.op, maker.outputs = change.op, node.outputs
+    edit.makers[node.output] = maker
+    edit.graph.remove(node)
+    return True
 
 
 def flatten(edit: Edit, node: Node) -> bool:
