@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from ..ir import NO_CLIP, Clip, DType, Node, integer_clip
 
 Number = int | float
 Bounds = tuple[Number | None, Number | None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A stored output's type and bounds, for the macro `limited_to` of templates/lib/fixed.j2."""
+
+    dtype: str
+    low: int
+    high: int
+
+    @property
+    def saturates_int8(self) -> bool:
+        return (self.low, self.high) == (-128, 127)
+
+
+def limits(node: Node) -> Limits:
+    """Of an integer output."""
+    return Limits(node.output.dtype.c, *integer_clip(getattr(node.op, "clip", NO_CLIP), node))
 
 
 def bounds(node: Node) -> Bounds:

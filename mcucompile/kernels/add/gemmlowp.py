@@ -1,0 +1,37 @@
+"""Sums and differences of integers on two scales as TensorFlow Lite rounds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import Node
+from ...ops.linear_sum import GemmlowpSum, ScaledSum
+from ..binary.broadcast import Operands, operands
+from ..binary.elementwise import Elementwise, is_integer
+from ..limits import Limits, limits
+
+
+@dataclass(frozen=True)
+class GemmlowpParams:
+    operands: Operands
+    fixed: GemmlowpSum
+    limits: Limits
+
+
+class Gemmlowp(Elementwise):
+    op = ScaledSum
+    variant = "gemmlowp"
+    per_element = 60.0
+
+    @property
+    def template(self) -> str:
+        return "kernels/add/gemmlowp.scalar.c.j2"
+
+    def fits(self, node: Node) -> bool:
+        assert isinstance(node.op, ScaledSum)
+        return is_integer(node) and isinstance(node.op.fixed, GemmlowpSum)
+
+    def params(self, node: Node) -> GemmlowpParams:
+        assert isinstance(node.op, ScaledSum)
+        assert isinstance(node.op.fixed, GemmlowpSum)
+        return GemmlowpParams(operands(node), node.op.fixed, limits(node))

@@ -1,0 +1,36 @@
+"""Sums and differences of integers on two scales, with one multiplication per operand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import Node
+from ...ops.linear_sum import LinearSum, ScaledSum
+from ..binary.broadcast import Operands, operands
+from ..binary.elementwise import Elementwise, is_integer
+from ..limits import Limits, limits
+
+
+@dataclass(frozen=True)
+class LinearParams:
+    operands: Operands
+    fixed: LinearSum
+    limits: Limits
+
+
+class Linear(Elementwise):
+    op = ScaledSum
+    variant = "linear"
+
+    @property
+    def template(self) -> str:
+        return "kernels/add/linear.scalar.c.j2"
+
+    def fits(self, node: Node) -> bool:
+        assert isinstance(node.op, ScaledSum)
+        return is_integer(node) and isinstance(node.op.fixed, LinearSum)
+
+    def params(self, node: Node) -> LinearParams:
+        assert isinstance(node.op, ScaledSum)
+        assert isinstance(node.op.fixed, LinearSum)
+        return LinearParams(operands(node), node.op.fixed, limits(node))

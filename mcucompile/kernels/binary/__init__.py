@@ -1,0 +1,1 @@
+"""Kernels of every operator on two operands."""
