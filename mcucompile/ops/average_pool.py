@@ -26,7 +26,7 @@ from ..ir import (
     saturate,
 )
 from .conv2d import export_clip, from_image, to_image
-from .fixed_point import divide_half_away, scale_of, select_requant
+from .fixed_point import divide_half_away, reach, scale_of, select_requant
 from .max_pool import export_pool, pool_window
 from .window import Window
 
@@ -91,7 +91,13 @@ class AveragePool(Op):
         if numerics is Numerics.TFLITE and x.quant == y.quant and not self._counts_padding:
             return replace(self, divisors=divisors, requant=None)
         ratio = scale_of(x) / scale_of(y)
-        return replace(self, divisors=divisors, requant=requant(tuple(ratio / n for n in divisors), Numerics.ONNX))
+        bound = max((1 << 31) - 1, self.sum_bound(node) or 0)
+        reals = tuple(ratio / n for n in divisors)
+        return replace(self, divisors=divisors, requant=requant(reals, Numerics.ONNX, bound))
+
+    def sum_bound(self, node: Node) -> int | None:
+        x = node.inputs[0]
+        return self.window.taps * reach(x) if x.quant else None
 
     @property
     def _counts_padding(self) -> bool:

@@ -26,7 +26,7 @@ from ..ir import (
 )
 from ..ir.quant import quantize_multiplier
 from .conv2d import from_image, to_image
-from .fixed_point import scale_of
+from .fixed_point import reach, scale_of
 from .reshape import Reshape
 
 
@@ -35,7 +35,8 @@ class ReduceMean(Op):
     """y = mean of x over `axes` (ascending, not negative), which stay as axes of size 1 or, without `keepdims`, vanish.
 
     Integers: acc = sum over the axes of (q_x - zero_x), y = sat(zero_y + requant(acc)); 1/count is part of `requant`,
-    which has one entry. Every partial sum of q_x fits int32.
+    which has one entry. Every partial sum of stored or centred int8 values fits int32; an int16 sum of magnitude up to
+    `sum_bound` may need int64.
     """
 
     axes: tuple[int, ...]
@@ -61,11 +62,12 @@ class ReduceMean(Op):
         ratio, count = scale_of(node.inputs[0]) / scale_of(node.output), self.count(node.inputs[0].shape)
         if numerics is Numerics.TFLITE:
             return replace(self, requant=gemmlowp_mean(ratio, count))
-        return replace(self, requant=requant((ratio / count,), numerics))
+        bound = max((1 << 31) - 1, self.sum_bound(node) or 0)
+        return replace(self, requant=requant((ratio / count,), numerics, bound))
 
     def sum_bound(self, node: Node) -> int | None:
         x = node.inputs[0]
-        return (self.count(x.shape) * 2 * -x.dtype.low) if x.dtype.is_integer else None
+        return self.count(x.shape) * reach(x) if x.quant else None
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
         quant_x, y = node.inputs[0].quant, node.output

@@ -7,7 +7,7 @@ import pytest
 from one_node import SCALES, activation, case, random_sample, zeros
 from rig import Case, check
 
-from mcucompile.ir import Array, DType
+from mcucompile.ir import Array, DType, Numerics
 from mcucompile.ops.dequantize import Dequantize
 from mcucompile.ops.quantize import Quantize
 
@@ -41,6 +41,17 @@ def quantize_cases(dtype: DType) -> list[Case]:
 @pytest.mark.parametrize("dtype", STORED)
 def test_quantize(dtype: DType) -> None:
     check(quantize_cases(dtype))
+
+
+@pytest.mark.parametrize("dtype", [DType.I8, DType.I16])
+def test_quantize_as_tensorflow_lite(dtype: DType) -> None:
+    cases = []
+    for zero in zeros(dtype):
+        values = reals(dtype, zero)
+        x, y = activation("x", values.shape, DType.F32), activation("y", values.shape, dtype, zero)
+        name = f"quantize ties away {dtype} {zero}"
+        cases.append(case(name, Quantize(), [x], [y], Numerics.TFLITE, [{"x": values}]))
+    check(cases)
 
 
 @pytest.mark.parametrize("dtype", STORED)

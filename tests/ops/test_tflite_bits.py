@@ -25,6 +25,7 @@ from mcucompile.ops import (
     Min,
     Mul,
     Pad,
+    Quantize,
     ReduceMean,
     Requantize,
     Resize,
@@ -182,6 +183,17 @@ def test_mean(
     y = draw.like("y", op.infer(shape)[0], x, (0.1, 1.2) if rescales else None)
     theirs = [x, constant("axes", np.asarray(axes, np.int32))]
     compare(op, "MEAN", options("ReducerOptions", keepDims=keepdims), [x], y, theirs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_quantize_ties_and_their_neighbours(seed: int) -> None:
+    draw = Draw(seed, DType.I8)
+    y = draw.tensor("y", (3000,))
+    assert y.quant
+    ties = ((draw.rng.integers(-300, 300, 1000) + 0.5) * y.quant.scale).astype(np.float32)
+    near = [np.nextafter(ties, np.float32(side)) for side in (-np.inf, np.inf)]
+    values = np.concatenate([ties, *near])
+    compare(Quantize(), "QUANTIZE", options("QuantizeOptions"), [Tensor("x", (3000,))], y, stored=[values])
 
 
 # --- layers with weights

@@ -14,7 +14,7 @@ from ..trace import Trace
 
 @dataclass(frozen=True)
 class QuantizeParams:
-    """`low` and `high` are the limits of round(x / scale), before the zero point is added."""
+    """`low` and `high` limit round(x / scale), before the zero is added; `rounding` is the function that rounds."""
 
     size: int
     y_type: str
@@ -22,6 +22,7 @@ class QuantizeParams:
     zero: int
     low: int
     high: int
+    rounding: str
 
 
 class Plain(Kernel):
@@ -33,10 +34,12 @@ class Plain(Kernel):
         return node.inputs[0].dtype is DType.F32 and node.output.dtype in (DType.I8, DType.U8, DType.I16)
 
     def params(self, node: Node) -> QuantizeParams:
-        quant = node.output.quant
+        quant, op = node.output.quant, node.op
         assert quant
+        assert isinstance(op, Quantize)
+        rounding = "mcu_round_away" if op.ties_away else "mcu_round_even"
         low, high = quant.dtype.low - quant.zero, quant.dtype.high - quant.zero
-        return QuantizeParams(node.output.size, quant.dtype.c, quant.scale, quant.zero, low, high)
+        return QuantizeParams(node.output.size, quant.dtype.c, quant.scale, quant.zero, low, high, rounding)
 
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, 4, node.output.dtype.nbytes)
