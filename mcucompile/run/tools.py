@@ -25,7 +25,7 @@ _ZIG_CPUS = {
     "cortex-m4f": "cortex_m4+vfp4d16sp",
     "cortex-m7": "cortex_m7+fp_armv8d16",
     "cortex-m33": "cortex_m33+fp_armv8d16sp",
-    "cortex-m55": "cortex_m55",
+    "cortex-m55": "cortex_m55+mve_fp",
 }
 
 

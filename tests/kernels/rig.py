@@ -173,7 +173,8 @@ def build_for_board(work_dir: Path, board: Board, opt: str) -> None:
     includes = [f"-I{work_dir}", f"-I{project}"]
     call(work_dir, *compile_c, *WARNINGS, opt, *includes, "-c", "cases.c")
     fixed = [str(HERE / "rig.c"), *(str(project / name) for name in ("startup.c", "semihosting.c", "memory.c"))]
-    call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", *includes, "-c", *fixed)
+    for source in fixed:
+        call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", *includes, "-c", source)
     objects = ["cases.o", "rig.o", "startup.o", "semihosting.o", "memory.o"]
     link = [*toolchain.command, *toolchain.target_flags(board.core), "-O2", *toolchain.link_flags]
     call(work_dir, *link, "-Wl,-T,link.ld", *objects, *toolchain.link_libraries, "-o", "rig.elf")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ...ir import DType, Node
+from ...ir import DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...ops.sums import weighted_bound
 from ...target.cores import Core, Isa
@@ -28,7 +29,7 @@ class DirectParams:
 
 
 class Direct(Kernel):
-    op = Conv2d
+    op: ClassVar[type[Op]] = Conv2d
     variant = "direct"
     isa = Isa.SCALAR
 

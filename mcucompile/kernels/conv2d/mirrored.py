@@ -28,4 +28,6 @@ def mirrored(weights: Array, channels: int) -> Array:
 
 def mirrored_bias(bias: Array, weights: Array) -> Array:
     """The bias with 128 times the weights at odd places."""
-    return bias.astype(np.int64) + 128 * weights[:, 1::2].astype(np.int64).sum(axis=1)
+    odd: Array = weights[:, 1::2].astype(np.int64).sum(axis=1)
+    folded: Array = bias.astype(np.int64) + 128 * odd
+    return folded

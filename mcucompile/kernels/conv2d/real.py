@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ...ir import DType, Node
+from ...ir import DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
@@ -25,7 +26,7 @@ class RealParams:
 
 
 class Real(Kernel):
-    op = Conv2d
+    op: ClassVar[type[Op]] = Conv2d
     variant = "real"
     isa = Isa.SCALAR
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from ...ir import Array, DType, Node
+from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
@@ -31,7 +32,7 @@ class VectorsParams:
 
 
 class Vectors(Kernel):
-    op = Conv2d
+    op: ClassVar[type[Op]] = Conv2d
     variant = "vectors"
     isa = Isa.MVE
 

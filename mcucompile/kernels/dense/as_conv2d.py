@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...ir import Node
+from typing import ClassVar
+
+from ...ir import Node, Op
 from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
 from ..conv2d.direct import Direct
@@ -16,7 +18,7 @@ from ..kernel import Kernel
 class AsConv2d(Kernel):
     """Mixed into a kernel of Conv2d."""
 
-    op = Dense
+    op: ClassVar[type[Op]] = Dense
 
     @property
     def template(self) -> str:
