@@ -37,6 +37,7 @@ class Status(IntEnum):
     INIT = 6
     RUN = 7
     FILE = 8
+    STACK = 9
 
 
 class Mode(IntEnum):

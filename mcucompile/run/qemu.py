@@ -76,7 +76,7 @@ class Qemu:
     def check_alive(self) -> None:
         """Raises E0604 when QEMU has ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.1)
+            self._process.wait(0.5)
         if self._process.returncode is not None:
             raise self._ended()
 
@@ -106,8 +106,7 @@ class Qemu:
                 break
             if found := re.search(pattern, line):
                 return found[1]
-        if self._process.poll() is not None:
-            raise self._ended()
+        self.check_alive()
         raise CompileError("E0604", f"QEMU did not start within {START_SECONDS:g} s")
 
     def _send(self, command: str) -> None:

@@ -201,6 +201,7 @@ _REFUSALS: dict[int, str] = {
     Status.NO_SESSION: "was restarted, or another program talks to it",
     Status.INIT: "could not initialize the network",
     Status.RUN: "could not run the network",
+    Status.STACK: "ran out of stack",
     Status.FILE: "could not read or write a file of the host",
 }
 _EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage fault", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}

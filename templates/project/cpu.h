@@ -13,5 +13,6 @@ uint32_t cpu_ticks(void);
 /* Stack use is found by painting the unused part and looking how far the paint has gone. */
 void cpu_stack_paint(void);
 uint32_t cpu_stack_nbytes(void); /* the most that was in use since painting, from the point of painting */
+int cpu_stack_is_full(void);
 
 #endif

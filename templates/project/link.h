@@ -36,6 +36,7 @@
 #define STATUS_INIT 6u       /* the network refused to be initialized; its code follows */
 #define STATUS_RUN 7u        /* the network reported an error; its code follows */
 #define STATUS_FILE 8u       /* a file of the host could not be read or written */
+#define STATUS_STACK 9u      /* the network used up the stack; its results mean nothing */
 
 typedef struct {
     uint8_t command;

@@ -136,6 +136,8 @@ static void run_and_reply(uint32_t in_mode) {
     int code = run(in_mode);
     if (restarted) {
         reply_hello();
+    } else if (cpu_stack_is_full()) {
+        link_reply(STATUS_STACK, 0u);
     } else if (code != 0) {
         reply_code(STATUS_RUN, code);
     } else {
@@ -223,6 +225,9 @@ static uint8_t run_samples(int inputs, uint32_t in_mode, uint32_t count, int *co
     for (uint32_t i = 0u; i < count; i++) {
         if (!run_sample(inputs, in_mode, code)) {
             return STATUS_FILE;
+        }
+        if (cpu_stack_is_full()) {
+            return STATUS_STACK;
         }
         if (*code != 0) {
             return STATUS_RUN;

@@ -31,8 +31,9 @@ int main(void);
 void Reset_Handler(void);
 void fault_handler(void);
 void fault_report(const uint32_t *stacked);
+extern uintptr_t painted_at;
 
-static uintptr_t painted_at;
+uintptr_t painted_at;
 
 uint32_t cpu_id(void) { return CPUID; }
 
@@ -45,18 +46,24 @@ void cpu_ticks_start(void) {
 
 uint32_t cpu_ticks(void) { return TICKS_MASK - SYST_CVR; }
 
-static uintptr_t stack_pointer(void) {
-    uintptr_t sp;
-    __asm__ volatile("mov %0, sp" : "=r"(sp));
-    return sp;
-}
-
-/* noinline: what the function itself uses must lie below what it paints. */
-__attribute__((noinline)) void cpu_stack_paint(void) {
-    painted_at = stack_pointer();
-    for (volatile uint32_t *p = __stack_limit; (uintptr_t)p < painted_at; p++) {
-        *p = PAINT;
-    }
+/* naked: what a compiler would put on the stack here could be painted over. */
+__attribute__((naked)) void cpu_stack_paint(void) {
+    __asm__ volatile(
+        ".syntax unified\n"
+        "mov r0, sp\n"
+        "ldr r1, =painted_at\n"
+        "str r0, [r1]\n"
+        "ldr r1, =__stack_limit\n"
+        "ldr r2, =%c0\n"
+        "1: cmp r1, r0\n"
+        "bhs 2f\n"
+        "str r2, [r1]\n"
+        "adds r1, #4\n"
+        "b 1b\n"
+        "2: bx lr\n"
+        ".ltorg\n"
+        :
+        : "i"(PAINT));
 }
 
 uint32_t cpu_stack_nbytes(void) {
@@ -66,6 +73,8 @@ uint32_t cpu_stack_nbytes(void) {
     }
     return (uint32_t)(painted_at - (uintptr_t)p);
 }
+
+int cpu_stack_is_full(void) { return *__stack_limit != PAINT; }
 
 /* The stack pointer may be what is broken: the report gets a fresh stack. */
 __attribute__((naked)) void fault_handler(void) {

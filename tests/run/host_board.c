@@ -15,6 +15,8 @@ void cpu_stack_paint(void) {}
 
 uint32_t cpu_stack_nbytes(void) { return 4u; }
 
+int cpu_stack_is_full(void) { return 0; }
+
 void uart_init(void) {}
 
 int uart_receive(void) {

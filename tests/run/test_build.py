@@ -1,0 +1,125 @@
+"""Every board links; sizes are those of the library; what does not fit or compile is an error with numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+
+from mcucompile.errors import CompileError
+from mcucompile.run.build import build
+from mcucompile.run.device import open_device
+from mcucompile.run.interface import Block, Interface
+from mcucompile.run.tools import Toolchain
+from mcucompile.target.board import list_boards, load_board
+
+SAMPLE = [bytes([1, 2, 3, 255, 5, 128, 7, 8]), bytes([10, 20, 30, 127, 50, 128, 70, 1])]
+LEVELS = ("-O0", "-Og", "-Os", "-O2", "-O3")
+
+
+@pytest.mark.parametrize("name", list_boards())
+def test_every_board_links_the_tiny_library(arm_compiler: None, library: Path, tmp_path: Path, name: str) -> None:
+    board = load_board(name)
+    firmware = build(library, tiny.INTERFACE, board, tmp_path / "work")
+    assert firmware.library_flash_nbytes - firmware.library_code_nbytes == 8  # tiny_bias
+    assert firmware.library_ram_nbytes in range(44, 64)  # the arena's 40, a pointer, alignment
+    assert firmware.library_flash_nbytes < firmware.flash_nbytes < 8192
+    assert firmware.ram_nbytes < board.ram_nbytes
+
+
+def test_code_that_nobody_calls_does_not_count(arm_compiler: None, tmp_path: Path) -> None:
+    unused = (
+        "int tiny_unused(int x);\nint tiny_unused(int x) { return x * x + 17; }\nconst char tiny_text[4096] = {1};\n"
+    )
+    plain = tiny.write(tmp_path / "plain")
+    more = tiny.write(tmp_path / "more", kernels=tiny.KERNELS + "extern const char tiny_text[4096];\n" + unused)
+    board = load_board("qemu-m4")
+    sizes = [build(d, tiny.INTERFACE, board, tmp_path / f"{d.name}w").library_flash_nbytes for d in (plain, more)]
+    assert sizes[0] == sizes[1]
+
+
+def test_support_functions_of_the_compiler_count(arm_compiler: None, tmp_path: Path) -> None:
+    divide = tiny.KERNELS.replace("(int8_t)(a[i] + b[i])", "(int8_t)(a[i] / (b[i] | 1))")
+    board = load_board("qemu-m0")
+    plain, divided = tiny.write(tmp_path / "plain"), tiny.write(tmp_path / "divided", kernels=divide)
+    sizes = [build(d, tiny.INTERFACE, board, tmp_path / f"{d.name}w").library_code_nbytes for d in (plain, divided)]
+    assert sizes[1] > sizes[0] + 200  # the Cortex-M0 has no division: libgcc's takes some hundreds of bytes
+
+
+def test_same_sources_same_bytes(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    board = load_board("qemu-m7")
+    one, two = (build(library, tiny.INTERFACE, board, tmp_path / name) for name in ("one", "two"))
+    assert one.elf.read_bytes() == two.elf.read_bytes()
+    other = build(library, tiny.INTERFACE, board, tmp_path / "three", opt="-Os")
+    assert other.program_id != one.program_id
+
+
+@pytest.mark.parametrize(
+    ("code", "kib", "where"), [("E0501", 200, "weights"), ("E0502", 600, "arena")], ids=["RAM", "flash"]
+)
+def test_too_large(arm_compiler: None, tmp_path: Path, code: str, kib: int, where: str) -> None:
+    board, nbytes = load_board("nucleo-f446re"), kib * 1024
+    if code == "E0501":
+        texts = {"network": tiny.NETWORK.replace("own_arena[TINY_ARENA_SIZE]", f"own_arena[{nbytes}]")}
+        used, limit = nbytes, 128 * 1024
+    else:
+        add = tiny.KERNELS.replace("a[i] + b[i]", "a[i] + tiny_table[b[i] + 128]")
+        table = f"extern const int8_t tiny_table[{nbytes}];\nconst int8_t tiny_table[{nbytes}] = {{1}};\n"
+        declared = f'#include "tiny.h"\nextern const int8_t tiny_table[{nbytes}];\n'
+        texts = {"kernels": declared + add, "weights": tiny.WEIGHTS + table}
+        used, limit = nbytes, 512 * 1024
+    with pytest.raises(CompileError) as caught:
+        build(tiny.write(tmp_path / "library", **texts), tiny.INTERFACE, board, tmp_path / "work")
+    assert caught.value.code == code
+    needed = int(caught.value.what.split(" needs ")[1].split(" ")[0].replace(",", ""))
+    assert used < needed < used + 8192
+    assert f"{limit:,}" in caught.value.what
+
+
+def test_warnings_are_errors(arm_compiler: None, tmp_path: Path) -> None:
+    library = tiny.write(tmp_path / "library", kernels=tiny.KERNELS.replace("(int8_t)-sum[i]", "-sum[i] * 300"))
+    with pytest.raises(CompileError) as caught:
+        build(library, tiny.INTERFACE, load_board("qemu-m4"), tmp_path / "work")
+    assert caught.value.code == "E0603"
+    assert "tiny_kernels.c" in caught.value.why
+
+
+def test_an_output_that_the_library_does_not_have(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    interface = Interface("tiny", tiny.INTERFACE.inputs, (Block("missing", 8),), ())
+    with pytest.raises(CompileError) as caught:
+        build(library, interface, load_board("qemu-m4"), tmp_path / "work")
+    assert caught.value.code == "E0603"
+    assert "tiny_missing" in caught.value.why
+
+
+@pytest.mark.parametrize("opt", LEVELS)
+def test_every_level_gives_the_same_answer(emulator: None, library: Path, tmp_path: Path, opt: str) -> None:
+    board = load_board("qemu-m55")
+    firmware = build(library, tiny.INTERFACE, board, tmp_path / "work", opt=opt)
+    with open_device(firmware, board) as device:
+        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+
+
+@pytest.mark.parametrize("name", ["qemu-m0", "qemu-m4"])
+def test_zig_builds_it_too(emulator: None, library: Path, tmp_path: Path, name: str) -> None:
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("the Python package ziglang is not installed")
+    board, zig = load_board(name), Toolchain("zig", (sys.executable, "-m", "ziglang", "cc"))
+    firmware = build(library, tiny.INTERFACE, board, tmp_path / "work", toolchain=zig)
+    with open_device(firmware, board) as device:
+        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+
+
+def test_zig_reports_too_large_too(arm_compiler: None, tmp_path: Path) -> None:
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("the Python package ziglang is not installed")
+    library = tiny.write(
+        tmp_path / "library", network=tiny.NETWORK.replace("own_arena[TINY_ARENA_SIZE]", "own_arena[99999999]")
+    )
+    zig = Toolchain("zig", (sys.executable, "-m", "ziglang", "cc"))
+    with pytest.raises(CompileError) as caught:
+        build(library, tiny.INTERFACE, load_board("qemu-m4"), tmp_path / "work", toolchain=zig)
+    assert caught.value.code == "E0501"
