@@ -90,7 +90,7 @@ def chunked(size: int, outputs: int) -> tuple[int, int]:
     """(chunks, steps of four values in each) that take the least scratch."""
     steps = -(-size // STEP)
     several = -(-steps // CHUNK_STEPS)
-    return min((1, steps), (several, CHUNK_STEPS), key=lambda c: scratch_nbytes(outputs, *c))
+    return min((1, steps), (several, -(-steps // several)), key=lambda c: scratch_nbytes(outputs, *c))
 
 
 def filled_rows(node: Node) -> Array:
