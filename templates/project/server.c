@@ -179,7 +179,8 @@ static int trace_failed;
 
 static void trace_block(uint32_t label, const void *data, uint32_t nbytes) {
     const uint32_t head[2] = {label, nbytes};
-    trace_failed |= !file_write(trace_file, head, sizeof head) || (nbytes > 0u && !file_write(trace_file, data, nbytes));
+    trace_failed |= !file_write(trace_file, head, sizeof head);
+    trace_failed |= nbytes > 0u && !file_write(trace_file, data, nbytes);
 }
 #endif
 
