@@ -119,7 +119,7 @@ def input_reach(pair: Pair) -> Array | None:
 
 
 def balance(activation: Array, weight: Array | None) -> Array:
-    """The factor per channel, at most 1, so that the tensor's range stays; 1 for channels that are always zero."""
+    """The factor per channel, such that the tensor's range stays; 1 for channels that are always zero."""
     factor = activation if weight is None else np.sqrt(activation / np.where(weight > 0, weight, np.inf))
     live = factor > 0
     stretched = np.where(live, activation / np.where(live, factor, 1.0), 0.0)

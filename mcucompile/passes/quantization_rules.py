@@ -28,6 +28,7 @@ class Rule(Enum):
     FLOAT = "computed on real numbers"
 
 
+MOVING = (Clamp, Reshape, Split, Transpose)
 RULES: dict[str, Rule] = {
     "conv2d": Rule.WEIGHTED,
     "depthwise_conv2d": Rule.WEIGHTED,
@@ -51,7 +52,7 @@ def rule(node: Node) -> Rule:
     """The rule of a node of a float or quantized graph; integers that stand for no reals (token ids) are left alone."""
     if any(t.dtype.is_integer and t.quant is None for t in [*node.inputs, *node.outputs]):
         return Rule.FLOAT
-    if isinstance(node.op, (SameScale, Clamp, Reshape, Split, Transpose)):
+    if isinstance(node.op, (SameScale, *MOVING)):
         return Rule.TIED
     if node.op.name in FIXED_INT8:
         return Rule.FIXED

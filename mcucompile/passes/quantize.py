@@ -29,8 +29,8 @@ from .quantization_plan import plan
 Ranges = Literal["auto", "minmax", "percentile", "mse", "entropy"]
 Choice = Literal["auto", "on", "off"]
 AUTO_RANGES = ("minmax", "percentile", "mse")
-TRIAL_MACS = 25e9  # of all trials together
-TRIAL_SAMPLES = (8, 128)
+TRIAL_MACS = 12e9  # of all trials together
+TRIAL_SAMPLES = (8, 100)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ...ir import DType, QuantParams
 from .histogram import HALF, Histogram
 
 PERCENTILE = 1e-4  # left out on either side
-FRACTIONS = np.linspace(1.0, 0.2, 81)  # of the extreme, tried by `mse`
+FRACTIONS = np.geomspace(1.0, 0.02, 80)  # of an extreme, tried by `mse` and `entropy`
 MIN_SCALE = 1e-30
 Floats = NDArray[np.float64]
 
@@ -60,38 +60,33 @@ def percentile(histogram: Histogram, dtype: DType) -> Range:
 
 
 def mse(histogram: Histogram, dtype: DType) -> Range:
+    used = histogram.counts > 0
+    values, weights = histogram.centres[used], histogram.counts[used]
+    return least(histogram, lambda chosen: squared_error(values, weights, chosen.params(dtype)))
+
+
+def least(histogram: Histogram, cost: Callable[[Range], float]) -> Range:
     """Alternates between the two ends; each step takes the best of FRACTIONS of the extreme."""
     best = Range(histogram.low, histogram.high)
     for _ in range(2):
         if histogram.high > 0:
-            best = least_error(histogram, dtype, [Range(best.low, histogram.high * f) for f in FRACTIONS])
+            best = min((Range(best.low, float(histogram.high * f)) for f in FRACTIONS), key=cost)
         if histogram.low < 0:
-            best = least_error(histogram, dtype, [Range(histogram.low * f, best.high) for f in FRACTIONS])
+            best = min((Range(float(histogram.low * f), best.high) for f in FRACTIONS), key=cost)
     return best
 
 
-def least_error(histogram: Histogram, dtype: DType, candidates: list[Range]) -> Range:
-    used = histogram.counts > 0
-    values, weights = histogram.centres[used], histogram.counts[used]
-    errors = [squared_error(values, weights, histogram.width, c.params(dtype)) for c in candidates]
-    return candidates[int(np.argmin(errors))]
-
-
-def squared_error(values: Floats, weights: NDArray[np.int64], width: float, quant: QuantParams) -> float:
-    """Expected squared error of values spread evenly over their bins: saturation, plus step^2/12 of rounding."""
-    low = quant.scale * (quant.dtype.low - quant.zero)
-    high = quant.scale * (quant.dtype.high - quant.zero)
-    outside = values - np.clip(values, low, high)
-    rounding = quant.scale**2 / 12 * weights[outside == 0].sum()
-    return float((weights * outside**2).sum() + rounding)
+def squared_error(values: Floats, weights: NDArray[np.int64], quant: QuantParams) -> float:
+    """Squared error of rounding and saturation over the middles of the bins."""
+    steps = np.clip(np.rint(values / quant.scale), quant.dtype.low - quant.zero, quant.dtype.high - quant.zero)
+    return float((weights * np.square(values - steps * quant.scale)).sum())
 
 
 def entropy(histogram: Histogram, dtype: DType) -> Range:
-    """One fraction for both ends; int16 has more levels than the histogram bins, so nothing is lost by its extremes."""
+    """int16 has more levels than the histogram has bins, so nothing is gained by cutting its extremes."""
     if dtype is not DType.I8:
         return minmax(histogram, dtype)
-    candidates = [Range(histogram.low * f, histogram.high * f) for f in FRACTIONS]
-    return candidates[int(np.argmin([divergence(histogram, c) for c in candidates]))]
+    return least(histogram, lambda chosen: divergence(histogram, chosen))
 
 
 def divergence(histogram: Histogram, chosen: Range) -> float:
@@ -112,6 +107,8 @@ def divergence(histogram: Histogram, chosen: Range) -> float:
 
 def kullback_leibler(p: Floats, q: Floats, floor: float = 1e-4) -> float:
     """sum p log(p/q) of two unnormalised distributions; q is kept off zero by `floor` of a mean bin."""
+    if q.sum() == 0:
+        return np.inf
     smooth = q + floor * q.sum() / q.size
     p, q = p / p.sum(), smooth / smooth.sum()
     used = p > 0
