@@ -24,7 +24,6 @@ from ..ir import (
     saturate,
 )
 from ..ir.op import text_of
-from ..ir.quant import quantize_multiplier
 from .fixed_point import Ints, multiply_gemmlowp, scale_of, shift_right, zero_of
 from .gemmlowp import ONE, exp_negative, one_over_one_plus, shift_right_away, times
 from .transpose import Transpose
@@ -149,10 +148,11 @@ def exp_table(x: Tensor) -> ExpTable:
 def gemmlowp_exp_table(x: Tensor) -> ExpTable:
     """TensorFlow Lite's exponentials: the argument has 5 integer bits, and differences beyond its range give 0."""
     difference = np.arange(256)
-    multiplier, shift = quantize_multiplier(min(scale_of(x) * (1 << 26), ONE))
-    radius = math.floor(31 * math.ldexp(1.0, 26 - (31 - shift)))
-    argument = multiply_gemmlowp(-difference, multiplier, shift - 31)
-    exp = np.where(difference <= radius, exp_negative(np.maximum(argument, -(1 << 31)), 5), 0)
+    mantissa, exponent = math.frexp(min(scale_of(x) * (1 << 26), ONE))
+    radius = math.floor(31 * math.ldexp(1.0, 26 - exponent))
+    multiplier = min(round(mantissa * (1 << 31)), ONE)
+    argument = multiply_gemmlowp(-np.minimum(difference, radius), multiplier, -exponent)
+    exp = np.where(difference <= radius, exp_negative(argument, 5), 0)
     return ExpTable(tuple(map(int, exp)), (), 31)
 
 

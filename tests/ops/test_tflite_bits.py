@@ -154,6 +154,13 @@ def test_softmax(seed: int, wide_output: bool) -> None:
     compare(Softmax(), "SOFTMAX", options("SoftmaxOptions", beta=1.0), [x], y)
 
 
+@pytest.mark.parametrize("scale", [2.0**-8, 0.999, 1.0, 8.1, 15.9, 16.0, 31.0, 1000.0])
+def test_softmax_of_unusual_scales(scale: float) -> None:
+    x, y = stored_tensor("x", (50, 9), scale, 9), stored_tensor("y", (50, 9), 1 / 256, -128)
+    stored = np.clip(random_stored(x), 117, 127)
+    compare(Softmax(), "SOFTMAX", options("SoftmaxOptions", beta=1.0), [x], y, stored=[stored])
+
+
 def test_softmax_of_every_pair_of_differences() -> None:
     """Rows (0, -d, -e): all tables and all normalizations."""
     d = np.stack(np.meshgrid(np.arange(0, 256, 3), np.arange(0, 256, 5)), axis=-1).reshape(-1, 2)

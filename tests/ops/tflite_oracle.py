@@ -43,11 +43,10 @@ def run_operator(
     return [interpreter.get_output(i).copy() for i in range(len(outputs))]
 
 
-def run_model(model: bytes, *stored: Array) -> list[Array]:
-    """A whole .tflite file on one sample; one array per output."""
+def run_model(model: bytes, stored: Array) -> list[Array]:
+    """The first output of a whole .tflite file for its only input."""
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 21)
-    for i, values in enumerate(stored):
-        interpreter.set_input(np.ascontiguousarray(values), i)
+    interpreter.set_input(np.ascontiguousarray(stored), 0)
     interpreter.invoke()
     return [interpreter.get_output(0).copy()]
 
