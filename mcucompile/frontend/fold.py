@@ -7,6 +7,7 @@ The meaning is onnx.reference's. An operator folds only if its result cannot be 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -77,7 +78,9 @@ def product(sizes: Sequence[int] | Array) -> int:
 
 def as_proto(node: OnnxNode, inputs: Sequence[Array | None]) -> object:
     """The node for onnx.reference, with inputs named x0, x1 …"""
-    attributes = {k: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for k, v in node.attributes.items()}
+    attributes: dict[str, Any] = {
+        k: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for k, v in node.attributes.items()
+    }
     names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
     outputs = [f"y{i}" for i in range(len(node.outputs))]
     proto = helper.make_node(node.op_type, names, outputs, **attributes)

@@ -31,8 +31,9 @@ def check_node(node: OnnxNode, opset: int) -> None:
     for name, attribute in schema.attributes.items():
         if attribute.required and name not in node.attributes:
             raise contradiction(node, f"attribute {name} is missing")
-        if name in node.attributes and not fits(node.attributes[name], attribute.type.name):
-            raise contradiction(node, f"attribute {name} is not of type {attribute.type.name}")
+        type_name = str(attribute.type).rpartition(".")[2]
+        if name in node.attributes and not fits(node.attributes[name], type_name):
+            raise contradiction(node, f"attribute {name} is not of type {type_name}")
     check_window(node)
     unknown = sorted(set(node.attributes) - set(schema.attributes))
     if unknown:
@@ -42,9 +43,8 @@ def check_node(node: OnnxNode, opset: int) -> None:
 def check_window(node: OnnxNode) -> None:
     """Sizes of a convolution's or a pool's window are positive, its padding is not negative, and neither is huge."""
     for name, least in WINDOW.items():
-        for size in node.attributes.get(name, ()) if node.op_type != "Pad" else ():
-            if not least <= size <= LARGEST_WINDOW:
-                raise contradiction(node, f"attribute {name} has the value {size}")
+        if node.op_type != "Pad" and not all(least <= size <= LARGEST_WINDOW for size in node.ints(name)):
+            raise contradiction(node, f"attribute {name} has the value {list(node.ints(name))}")
 
 
 def fits(value: Attribute, type_name: str) -> bool:

@@ -60,7 +60,7 @@ def clip_of(op: Op) -> Clip:
 
 def with_clip(op: Op, clip: Clip) -> Op:
     """The operator with another clip; only for those that have one."""
-    return cast(Op, replace(op, clip=clip))  # type: ignore[type-var]
+    return replace(op, clip=clip)  # type: ignore[type-var]
 
 
 def drop(graph: Graph, clamp: Node) -> bool:

@@ -1,0 +1,75 @@
+"""QuantizeLinear and DequantizeLinear of activations and constants, and Cast where it reads stored integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import Array, DType, OnnxNode, QuantParams, Tensor, Unsupported
+from ..ops.dequantize import Dequantize
+from ..ops.quantize import Quantize
+from .stored import parameters, quantized_constant
+from .values import Values
+
+FLOAT = 1  # ONNX's number of the type, in Cast's attribute
+
+
+def quantize(values: Values, node: OnnxNode) -> None:
+    x = values.input(node, 0)
+    scale, zero = parameter(values, node, 1), zero_of(values, node, np.dtype(np.uint8))
+    quant = parameters(node, scale, zero, x.shape)
+    if x.dtype is not DType.F32 or quant.axis is not None:
+        raise Unsupported(f"quantization of {x.dtype.value}, {scale.size} scales", "quantize activations per tensor")
+    y = Tensor("", x.shape, quant.dtype, quant)
+    values.append(Quantize(), [x], [y])
+    values.result(node, y)
+    if zero.dtype.kind == "u":
+        values.unsigned.add(node.outputs[0])
+
+
+def dequantize(values: Values, node: OnnxNode) -> None:
+    name = node.inputs[0]
+    if name in values.constants:
+        stored = values.constants[name]
+        zero = zero_of(values, node, stored.dtype)
+        tensor = quantized_constant(values.names.short(node.outputs[0]), node, stored, parameter(values, node, 1), zero)
+        values.result(node, tensor)
+        return
+    x = values.input(node, 0)
+    unsigned = np.dtype(f"uint{8 * x.dtype.nbytes}") if name in values.unsigned else x.dtype.numpy
+    zero = zero_of(values, node, unsigned)
+    if zero.dtype != unsigned:
+        raise Unsupported(f"a zero point of type {zero.dtype.name} for '{name}', which is {unsigned.name}")
+    real(values, node, x, parameters(node, parameter(values, node, 1), zero, x.shape))
+
+
+def real(values: Values, node: OnnxNode, x: Tensor, quant: QuantParams) -> None:
+    """The node reads x as real numbers, which says what x means."""
+    if quant.axis is not None or x.quant not in (None, quant):
+        fix = "use one scale and zero point per tensor"
+        raise Unsupported(f"it reads '{node.inputs[0]}' otherwise than that was quantized", fix)
+    x.quant = quant
+    y = Tensor("", x.shape)
+    values.append(Dequantize(), [x], [y])
+    values.result(node, y)
+
+
+def cast(values: Values, node: OnnxNode, x: Tensor) -> None:
+    """Stored integers as real numbers of the same value: scale 1, and the zero point where uint8 begins."""
+    if node.integer("to") != FLOAT:
+        raise Unsupported("a cast of stored integers to another type than float32")
+    zero = x.dtype.low if node.inputs[0] in values.unsigned else 0
+    real(values, node, x, QuantParams((1.0,), zero, x.dtype))
+
+
+def parameter(values: Values, node: OnnxNode, index: int) -> Array:
+    name = node.inputs[index]
+    if name not in values.constants or values.constants[name].size == 0:
+        raise Unsupported("a scale or zero point that is not constant", "use static quantization")
+    return values.constants[name]
+
+
+def zero_of(values: Values, node: OnnxNode, default: np.dtype[np.generic]) -> Array:
+    """The zero point; an absent one is 0 of the default type (`output_dtype` of opset 21 is rare and refused)."""
+    if node.integer("output_dtype"):
+        raise Unsupported("attribute output_dtype", "give a zero point instead")
+    return parameter(values, node, 2) if node.has_input(2) else np.zeros(1, default)
