@@ -116,7 +116,7 @@ def failures_of(runs: Sequence[Run], results: bytes) -> list[str]:
                 if status != STATUS_OK:
                     failures.append(f"{run.name} {placement}: {STATUS[status]}")
                 for port in run.program.outputs:
-                    got = np.frombuffer(results, port.dtype.numpy, port.size, at).reshape(port.shape)
+                    got = np.frombuffer(results, port.dtype.numpy, port.size, at).reshape(port.shape or (1,))
                     at += port.nbytes
                     wrong = difference(got, np.ascontiguousarray(wanted[port.name]), bounds.get(port.name))
                     failures += [f"{run.name} {placement}: {port.name} {wrong}"] if wrong else []

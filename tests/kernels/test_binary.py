@@ -43,8 +43,10 @@ QUANTS = (
 )
 
 
-def binary_case(op: Binary, shapes: tuple[Shape, Shape], dtype: DType, zeros: tuple[int, int, int], constant: str | None,
-                numerics: Numerics, scales: tuple[float, float, float]) -> Case:  # fmt: skip
+def binary_case(
+    op: Binary, shapes: tuple[Shape, Shape], dtype: DType, zeros: tuple[int, int, int], constant: str | None,
+    numerics: Numerics, scales: tuple[float, float, float],
+) -> Case:  # fmt: skip
     inputs = [activation(n, s, dtype, z, f) for n, s, z, f in zip("ab", shapes, zeros, scales, strict=False)]
     if constant:
         k = "ab".index(constant)
@@ -87,9 +89,8 @@ def test_every_pair_of_int8() -> None:
     cases = []
     for op, numerics in product((Add(), Sub(), Mul(), Div()), Numerics):
         for scales in (scales_of(op, DType.I8), (0.5, 0.001, 0.4)):
-            tensors = [
-                activation(n, a.shape, DType.I8, z, s) for n, z, s in zip("aby", (3, -7, 5), scales, strict=True)
-            ]
+            zeros = (3, -7, 5)
+            tensors = [activation(n, a.shape, DType.I8, z, s) for n, z, s in zip("aby", zeros, scales, strict=True)]
             name = f"{op.name} all {numerics.value} {scales}"
             cases.append(case(name, op, tensors[:2], tensors[2:], numerics, [{"a": a, "b": b}]))
     check_thinned(cases, len(cases))

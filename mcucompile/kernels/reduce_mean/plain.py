@@ -1,0 +1,75 @@
+"""Mean over some axes, for every type and core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from ...ir import DType, Node
+from ...ops.reduce_mean import ReduceMean
+from ...target.cores import Core, Isa
+from ..kernel import Kernel
+from ..moves import merged_axes, strides_of
+from ..scaling import Scaling, scaling
+
+Axes = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ReduceMeanParams:
+    """`kept` and `reduced` are (count, stride) of the loops over outputs and over what one output is the mean of."""
+
+    kept: Axes
+    reduced: Axes
+    x_type: str
+    y_type: str
+    acc_type: str
+    x_zero: int
+    scaling: Scaling | None
+    count: int
+
+
+class Plain(Kernel):
+    op = ReduceMean
+    variant = "plain"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        return node.inputs[0].dtype.is_integer == node.output.dtype.is_integer
+
+    def params(self, node: Node) -> ReduceMeanParams:
+        x, y = node.inputs[0], node.output
+        kept, reduced = loops(node)
+        is_float = x.dtype is DType.F32
+        return ReduceMeanParams(
+            kept,
+            reduced,
+            x.dtype.c,
+            y.dtype.c,
+            "float" if is_float else "int64_t" if is_wide(node) else "int32_t",
+            x.quant.zero if x.quant else 0,
+            None if is_float else scaling(node, is_wide(node)),
+            prod(count for count, _ in reduced),
+        )
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return 8.0 * node.inputs[0].size + 60.0 * node.output.size
+
+
+def is_wide(node: Node) -> bool:
+    """Whether a sum may need 64 bits."""
+    bound = node.op.sum_bound(node)
+    return bound is not None and bound >= 1 << 31
+
+
+def loops(node: Node) -> tuple[Axes, Axes]:
+    """The axes that stay and those that vanish, neighbours merged."""
+    assert isinstance(node.op, ReduceMean)
+    shape = node.inputs[0].shape
+    strides, axes = strides_of(shape), node.op.axes
+
+    def merged(vanishing: bool) -> Axes:
+        chosen = [i for i in range(len(shape)) if (i in axes) is vanishing]
+        return tuple(merged_axes([shape[i] for i in chosen], [strides[i] for i in chosen]))
+
+    return merged(False), merged(True)

@@ -1,0 +1,40 @@
+"""Softmax of int8 as TensorFlow Lite computes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import Node
+from ...ops.softmax import GemmlowpReciprocal, Softmax
+from ...target.cores import Core, Isa
+from ..kernel import Packed
+from ..limits import Limits, limits
+from .rows import RowKernel, Rows, exp_constants, rows
+
+
+@dataclass(frozen=True)
+class GemmlowpParams:
+    rows: Rows
+    output_bits: int
+    limits: Limits
+
+
+class Gemmlowp(RowKernel):
+    op = Softmax
+    variant = "gemmlowp"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        assert isinstance(node.op, Softmax)
+        return isinstance(node.op.scaling, GemmlowpReciprocal)
+
+    def params(self, node: Node) -> GemmlowpParams:
+        assert isinstance(node.op, Softmax)
+        assert isinstance(node.op.scaling, GemmlowpReciprocal)
+        return GemmlowpParams(rows(node), node.op.scaling.output_bits, limits(node))
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        return exp_constants(node)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return 40.0 * node.output.size + 400.0 * rows(node).count

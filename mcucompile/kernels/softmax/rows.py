@@ -1,0 +1,50 @@
+"""What the kernels of Softmax and LogSoftmax share: rows, and exponentials from tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ir import Array, Node
+from ...ops.softmax import ExpTable
+from ..kernel import Kernel, Packed
+from ..sweeps import Access, upward
+from ..trace import Trace
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`count` rows of `size` elements; with `has_high`, exponentials are products of entries of two tables."""
+
+    count: int
+    size: int
+    x_type: str
+    y_type: str
+    has_high: bool = False
+
+
+class RowKernel(Kernel):
+    """Base: an element's input is read for the last time just before its output is written, upward."""
+
+    def trace(self, node: Node) -> Trace:
+        x, y = node.inputs[0].dtype.nbytes, node.output.dtype.nbytes
+        return upward(node.output.size, [Access(0, x, x)], [Access(1, y, y)])
+
+
+def rows(node: Node) -> Rows:
+    x, y = node.inputs[0], node.output
+    exp = getattr(node.op, "exp", None)
+    return Rows(x.size // x.shape[-1], x.shape[-1], x.dtype.c, y.dtype.c, exp is not None and bool(exp.high))
+
+
+def exp_constants(node: Node) -> tuple[Packed, ...]:
+    exp = getattr(node.op, "exp", None)
+    assert isinstance(exp, ExpTable), f"{node.where} has no fixed-point constants yet"
+    high = (Packed("exp_high", words(exp.high)),) if exp.high else ()
+    return (Packed("exp", words(exp.low)), *high)
+
+
+def words(values: tuple[int, ...]) -> Array:
+    """Unsigned words as the int32 with the same bits."""
+    return np.asarray(values, np.uint32).view(np.int32)
