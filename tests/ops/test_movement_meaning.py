@@ -106,6 +106,12 @@ def test_resize_is_onnx_runtimes(transformation: str, rounding: str, factors: tu
     check("Resize", [floats(1, 2, 5), None, const([1, 1, factors[0]])], **attributes)
 
 
+def test_upsample_of_old_opsets_is_a_resize() -> None:
+    x = floats(1, 2, 3, 4)
+    assert only(check("Upsample", [x, const([1, 1, 2, 3])], opset=9, mode="nearest"), Resize).factors == (2, 3)
+    assert only(check("Upsample", [x], opset=7, mode="nearest", scales=[1.0, 1.0, 2.0, 2.0]), Resize).factors == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("operands", "attributes"),
     [
