@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import CompileError
-from ..ir import Array, DType, Graph, Node, OnnxNode, Op, QuantParams, Shape, Tensor, Unsupported
+from ..ir import Array, DType, Graph, Node, OnnxNode, Op, QuantParams, Shape, Tensor, Unsupported, identifier
 from ..ops.same_scale import SameScale
-from ..passes.edit import INNER
+from ..passes.edit import INNER, PROVISIONAL
 from .constants import folded, plain, tensor_of
 from .meaning import STORED
 from .model import check_nbytes
@@ -112,7 +112,7 @@ class Values:
         """Names for the tensors between two operators of one ONNX node."""
         base = next(filter(None, node.outputs), node.name)
         for tensor in self.fresh:
-            tensor.name = tensor.name or self.names.short(f"{base}_{INNER}")
+            tensor.name = tensor.name or self.names.short(f"{PROVISIONAL.sub('', identifier(base))}_{INNER}")
 
     # --- what upgrades read (Context)
 

@@ -29,7 +29,7 @@ from ..ops.transpose import Transpose
 from ..ops.unary import Unary
 from .axes import Perm, composed, inverse, keeps_order, moved, reshaped
 from .base import Pass
-from .edit import Edit, free_reshape
+from .edit import Edit, free_reshape, take_name
 
 ELEMENTWISE = (Clamp, Dequantize, Quantize, Unary)
 
@@ -205,9 +205,10 @@ def rise(edit: Edit, node: Node) -> bool:
     if not change or edit.graph.only_reader(node.inputs[0]) is not node:
         return False
     maker.inputs = [edit.before(maker, node.op, maker.inputs[0])]
-    maker.op, maker.outputs = change.op, node.outputs
+    padded, maker.op, maker.outputs = maker.output, change.op, node.outputs
     edit.makers[node.output] = maker
     edit.graph.remove(node)
+    take_name(node.output, padded.name, set())
     return True
 
 
