@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import Literal
 
 import numpy as np
 import pytest
 from float_graphs import RELU, FloatGraph, small_network
 
-from mcucompile.ir import Array, DType, Graph, Tensor, real_values, verify
+from mcucompile.ir import Array, DType, Graph, Tensor, graph_text, real_values, verify
+from mcucompile.ops.softmax import Softmax
 from mcucompile.passes.quantize import QuantizeOptions, quantize
 from mcucompile.reference import evaluate, quantized_inputs
 
@@ -120,3 +122,71 @@ def test_a_constant_zero_activation() -> None:
     samples["x"][:] = 0
     quantized(graph, samples)
     assert evaluate(graph, {"x": np.zeros((1, 8, 8, 3), np.int8)})["scores"].shape == (1, 10)
+
+
+def test_auto_takes_the_best_of_all_trials() -> None:
+    graph, samples = small_network()
+    report = quantize(copy.deepcopy(graph), samples, QuantizeOptions())
+    ways = {(t.ranges, t.equalized, t.bias_corrected) for t in report.trials}
+    assert ways == {(r, e, c) for r in ("minmax", "percentile", "mse") for e in (False, True) for c in (False, True)}
+    assert report.chosen.decibels == max(t.decibels for t in report.trials)
+
+
+def test_what_was_chosen_is_what_is_delivered() -> None:
+    """The graph is as near to the float network as the report says, measured by single runs on the same samples."""
+    graph, samples = small_network()
+    integer = copy.deepcopy(graph)
+    report = quantize(integer, samples, QuantizeOptions())
+    want, got = real_outputs(graph, samples).astype(np.float64), real_outputs(integer, samples)
+    expected = 10 * np.log10(np.square(want - want.mean()).sum() / np.square(want - got).sum())
+    assert report.chosen.decibels == pytest.approx(expected, abs=1e-3)
+    assert report.tensors == {t.name: t.quant for t in integer.activations()}
+    assert report.layers[-1].tensor == "scores"
+
+
+@pytest.mark.parametrize("forced", ["on", "off"])
+def test_options_are_obeyed(forced: Literal["on", "off"]) -> None:
+    graph, samples = small_network()
+    report = quantize(graph, samples, QuantizeOptions(DType.I8, "percentile", forced, forced))
+    (trial,) = report.trials
+    assert (trial.ranges, trial.equalized, trial.bias_corrected) == ("percentile", forced == "on", forced == "on")
+
+
+def test_a_graph_without_pairs_cannot_be_equalized() -> None:
+    net = FloatGraph((1, 4, 4, 2))
+    graph, samples = net.graph(net.conv("y", net.x, 4)), net.samples(5)
+    assert not quantize(graph, samples, QuantizeOptions(equalize="on")).chosen.equalized
+
+
+def test_same_data_same_network() -> None:
+    texts = []
+    for _ in range(2):
+        graph, samples = small_network()
+        quantize(graph, samples, QuantizeOptions())
+        texts.append(graph_text(graph))
+    assert texts[0] == texts[1]
+
+
+def test_samples_may_lack_the_batch_axis() -> None:
+    graph, samples = small_network()
+    other = copy.deepcopy(graph)
+    quantize(graph, samples, QuantizeOptions())
+    quantize(other, {"x": samples["x"][:, 0]}, QuantizeOptions())
+    assert graph_text(graph) == graph_text(other)
+
+
+def test_one_sample_is_enough() -> None:
+    graph, samples = small_network()
+    quantize(graph, {"x": samples["x"][:1]}, QuantizeOptions())
+    verify(graph)
+
+
+def test_the_figure_is_taken_before_the_softmax() -> None:
+    net = FloatGraph((1, 6))
+    logits = net.dense("logits", net.x, 4)
+    bare = copy.deepcopy(net.graph(logits))
+    samples = net.samples(30)
+    squashed = copy.deepcopy(net.graph(net.add("p", Softmax(), logits)))
+    first = quantize(bare, samples, QuantizeOptions(ranges="minmax", correct_bias="off"))
+    second = quantize(squashed, samples, QuantizeOptions(ranges="minmax", correct_bias="off"))
+    assert first.chosen.decibels == pytest.approx(second.chosen.decibels, abs=1e-9)
