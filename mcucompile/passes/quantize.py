@@ -5,9 +5,9 @@ after    %y: int8 = conv2d(%x: int8, %w: int8 per channel, %b: int32), with its 
 
 Decided: whatever is `auto` is tried in all combinations, and the integer network whose outputs are nearest to the float
 network's on calibration samples is taken, because no method is the best for every network, and running an integer
-network in numpy is cheap. On ten networks of 3,000 to 430,000 weights `mse` was the best seven times, `percentile` twice
-and `minmax` once; correcting biases helped nearly always, by up to 7 dB, and equalizing most where layers are depthwise.
-`auto` does not try `entropy`: it was never the best, and on four networks more than 10 dB worse.
+network in numpy is cheap. On ten networks of 3,000 to 430,000 weights `mse` was the best seven times, `percentile`
+twice and `minmax` once; correcting biases helped nearly always, by up to 7 dB, and equalizing most where layers are
+depthwise. `auto` does not try `entropy`: it was never the best, and on four networks more than 10 dB worse.
 """
 
 from __future__ import annotations
