@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from integer_case import errors, every_value, fixed_node, random_stored, stored_tensor, worst_error
+from integer_case import errors, every_value, fixed_node, random_stored, real, stored_tensor, worst_error
 from onnx_case import check, const, floats, only
 
 from mcucompile.errors import CompileError
@@ -78,6 +78,25 @@ GRID = (every_value(DType.I8)[:, None], every_value(DType.I8)[None])
 def test_8_bit_sum_is_within_2_to_the_minus_12_of_a_rounding(op: Op, quants: list[tuple[float, int]]) -> None:
     assume(max(quants[0][0], quants[1][0]) < quants[2][0] * 2**20)
     assert worst_error(grid_node(op, quants), *GRID) <= 0.5 + 2.0**-12
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([Add(), Sub()]), st.lists(st.tuples(scales, zeros), min_size=3, max_size=3))
+def test_8_bit_sum_before_rounding(op: Op, quants: list[tuple[float, int]]) -> None:
+    """What the shift drops, too: a rounded result alone would hide most of an error."""
+    ratios = [quants[0][0] / quants[2][0], quants[1][0] / quants[2][0]]
+    assume(max(ratios) < 2**20)
+    node = grid_node(op, quants)
+    assert isinstance(node.op, (Add, Sub)) and isinstance(node.op.fixed, LinearSum)
+    a, b = (g.astype(np.int64) for g in GRID)
+    found = (a * node.op.fixed.multipliers[0] + b * node.op.fixed.multipliers[1] + node.op.fixed.offset) / (
+        2.0**node.op.fixed.shift
+    ) - 0.5
+    assert node.output.quant
+    exact = node.op.reference(real(node.inputs[0], GRID[0]), real(node.inputs[1], GRID[1]))[0]
+    exact = exact / node.output.quant.scale + node.output.quant.zero
+    within = np.abs(exact) < 1024
+    assert np.abs(found - exact)[within].max(initial=0) < 2.0**-12
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from integer_case import fixed_node, random_stored, stored_tensor, worst_error
+from integer_case import fixed_node, random_stored, real, stored_tensor, worst_error
 from onnx_case import check, floats, model
 
 from mcucompile.errors import CompileError
 from mcucompile.frontend import load
 from mcucompile.ir import Array, DType, Node, Tensor
 from mcucompile.ops import LogSoftmax, Softmax, Transpose
+from mcucompile.ops.softmax import Reciprocal
 
 ROUND = 2.0**-20  # float64's own error in the formula
 
@@ -74,15 +75,32 @@ def test_16_bit_softmax_keeps_its_bound(n: int, scale: float, seed: int) -> None
     assert worst_error(node, rows(node.inputs[0], seed)) <= bound + ROUND
 
 
+@pytest.mark.parametrize("dtype", [DType.I8, DType.I16])
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 300])
+def test_softmax_before_rounding_is_within_its_bound(n: int, dtype: DType) -> None:
+    """What the last shift drops, too: a rounded result alone would hide most of an error."""
+    node = softmax_node(n, 0.05 if dtype is DType.I8 else 2e-4, dtype, dtype)
+    assert isinstance(node.op, Softmax) and node.op.exp and isinstance(node.op.scaling, Reciprocal)
+    x, y = node.inputs[0], node.output
+    assert y.quant
+    stored = rows(x, n)
+    e = node.op.exp.at(stored.max(axis=-1, keepdims=True).astype(np.int64) - stored)
+    r = node.op.scaling.dividend // e.sum(axis=-1, keepdims=True)
+    found = (e * r) / 2.0**node.op.scaling.shift
+    exact = node.op.reference(real(x, stored))[0] / y.quant.scale
+    bound = (n + 1) * (2.0**-node.op.exp.bits + 2.0**-30) / y.quant.scale
+    assert np.abs(found - exact).max() <= bound
+
+
 def test_softmax_constants_fit_their_types() -> None:
     for n in (1, 2, 3, 10, 256, 257, 1000, 2000):
         op = softmax_node(n, 0.01).op
         assert isinstance(op, Softmax) and op.exp
         assert len(op.exp.low) == 256 and max(op.exp.low) == 1 << op.exp.bits
         assert n << op.exp.bits < 1 << 32
-        dividend = op.scaling.dividend  # type: ignore[union-attr]
-        assert dividend >> op.exp.bits < 1 << 32
-        assert dividend < 1 << 62
+        assert isinstance(op.scaling, Reciprocal)
+        assert op.scaling.dividend >> op.exp.bits < 1 << 32
+        assert op.scaling.dividend < 1 << 62
 
 
 def test_softmax_by_hand() -> None:
