@@ -19,6 +19,7 @@ from .model import Model, Value
 from .order import where_of
 from .problems import Problem, report
 from .qdq import cast, dequantize, quantize
+from .qoperator import EXPANDED
 from .read import SHARED_OPS
 from .schema import check_node
 from .upgrade import upgrade
@@ -26,6 +27,7 @@ from .values import Values
 
 REGISTRY: dict[str, type[Op]] = {name: op for op in ALL for name in op.onnx}
 OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear")
+KNOWN = {*REGISTRY, *OWN, *FOLDABLE, *EXPANDED, "Upsample"}
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
 }  # fmt: skip
@@ -52,6 +54,7 @@ class Importer:
         inputs, outputs = [v.name for v in model.inputs], [v.name for v in model.outputs]
         self.model, self.shapes = model, shapes
         self.values = Values(model.name, model.constants, inputs, outputs)
+        self.values.given.update(name for node in model.nodes for name in node.outputs)
         self.graph = self.values.graph
         self.notes: list[str] = []
         self.problems: list[Problem] = []
@@ -95,7 +98,7 @@ class Importer:
             raise CompileError("E0107", what, where_of(node), why=f"{error}" or type(error).__name__) from error
 
     def check_known(self, node: OnnxNode) -> None:
-        if node.op_type not in REGISTRY and node.op_type not in OWN and node.op_type not in FOLDABLE | {"Upsample"}:
+        if node.op_type not in KNOWN:
             raise Unsupported("the operator is not supported", "`mcucompile ops` lists the operators that are")
 
     def convert(self, node: OnnxNode) -> None:

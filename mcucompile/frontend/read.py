@@ -18,6 +18,7 @@ from ..errors import CompileError
 from ..ir import Array, Attribute, OnnxNode
 from .model import MAX_CONSTANTS_NBYTES, Dimension, Model, Value, check_nbytes, describe
 from .order import sorted_nodes
+from .qoperator import FOREIGN
 
 MAX_FILE_NBYTES = 256 << 20
 MAX_NODES = 20_000
@@ -162,7 +163,7 @@ class Reader:
     def reason(self, node: NodeProto) -> str:
         """Why this node can never be compiled, or nothing."""
         domain = self.text(node.domain)
-        if domain not in OWN_DOMAINS and self.text(node.op_type) not in SHARED_OPS:
+        if domain not in OWN_DOMAINS and self.text(node.op_type) not in (*SHARED_OPS, *FOREIGN):
             return f"operator of the domain '{domain}'"
         if any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute):
             return "it has a subgraph"

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ..ir import Array, OnnxNode, Shape, Unsupported
+from .qoperator import EXPANDED, expand
 
 LATEST = 21
 
@@ -155,4 +156,5 @@ RULES: dict[str, Upgrade] = {
     "Softmax": softmax,
     "LogSoftmax": softmax,
     "Hardmax": softmax,
+    **dict.fromkeys(EXPANDED, expand),
 }

@@ -27,6 +27,8 @@ class Values:
         self.tensors: dict[str, Tensor] = {}  # activations, and constants of the IR
         self.unsigned: set[str] = set()  # values that the file stores as uint8 or uint16
         self.fresh: list[Tensor] = []  # of the current node, still without a name
+        self.given: set[str] = {*inputs, *outputs}  # names in the file, and those that `new_name` gave
+        self.invented = 0
         self.source: tuple[str, ...] = ()  # of the current node
         self.input_names = {name: self.names.full(name) for name in inputs}
         self.output_names = {name: self.names.full(name) for name in outputs}
@@ -125,8 +127,13 @@ class Values:
         return name
 
     def new_name(self, hint: str) -> str:
-        taken = len(self.constants) + len(self.tensors)
-        return next(n for i in range(taken + 1) if (n := f"{hint}:{i}") not in self.constants and n not in self.tensors)
+        """Unlike any other, also of a value that is only computed later."""
+        name = hint
+        while name in self.given or name in self.constants or name in self.tensors:
+            self.invented += 1
+            name = f"{hint}/{self.invented}"
+        self.given.add(name)
+        return name
 
 
 def checked(shape: Shape) -> Shape:

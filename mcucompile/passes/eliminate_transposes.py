@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Tensor
+from ..ir import Array, Graph, Node, Op, Tensor
 from ..ops.binary import Binary
 from ..ops.clamp import Clamp
 from ..ops.concat import Concat
@@ -31,6 +31,7 @@ from .axes import Perm, composed, inverse, keeps_order, moved, reshaped
 from .base import Pass
 from .edit import Edit, free_reshape, take_name
 
+REACH = 20  # how many operators in a row are looked through
 ELEMENTWISE = (Clamp, Dequantize, Quantize, Unary)
 
 
@@ -150,16 +151,16 @@ def column_order(x: Tensor, perm: Perm, flat: Tensor) -> Array | None:
     return rows[0] if (rows == rows[0]).all() and sorted(rows[0]) == list(range(width)) else None
 
 
-def dense_readers(graph: Graph, tensor: Tensor) -> list[Node]:
+def dense_readers(graph: Graph, tensor: Tensor, reach: int = REACH) -> list[Node]:
     """The Dense layers that read the tensor, directly or element by element changed; none if anything else does."""
-    if tensor in graph.outputs:
+    if tensor in graph.outputs or reach == 0:
         return []
     layers: list[Node] = []
     for reader in graph.readers(tensor):
         if isinstance(reader.op, Dense) and reader.inputs[0] is tensor and reader.inputs[1].const is not None:
             layers.append(reader)
         elif isinstance(reader.op, ELEMENTWISE):
-            further = dense_readers(graph, reader.output)
+            further = dense_readers(graph, reader.output, reach - 1)
             if not further:
                 return []
             layers += further
@@ -188,28 +189,39 @@ def before(graph: Graph, node: Node) -> list[Node]:
     return graph.nodes[: graph.nodes.index(node)]
 
 
-def ends_in(graph: Graph, tensor: Tensor, op: Transpose) -> bool:
+def ends_in(graph: Graph, tensor: Tensor, op: Transpose, reach: int = REACH) -> bool:
     """Whether everybody who reads the tensor, directly or element by element changed, transposes it like that."""
     readers = graph.readers(tensor)
-    return bool(readers) and tensor not in graph.outputs and all(
-        r.op == op or (isinstance(r.op, ELEMENTWISE) and ends_in(graph, r.output, op)) for r in readers
+    return reach > 0 and bool(readers) and tensor not in graph.outputs and all(
+        r.op == op or (isinstance(r.op, ELEMENTWISE) and ends_in(graph, r.output, op, reach - 1)) for r in readers
     )  # fmt: skip
 
 
 def rise(edit: Edit, node: Node) -> bool:
-    """transpose(pad(x)) -> pad(transpose(x)): fewer elements to move, and the padding stays beside its convolution."""
-    maker = edit.maker(node.inputs[0]) if isinstance(node.op, Transpose) else None
-    if not maker or not isinstance(maker.op, Pad) or not isinstance(node.op, Transpose):
+    """transpose(pad(x)) -> pad(transpose(x)), transpose(dequantize(q)) -> dequantize(transpose(q)): fewer bytes to move.
+
+    The padding then stands beside its convolution, and the Dequantize at the end of the graph, where it can go.
+    """
+    if not isinstance(node.op, Transpose | Reshape) or edit.graph.only_reader(node.inputs[0]) is not node:
         return False
-    change = moved(maker.op, inverse(node.op.perm))
-    if not change or edit.graph.only_reader(node.inputs[0]) is not node:
+    maker = edit.maker(node.inputs[0])
+    op = risen(maker.op, node.op) if maker else None
+    if not maker or not op:
         return False
     maker.inputs = [edit.before(maker, node.op, maker.inputs[0])]
-    padded, maker.op, maker.outputs = maker.output, change.op, node.outputs
+    old, maker.op, maker.outputs = maker.output, op, node.outputs
     edit.makers[node.output] = maker
     edit.graph.remove(node)
-    take_name(node.output, padded.name, set())
+    take_name(node.output, old.name, set())
     return True
+
+
+def risen(op: Op, behind: Transpose | Reshape) -> Op | None:
+    """The operator that comes after `behind` instead of before."""
+    if isinstance(op, Dequantize):
+        return op
+    change = moved(op, inverse(behind.perm)) if isinstance(op, Pad) and isinstance(behind, Transpose) else None
+    return change.op if change else None
 
 
 def flatten(edit: Edit, node: Node) -> bool:

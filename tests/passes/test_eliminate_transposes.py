@@ -231,6 +231,12 @@ def test_what_must_stay_comes_before_the_padding() -> None:
     assert eliminated(s.done(conv(s, s.add(LAST, padded), 3))) == ["transpose", "pad", "conv2d"]
 
 
+@pytest.mark.parametrize("op", [FIRST, Reshape((4, 30))])
+def test_what_must_stay_moves_stored_integers(op: Op) -> None:
+    s = Sketch()
+    assert eliminated(s.done(s.add(op, s.dequantize(s.input(1, 4, 5, 6, quant=Q))))) == [op.name, "dequantize"]
+
+
 def test_padding_with_other_readers_stays_before() -> None:
     s = Sketch()
     padded = s.add(Pad((0, 0, 1, 1), (0, 0, 1, 1)), s.input(1, 6, 4, 5))
