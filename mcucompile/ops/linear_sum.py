@@ -20,8 +20,9 @@ class LinearSum:
 
     Zero points and rounding (half up) are in `offset`. The multipliers are signed. With bits = 32 every partial sum
     fits int32 in any order; with bits = 64 the multipliers still fit int32, and the sum needs int64.
-    The result differs from the real-valued formula by less than 2**-12 of a step before rounding (bits = 32), or by
-    less than 2**-8 (bits = 64, int16 inputs).
+    Before rounding the result is within 2**-12 of a step of the real-valued formula where bits = 32 and also where
+    bits = 64 while an input's step is less than 2**10 (int8) or 2**3 (int16) output steps; beyond, where nearly every
+    result saturates, within (reach_a + reach_b) / 2**(shift + 1).
     """
 
     multipliers: tuple[int, int]

@@ -76,7 +76,7 @@ GRID = (every_value(DType.I8)[:, None], every_value(DType.I8)[None])
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([Add(), Sub()]), st.lists(st.tuples(scales, zeros), min_size=3, max_size=3))
 def test_8_bit_sum_is_within_2_to_the_minus_12_of_a_rounding(op: Op, quants: list[tuple[float, int]]) -> None:
-    assume(max(quants[0][0], quants[1][0]) < quants[2][0] * 2**20)
+    assume(max(quants[0][0], quants[1][0]) < quants[2][0] * 2**10)
     assert worst_error(grid_node(op, quants), *GRID) <= 0.5 + 2.0**-12
 
 
@@ -84,8 +84,7 @@ def test_8_bit_sum_is_within_2_to_the_minus_12_of_a_rounding(op: Op, quants: lis
 @given(st.sampled_from([Add(), Sub()]), st.lists(st.tuples(scales, zeros), min_size=3, max_size=3))
 def test_8_bit_sum_before_rounding(op: Op, quants: list[tuple[float, int]]) -> None:
     """What the shift drops, too: a rounded result alone would hide most of an error."""
-    ratios = [quants[0][0] / quants[2][0], quants[1][0] / quants[2][0]]
-    assume(max(ratios) < 2**20)
+    assume(max(quants[0][0], quants[1][0]) < quants[2][0] * 2**10)
     node = grid_node(op, quants)
     assert isinstance(node.op, (Add, Sub)) and isinstance(node.op.fixed, LinearSum)
     a, b = (g.astype(np.int64) for g in GRID)
