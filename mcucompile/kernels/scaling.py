@@ -9,6 +9,9 @@ import numpy as np
 from ..ir import NO_CLIP, Array, Node, Requant, Rounding, integer_clip
 from .kernel import Packed
 
+HIGH_SHIFT = 33  # from here on, and for GEMMLOWP from one less, the high word of a product suffices
+SETTLED_MULTIPLIER = 1 << 30
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -18,7 +21,7 @@ class Scaling:
     function takes as `const int32_t *multiplier` and `const uint8_t *shift`. The macro `scaled` of
     templates/lib/fixed.j2 prints the expression; `scaling_parameters` prints those two parameters.
     `high_word`: every shift is so large that the product's low word only matters for one rounding bit, and C works on
-    the high word; `shift` and the array of shifts are then less by `implied_shift`.
+    the high word; `shift` is then less by 32 (GEMMLOWP: 31), and the array of shifts by `implied_shift`.
     """
 
     rounding: Rounding
@@ -41,9 +44,10 @@ class Scaling:
 
     @property
     def implied_shift(self) -> int:
+        """What an array of shifts is less by. HALF_UP shifts its last bit apart: ((h >> (t - 1)) + 1) >> 1."""
         if not self.high_word:
             return 0
-        return 31 if self.gemmlowp else 32
+        return 31 if self.gemmlowp else 33
 
     @property
     def offset(self) -> int | None:
@@ -54,9 +58,47 @@ class Scaling:
 
 
 def requant_of(node: Node) -> Requant:
+    """The node's requantization. Channels whose sum is constant get a shift that does not keep others from HIGH_SHIFT.
+
+    A channel of zero weights has no meaningful scale, and often an extreme one. `settled_bias` goes with this.
+    """
     requant = getattr(node.op, "requant", None)
     assert isinstance(requant, Requant), f"{node.where} has no fixed-point constants yet"
-    return requant
+    if not settles(node, requant):
+        return requant
+    constant = constant_channels(node)
+    zero: Array = np.asarray(requant.multipliers) == 0
+    multipliers = np.where(constant, SETTLED_MULTIPLIER, requant.multipliers)
+    shifts = np.where(constant | zero, HIGH_SHIFT, requant.shifts)
+    return Requant(tuple(map(int, multipliers)), tuple(map(int, shifts)), requant.rounding)
+
+
+def settles(node: Node, requant: Requant) -> bool:
+    """Whether the shifts of constant channels, and of those scaled by 0, are replaced by HIGH_SHIFT."""
+    zero: Array = np.asarray(requant.multipliers) == 0
+    idle = constant_channels(node) | zero
+    live = [s for s, is_idle in zip(requant.shifts, idle, strict=True) if not is_idle] if idle.size > 1 else []
+    return requant.shift is None and bool(live) and min(live) >= HIGH_SHIFT - 1 and bool(idle.any())
+
+
+def constant_channels(node: Node) -> Array:
+    """Per entry of the requantization, whether all weights of the output channel are zero."""
+    requant: Requant = node.op.requant  # type: ignore[attr-defined]
+    weight = node.inputs[1] if len(node.inputs) > 1 else None
+    if weight is None or weight.const is None or weight.quant is None or weight.quant.axis is None:
+        return np.zeros(len(requant.shifts), np.bool_)
+    nonzero: Array = np.moveaxis(weight.const, weight.quant.axis, 0).reshape(len(requant.shifts), -1).any(axis=1)
+    return ~nonzero
+
+
+def settled_bias(node: Node, bias: Array) -> Array:
+    """The bias for `requant_of`: 8*r * 2**30 / 2**33 is r in both roundings, for the r that a constant sum becomes."""
+    requant: Requant = node.op.requant  # type: ignore[attr-defined]
+    if not settles(node, requant):
+        return bias
+    reach = 4 * node.output.dtype.high  # beyond it everything saturates
+    settled: Array = np.where(constant_channels(node), 8 * np.clip(requant.apply(bias), -reach, reach), bias)
+    return settled
 
 
 def scaling(node: Node, wide: bool = False) -> Scaling:
@@ -86,9 +128,9 @@ def uses_high_word(node: Node) -> bool:
     """
     requant = requant_of(node)
     if requant.rounding is Rounding.HALF_UP:
-        return all(s >= 33 for s in requant.shifts)
+        return all(s >= HIGH_SHIFT for s in requant.shifts)
     bound = node.op.sum_bound(node)
-    return bound is not None and bound < 1 << 30 and all(32 <= s <= 60 for s in requant.shifts)
+    return bound is not None and bound < 1 << 30 and all(HIGH_SHIFT - 1 <= s <= 60 for s in requant.shifts)
 
 
 def scaling_constants(node: Node, channels: int, wide: bool = False) -> tuple[Packed, ...]:
@@ -113,8 +155,8 @@ def channel_constants(node: Node, bias: Array) -> Array:
 
 
 def vector_constants(node: Node, bias: Array) -> Array:
-    """`channel_constants` for vector shifts: where channels do not share it, the shift is negative, to the left."""
-    constants = channel_constants(node, bias)
-    if scaling(node).shift is None:
-        constants[:, 2] *= -1
+    """`channel_constants` for vector shifts: where channels do not share it, the shift is whole, and negative."""
+    constants, shape = channel_constants(node, bias), scaling(node)
+    if shape.shift is None:
+        constants[:, 2] = -constants[:, 2] - (0 if shape.gemmlowp else 1)
     return constants

@@ -34,19 +34,33 @@ def channel_scales(rng: Rng, channels: int, spread: float) -> tuple[float, ...]:
     return tuple(float(np.float32(0.01 * spread ** rng.uniform(-0.5, 0.5))) for _ in range(channels))
 
 
-def weights(rng: Rng, shape: Shape, dtype: DType, axis: int, spread: float = 1.0, per_channel: bool = True) -> Tensor:
-    """Symmetric weights, -128 included: kernels must not count on its absence."""
+def weights(
+    rng: Rng, shape: Shape, dtype: DType, axis: int, spread: float = 1.0, per_channel: bool = True, dead: bool = False
+) -> Tensor:
+    """Symmetric weights, -128 included: kernels must not count on its absence.
+
+    With `dead` the first channel's weights are zero and its scale is as meaningless as real models have it.
+    """
     if dtype is DType.F32:
         return constant("w", rng.normal(size=shape).astype(np.float32))
     scales = channel_scales(rng, shape[axis] if per_channel else 1, spread)
-    quant = QuantParams(scales, 0, dtype, axis if per_channel else None)
-    return constant("w", stored(rng, dtype, shape), quant)
+    values = stored(rng, dtype, shape)
+    if dead:
+        scales = (float(np.float32(3e4 * max(scales))), *scales[1:])
+        values.swapaxes(0, axis)[0] = 0
+    return constant("w", values, QuantParams(scales, 0, dtype, axis if per_channel else None))
 
 
 def bias(rng: Rng, channels: int, dtype: DType) -> Tensor:
     if dtype is DType.F32:
         return constant("b", rng.normal(size=channels).astype(np.float32))
     return constant("b", rng.integers(-20000, 20001, channels).astype(np.int32))
+
+
+def dead_first(w: Tensor) -> bool:
+    assert w.const is not None
+    assert w.quant is not None
+    return w.shape[w.quant.axis or 0] > 1 and not w.const.swapaxes(0, w.quant.axis or 0)[0].any()
 
 
 def output(op: Op, inputs: Sequence[Tensor], dtype: DType, zero: int = 0, terms: int = 1) -> Tensor:
@@ -56,7 +70,8 @@ def output(op: Op, inputs: Sequence[Tensor], dtype: DType, zero: int = 0, terms:
         return Tensor("y", shape, dtype)
     x, w = inputs[0], inputs[1]
     assert x.quant and w.quant
-    spread = np.sqrt(terms) * -x.dtype.low * -w.dtype.low / 3 * max(w.quant.scales) * x.quant.scale
+    scale = max(w.quant.scales[w.const is not None and w.quant.axis is not None and dead_first(w) :]) * x.quant.scale
+    spread = np.sqrt(terms) * -x.dtype.low * -w.dtype.low / 3 * scale
     return activation("y", shape, dtype, max(float(spread) / dtype.high * 1.5, 1e-6), zero)
 
 

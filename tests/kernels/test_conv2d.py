@@ -29,6 +29,7 @@ class Conv:
     zero_y: int = 0
     spread: float = 3.0
     per_channel: bool = True
+    dead: bool = False
     x: DType = DType.I8
     w: DType = DType.I8
     numerics: Numerics = Numerics.ONNX
@@ -39,7 +40,7 @@ class Conv:
         op = Conv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.groups, self.clip)
         x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
         shape = (o, *self.kernel, c // self.groups)
-        w = weights(rng, shape, self.w, 0, self.spread, self.per_channel)
+        w = weights(rng, shape, self.w, 0, self.spread, self.per_channel, self.dead)
         inputs = [x, w, bias(rng, o, self.x)]
         y = output(op, inputs, self.x, self.zero_y, int(np.prod(shape[1:])))
         made = case(str(self), op, inputs, y, rng, self.numerics)
@@ -66,8 +67,10 @@ CONVS = (
     Conv((1, 5, 5, 17, 1), (1, 1), (1, 1), (1, 0, 0, 2), zero_x=-1),
     Conv((1, 5, 8, 4, 8), spread=1e6, zero_x=11),
     Conv((1, 3, 3, 1, 1), (3, 3), pads=(0, 0, 0, 0)),
+    Conv((1, 5, 5, 8, 9), spread=30, dead=True, zero_x=-5, zero_y=12),
+    Conv((1, 3, 3, 16, 16), **POINTWISE, spread=30, dead=True, zero_y=-128),
 )
-TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS[1:6] + CONVS[9:13] + CONVS[16:17])
+TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS[1:6] + CONVS[9:13] + CONVS[16:17] + CONVS[-2:])
 
 
 def with_type(convs: tuple[Conv, ...], **changes: object) -> tuple[Conv, ...]:

@@ -25,6 +25,7 @@ class Layer:
     clip: Clip = NO_CLIP
     spread: float = 3.0
     per_channel: bool = True
+    dead: bool = False
     x: DType = DType.I8
     w: DType = DType.I8
     numerics: Numerics = Numerics.ONNX
@@ -33,7 +34,7 @@ class Layer:
         rng = np.random.default_rng(seed)
         op = Dense(self.clip)
         x = activation("x", (*self.rows, self.inputs), self.x, 0.05, self.zero_x)
-        w = weights(rng, (self.outputs, self.inputs), self.w, 0, self.spread, self.per_channel)
+        w = weights(rng, (self.outputs, self.inputs), self.w, 0, self.spread, self.per_channel, self.dead)
         inputs = [x, w, bias(rng, self.outputs, self.x)]
         y = output(op, inputs, self.x, self.zero_y, self.inputs)
         made = case(str(self), op, inputs, y, rng, self.numerics, samples=2)
@@ -54,8 +55,9 @@ LAYERS = (
     Layer((3,), 8, 5, zero_x=-128),
     Layer((2, 2), 17, 3, zero_x=33, per_channel=False),
     Layer((2, 1, 4), 64, 10, zero_y=-128),
+    Layer((1,), 64, 12, spread=30, dead=True, zero_y=4),
 )
-TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2])
+TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2] + LAYERS[-1:])
 
 
 def with_type(layers: tuple[Layer, ...], **changes: object) -> tuple[Layer, ...]:

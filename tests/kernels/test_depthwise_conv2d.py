@@ -30,6 +30,7 @@ class Depthwise:
     zero_y: int = 0
     spread: float = 3.0
     per_channel: bool = True
+    dead: bool = False
     x: DType = DType.I8
     w: DType = DType.I8
     numerics: Numerics = Numerics.ONNX
@@ -39,7 +40,7 @@ class Depthwise:
         n, h, wide, c, multiplier = self.size
         op = DepthwiseConv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.clip)
         x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
-        w = weights(rng, (*self.kernel, c * multiplier), self.w, CHANNEL_AXIS, self.spread, self.per_channel)
+        w = weights(rng, (*self.kernel, c * multiplier), self.w, CHANNEL_AXIS, self.spread, self.per_channel, self.dead)
         inputs = [x, w, bias(rng, c * multiplier, self.x)]
         y = output(op, inputs, self.x, self.zero_y, self.kernel[0] * self.kernel[1])
         made = case(str(self), op, inputs, y, rng, self.numerics)
@@ -62,8 +63,9 @@ LAYERS = (
     Depthwise((1, 5, 2, 16, 1), (5, 2), pads=(0, 0, 0, 0), zero_x=-128),
     Depthwise((1, 8, 8, 6, 1), (7, 7), (1, 2), (3, 3, 3, 3), spread=1e6, zero_x=9),
     Depthwise((1, 30, 1, 8, 1), (19, 1), pads=(0, 0, 0, 0), zero_x=-1),
+    Depthwise((1, 5, 5, 16, 1), spread=30, dead=True, zero_x=-5, zero_y=12),
 )
-TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2])
+TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2] + LAYERS[-1:])
 
 
 def with_type(layers: tuple[Depthwise, ...], **changes: object) -> tuple[Depthwise, ...]:

@@ -83,6 +83,16 @@ class Geometry:
         return next(u for u in (4, 3, 2, 1) if self.run % u == 0)
 
     @property
+    def row_values(self) -> int:
+        """Values of one row of a window, if they lie side by side in the image, else 0."""
+        side_by_side = self.window.dilations[1] == 1 and self.groups == 1
+        return self.window.kernel[1] * self.channels if side_by_side else 0
+
+    @property
+    def row_nbytes(self) -> int:
+        return self.row_values * self.element.nbytes
+
+    @property
     def copies_words(self) -> bool:
         """Whether the channels of a tap can be copied as words: tensors and patches are aligned to words."""
         return self.group_channels * self.element.nbytes % 4 == 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...ir import Array, DType, Node
 from ..kernel import Packed
+from ..scaling import settled_bias
 from .geometry import Geometry
 
 
@@ -46,5 +47,6 @@ def folded_bias(node: Node, channel_axis: int = 0) -> Packed:
     zero = x.quant.zero if x.quant else 0
     taps = tuple(i for i in range(weight.const.ndim) if i != channel_axis % weight.const.ndim)
     folded = bias.const.astype(np.int64) - zero * weight.const.astype(np.int64).sum(axis=taps)
+    folded = settled_bias(node, folded)
     fits = np.abs(folded).max(initial=0) < 1 << 31
     return Packed("bias", folded.astype(np.int32 if fits else np.int64))

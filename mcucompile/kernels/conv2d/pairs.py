@@ -24,11 +24,14 @@ INT32_LIMIT = 1 << 31
 
 @dataclass(frozen=True)
 class PairsParams:
-    """`steps` of four values make a window; `unroll` of them are written out; `channel_words` per output channel."""
+    """`steps` of four values make a window; `unroll` of them are written out, `run_unroll` when a run is expanded;
+    `channel_words` are the constants of an output channel.
+    """
 
     g: Geometry
     steps: int
     unroll: int
+    run_unroll: int
     expanded_nbytes: int
     channel_words: int
     scaling: Scaling
@@ -47,7 +50,7 @@ class Pairs(Kernel):
         g, s = geometry(node, STEP), scaling(node)
         steps = g.patch // STEP
         words = 3 if s.shift is None else 2
-        return PairsParams(g, steps, unrolled(steps), expanded_nbytes(steps), words, s)
+        return PairsParams(g, steps, unrolled(steps), unrolled(g.run // STEP), expanded_nbytes(steps), words, s)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         g = geometry(node, STEP)
