@@ -8,7 +8,7 @@ from ..ir import Array, DType, Node, QuantParams, Tensor, constant
 from .calibrate.ranges import MIN_SCALE, Range
 
 WEIGHT_LIMIT = 127  # symmetric: -128 is not used
-BIAS_LIMIT = 1 << 28  # leaves room for the products in a 32-bit sum
+BIAS_LIMIT = {DType.I8: 1 << 28, DType.I16: 1 << 36}  # room for the products in 32 bits, for a multiplier in 64
 OUTPUT_AXIS = {"depthwise_conv2d": 2}
 
 
@@ -25,17 +25,18 @@ def channel_reach(values: Array, axis: int) -> Array:
 
 
 def weight_params(node: Node, input_quant: QuantParams) -> QuantParams:
-    """Symmetric int8 per output channel.
+    """Symmetric int8 per output channel, from the channel's largest weight.
 
-    With int8 inputs a channel's scale grows where its bias would otherwise not fit: a bias is an int32 multiple of
-    input scale * weight scale. A channel of zeros takes the scale of the largest other one.
+    A channel's scale grows where its bias would otherwise be too large a multiple of input scale * weight scale.
+    A channel of zeros takes the scale of the largest other one. Decided: no search for the scale of least squared
+    error, because it changed the outputs of six networks by no more than 0.5 dB, either way.
     """
     _, weight, bias = node.inputs
     assert weight.const is not None and bias.const is not None
     scales = channel_reach(weight.const, output_axis(node)) / WEIGHT_LIMIT
     scales = np.where(scales > MIN_SCALE, scales, scales.max(initial=0.0) or 1.0)
-    if input_quant.dtype is DType.I8:
-        scales = np.maximum(scales, np.abs(bias.const.astype(np.float64)) / (input_quant.scale * BIAS_LIMIT))
+    limit = input_quant.scale * BIAS_LIMIT[input_quant.dtype]
+    scales = np.maximum(scales, np.abs(bias.const.astype(np.float64)) / limit)
     return QuantParams(tuple(float(s) for s in scales.astype(np.float32)), 0, DType.I8, output_axis(node))
 
 
