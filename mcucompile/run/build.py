@@ -109,7 +109,9 @@ class _Job:
         uart, emulated = self.board.uart, self.board.emulator is not None
         defines = [f"-DMAX_PAYLOAD={EMULATED_PAYLOAD_NBYTES if emulated else PAYLOAD_NBYTES}u"]
         defines += ["-DEMULATED"] if emulated else []
-        defines += [f"-DUART_BASE={uart.base:#x}u", f"-DUART_BAUD={uart.baud}u"] if uart else []
+        defines += (
+            [f"-DUART_BASE={uart.base:#x}u", f"-DUART_IRQ={uart.irq}u", f"-DUART_BAUD={uart.baud}u"] if uart else []
+        )
         return (*_FIRMWARE, *defines, f"-DCLOCK_HZ={self.board.clock_hz}u")
 
     @property

@@ -32,10 +32,11 @@ class Region:
 
 @dataclass(frozen=True)
 class Uart:
-    """`kind` names the driver, templates/project/uart_<kind>.c."""
+    """`kind` names the driver, templates/project/uart_<kind>.c; `irq` is the number of its receive interrupt."""
 
     kind: str
     base: int
+    irq: int
     baud: int
 
 
@@ -208,7 +209,7 @@ def _check_overlap(memory: _Table, regions: tuple[Region, ...]) -> None:
 
 def _uart(table: _Table) -> Uart:
     kind = table.choice("kind", {k: k for k in UART_KINDS})
-    uart = Uart(kind, table.number("base", 0), table.number("baud", 1200))
+    uart = Uart(kind, table.number("base", 0), table.number("irq", 0), table.number("baud", 1200))
     table.finish()
     return uart
 

@@ -6,6 +6,10 @@
 
 uint32_t cpu_id(void);
 
+/* Sleep until an interrupt. It is never taken: it only wakes the processor. Returns at once in a fault handler. */
+void cpu_interrupt_enable(uint32_t number);
+void cpu_interrupt_wait(uint32_t number);
+
 /* A counter of 24 bits that counts up with the processor clock. */
 void cpu_ticks_start(void);
 uint32_t cpu_ticks(void);

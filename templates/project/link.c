@@ -94,6 +94,7 @@ static uint32_t receive(void) {
     for (;;) {
         int byte = uart_receive();
         if (byte < 0) {
+            uart_wait();
             continue;
         }
         if (byte == 0) {

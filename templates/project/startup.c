@@ -11,6 +11,8 @@ extern uint32_t __stack_limit[], __stack_top[];
 #define SYST_CSR REGISTER(0xE000E010u)
 #define SYST_RVR REGISTER(0xE000E014u)
 #define SYST_CVR REGISTER(0xE000E018u)
+#define NVIC_ISER(i) REGISTER(0xE000E100u + 4u * (i))
+#define NVIC_ICPR(i) REGISTER(0xE000E280u + 4u * (i))
 #define CPUID REGISTER(0xE000ED00u)
 #define VTOR REGISTER(0xE000ED08u)
 #define CCR REGISTER(0xE000ED14u)
@@ -36,6 +38,24 @@ extern uintptr_t painted_at;
 uintptr_t painted_at;
 
 uint32_t cpu_id(void) { return CPUID; }
+
+static uint32_t exception_number(void) {
+    uint32_t number;
+    __asm__ volatile("mrs %0, ipsr" : "=r"(number));
+    return number;
+}
+
+void cpu_interrupt_enable(uint32_t number) {
+    __asm__ volatile("cpsid i" ::: "memory");
+    NVIC_ISER(number / 32u) = 1u << (number % 32u);
+}
+
+void cpu_interrupt_wait(uint32_t number) {
+    if (exception_number() == 0u) {
+        __asm__ volatile("dsb\n wfi" ::: "memory");
+    }
+    NVIC_ICPR(number / 32u) = 1u << (number % 32u);
+}
 
 void cpu_ticks_start(void) {
     SYST_CSR = 0u;
@@ -88,9 +108,7 @@ __attribute__((naked)) void fault_handler(void) {
 }
 
 __attribute__((used)) void fault_report(const uint32_t *stacked) {
-    uint32_t exception;
-    __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
-    uint32_t report[5] = {exception, 0u, 0u, 0u, 0u};
+    uint32_t report[5] = {exception_number(), 0u, 0u, 0u, 0u};
     uintptr_t sp = (uintptr_t)stacked;
     if (sp >= (uintptr_t)__stack_limit && sp <= (uintptr_t)__stack_top - STACKED_NBYTES) {
         report[1] = stacked[STACKED_PC];

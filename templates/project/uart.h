@@ -6,6 +6,7 @@
 
 void uart_init(void);
 int uart_receive(void); /* the next byte, or -1 when none is waiting */
+void uart_wait(void);   /* returns when a byte may be waiting */
 void uart_send(uint8_t byte);
 
 #endif

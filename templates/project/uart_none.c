@@ -5,4 +5,6 @@ void uart_init(void) {}
 
 int uart_receive(void) { return -1; }
 
+void uart_wait(void) {}
+
 void uart_send(uint8_t byte) { (void)byte; }

@@ -1,4 +1,5 @@
 /* The UART of Nordic's nRF51 (and the legacy UART of the nRF52). */
+#include "cpu.h"
 #include "uart.h"
 
 #define REGISTER(offset) (*(volatile uint32_t *)(UART_BASE + (offset)))
@@ -6,6 +7,7 @@
 #define START_TX REGISTER(0x008u)
 #define RX_READY REGISTER(0x108u)
 #define TX_READY REGISTER(0x11Cu)
+#define INTENSET REGISTER(0x304u)
 #define ENABLE REGISTER(0x500u)
 #define PIN_TX REGISTER(0x50Cu)
 #define PIN_RX REGISTER(0x514u)
@@ -18,6 +20,7 @@
 
 #define TX_GPIO 24u /* the micro:bit's USB interface */
 #define RX_GPIO 25u
+#define INT_RX_READY 4u
 #define ENABLE_UART 4u
 #define BAUDRATE_115200 0x01D7E000u
 
@@ -28,6 +31,8 @@ void uart_init(void) {
     PIN_RX = RX_GPIO;
     BAUDRATE = BAUDRATE_115200;
     ENABLE = ENABLE_UART;
+    INTENSET = INT_RX_READY;
+    cpu_interrupt_enable(UART_IRQ);
     START_RX = 1u;
     START_TX = 1u;
 }
@@ -39,6 +44,8 @@ int uart_receive(void) {
     RX_READY = 0u;
     return (int)(RX_DATA & 0xFFu);
 }
+
+void uart_wait(void) { cpu_interrupt_wait(UART_IRQ); }
 
 void uart_send(uint8_t byte) {
     TX_READY = 0u;

@@ -31,6 +31,8 @@ int uart_receive(void) {
     return (int)(DR & 0xFFu);
 }
 
+void uart_wait(void) {}
+
 void uart_send(uint8_t byte) {
     while ((FR & FR_TX_FULL) != 0u) {
     }

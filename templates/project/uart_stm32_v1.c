@@ -23,6 +23,8 @@ int uart_receive(void) {
     return (int)(DR & 0xFFu);
 }
 
+void uart_wait(void) {}
+
 void uart_send(uint8_t byte) {
     while ((SR & SR_TXE) == 0u) {
     }

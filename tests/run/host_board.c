@@ -27,6 +27,8 @@ int uart_receive(void) {
     return byte;
 }
 
+void uart_wait(void) {}
+
 void uart_send(uint8_t byte) {
     if (write(1, &byte, 1) != 1) {
         exit(0);

@@ -31,6 +31,7 @@ holds = ["data", "arena", "stack"]
 [uart]
 kind = "cmsdk"
 base = 0x40004000
+irq = 0
 baud = 115200
 
 [run]
