@@ -36,9 +36,7 @@ def fuse(graph: Graph, clamp: Node) -> bool:
         maker = graph.producer(maker.inputs[0])
     if not before or not maker or not is_only_read_here(graph, maker) or not has_clip(maker.op):
         return False
-    if maker.output.quant != clamp.output.quant:
-        return False
-    assert isinstance(clamp.op, Clamp)
+    assert isinstance(clamp.op, Clamp) and maker.output.quant == clamp.output.quant
     maker.op = with_clip(maker.op, clip_of(maker.op).then(clamp.op.clip))
     maker.source += tuple(s for s in clamp.source if s not in maker.source)
     before.outputs = clamp.outputs

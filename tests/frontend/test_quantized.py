@@ -163,13 +163,12 @@ class TestIntegersMovedFirst:
             load(self.moved(*nodes, shape=[2]).SerializeToString())
         assert caught.value.code == "E0103" and "otherwise" in caught.value.why
 
-    def test_two_meanings_at_the_ends_of_a_chain(self) -> None:
-        nodes = [
-            dequantize("x", "a"),
-            node("Reshape", ["x", "shape"], ["b"]),
-            dequantize("b", "c", of="other"),
-            node("Add", ["a", "c"], ["y"]),
-        ]
+    @pytest.mark.parametrize("reshape_at", [0, 1])
+    def test_two_meanings_at_the_ends_of_a_chain(self, reshape_at: int) -> None:
+        """Whichever end is read first."""
+        nodes = [dequantize("x", "a")]
+        nodes.insert(reshape_at, node("Reshape", ["x", "shape"], ["b"]))
+        nodes += [dequantize("b", "c", of="other"), node("Add", ["a", "c"], ["y"])]
         with pytest.raises(CompileError) as caught:
             load(self.moved(*nodes, shape=[6, 4]).SerializeToString())
         assert caught.value.code == "E0103"

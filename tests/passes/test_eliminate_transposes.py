@@ -218,10 +218,11 @@ class TestDense:
         flat = self.flat(s, s.input(1, 4, 5, 6))
         assert "transpose" in eliminated(s.done(self.dense(s, flat), flat))
 
-    def test_not_where_rows_mix(self) -> None:
+    @pytest.mark.parametrize(("shape", "flat"), [((2, 3, 4), (2, 12)), ((2, 2, 3), (4, 3))])
+    def test_not_where_rows_mix(self, shape: tuple[int, ...], flat: tuple[int, int]) -> None:
         s = Sketch()
-        x = s.add(Transpose((1, 0, 2)), s.input(2, 3, 4))
-        graph = s.done(self.dense(s, s.add(Reshape((2, 12)), x)))
+        x = s.add(Transpose((1, 0, 2)), s.input(*shape))
+        graph = s.done(self.dense(s, s.add(Reshape(flat), x)))
         assert "transpose" in eliminated(graph)
 
 

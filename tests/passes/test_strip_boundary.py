@@ -56,6 +56,12 @@ def test_not_an_input_that_is_quantized_in_two_ways() -> None:
     assert graph.inputs[0].quant is None
 
 
+def test_not_an_input_that_is_an_output_too() -> None:
+    s = Sketch()
+    x = s.input(2, 3)
+    assert stripped(s.done(s.add(RELU, s.quantize(x)), x)).inputs[0].quant is None
+
+
 def test_not_an_input_that_nobody_reads() -> None:
     s = Sketch()
     s.input(2, 3)
