@@ -67,12 +67,14 @@ def pool_trace(node: Node) -> Trace:
 
 
 def row_sweeps(walk: PoolWalk, x_nbytes: int, y_nbytes: int) -> Iterator[Sweep]:
-    step, before = walk.out_width * walk.channels * y_nbytes, ()
+    step = walk.out_width * walk.channels * y_nbytes
+    before: tuple[Range, ...] = ()
     for i in range(walk.batch * walk.out_height):
         image, oy = divmod(i, walk.out_height)
         first, end = walk.rows(oy)
         offset = (image * walk.height + first) * walk.row * x_nbytes
-        reads = (Range(0, offset, 0, (end - first) * walk.row * x_nbytes),) if end > first else ()
+        rows = Range(0, offset, 0, (end - first) * walk.row * x_nbytes) if end > first else None
+        reads = (rows,) if rows else ()
         yield Sweep(1, (*before, *reads), (Range(1, i * step, 0, step),))
         before = reads
     if before:

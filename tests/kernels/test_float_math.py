@@ -29,7 +29,8 @@ def build(folder: Path, level: str) -> ctypes.CDLL:
         f"{{ for (int i = 0; i < n; i++) y[i] = mcu_{f}(x[i]); }}"
         for f in FUNCTIONS
     )
-    (folder / "float_math.c").write_text(f"#include <stdint.h>\n{render('lib/float_math.h.j2')}\n{loops}\n")
+    texts = [render("lib/fixed.h.j2"), render("lib/float_math.h.j2"), loops]
+    (folder / "float_math.c").write_text("#include <stdint.h>\n" + "\n".join(texts) + "\n")
     compiler = find_host_compiler()
     assert compiler
     options = [*level.split(), "-std=gnu99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-shared", "-fPIC"]

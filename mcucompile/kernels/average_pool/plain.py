@@ -103,7 +103,9 @@ def factors(node: Node, divisors: Array) -> list[tuple[str, Array]]:
     assert isinstance(node.op, AveragePool)
     assert node.op.divisors is not None
     index, requant, shape = np.searchsorted(node.op.divisors, divisors), requant_of(node), scaling(node, is_wide(node))
-    arrays = [("multiplier", np.asarray(requant.multipliers, np.int32)[index])] if shape.multiplier is None else []
+    arrays: list[tuple[str, Array]] = []
+    if shape.multiplier is None:
+        arrays.append(("multiplier", np.asarray(requant.multipliers, np.int32)[index]))
     if shape.shift is None:
         shifts = np.asarray(requant.shifts, np.int64) - shape.implied_shift
         arrays.append(("shift", shifts.astype(np.uint8)[index]))
