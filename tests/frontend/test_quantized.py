@@ -168,9 +168,9 @@ class TestIntegersMovedFirst:
         """Whichever end is read first."""
         nodes = [dequantize("x", "a")]
         nodes.insert(reshape_at, node("Reshape", ["x", "shape"], ["b"]))
-        nodes += [dequantize("b", "c", of="other"), node("Add", ["a", "c"], ["y"])]
+        nodes += [dequantize("b", "c", of="other"), node("MatMul", ["a", "c"], ["y"])]
         with pytest.raises(CompileError) as caught:
-            load(self.moved(*nodes, shape=[6, 4]).SerializeToString())
+            load(self.moved(*nodes, shape=[4, 6], out=[4, 4]).SerializeToString())
         assert caught.value.code == "E0103"
 
     def test_integers_without_a_meaning(self) -> None:
