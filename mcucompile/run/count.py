@@ -39,8 +39,8 @@ def count_instructions(
 ) -> Counts:
     """The instructions of one run with these inputs; the measurement's own cost is subtracted.
 
-    Exact up to 2^24 ticks of shift 0 in each step, which is at least 500 million instructions; to one instruction or
-    two, since where a step begins is a matter of definition. Raises what open_device and Device raise.
+    Repeatable, and exact up to 2^24 ticks of shift 0 in each step, at least 500 million instructions; to one to three,
+    since where a step begins is a matter of definition. Raises what open_device and Device raise.
     """
     fine, coarse = (_ticks(firmware, board, inputs, shift, run_seconds) for shift in (FINE_SHIFT, COARSE_SHIFT))
     parts = [_combine(f, c, board) for f, c in zip(fine.parts, coarse.parts, strict=True)]
