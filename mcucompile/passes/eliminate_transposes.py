@@ -198,7 +198,7 @@ def ends_in(graph: Graph, tensor: Tensor, op: Transpose, reach: int = REACH) -> 
 
 
 def rise(edit: Edit, node: Node) -> bool:
-    """transpose(pad(x)) -> pad(transpose(x)) and transpose(dequantize(q)) -> dequantize(transpose(q)): fewer bytes move.
+    """transpose(pad(x)) -> pad(transpose(x)), and the same of a dequantize: fewer bytes to move.
 
     The padding then stands beside its convolution, and the Dequantize at the end of the graph, where it can go.
     """
