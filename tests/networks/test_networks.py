@@ -1,0 +1,58 @@
+"""Bounds on real networks: RAM, flash, and instructions counted with the reference compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import mcucompile
+from mcucompile.run.tools import find_tool, find_toolchain
+
+REFERENCE_COMPILER = "12.2"
+needs_emulator = pytest.mark.skipif(
+    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
+)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Bytes of arena and flash, and instructions, on a Cortex-M4F at -O2."""
+
+    arena: int
+    instructions: int
+    flash: int = 1 << 20
+
+
+# What the tools in use today need, or half of it; see the README's figures for what is reached.
+BOUNDS = {
+    "mlperf_kws_dscnn_int8": Bound(16_896, 12_000_000, 45 << 10),
+    "mlperf_vww_mbv1_025_int8": Bound(58_368, 35_000_000),
+    "mlperf_ic_resnet8_int8": Bound(51_200, 40_000_000),
+    "mlperf_ad_autoenc_int8": Bound(1_536, 600_000),
+    "mlperf_strww_int8": Bound(7_168, 3_500_000),
+}
+
+
+@needs_emulator
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_on_cortex_m4(name: str, shared_model: Callable[[str], Path]) -> None:
+    bound, compiled = BOUNDS[name], mcucompile.compile(shared_model(name), "qemu-m4")
+    assert compiled.program.arena_nbytes <= bound.arena
+    assert compiled.program.arena_nbytes <= 1.02 * compiled.program.arena_lower_bound
+    if REFERENCE_COMPILER not in find_toolchain().version:
+        pytest.skip(f"instructions are bounded for gcc {REFERENCE_COMPILER} only")
+    profile = compiled.profile()
+    assert profile.total <= bound.instructions
+    assert profile.firmware.library_flash_nbytes <= bound.flash
+
+
+@needs_emulator
+@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55"])
+def test_keyword_spotting_on_every_core(board: str, shared_model: Callable[[str], Path]) -> None:
+    result = mcucompile.compile(shared_model("mlperf_kws_dscnn_int8"), board).verify(per_layer=True)
+    assert result.ok, result.mismatch
+    assert result.over_serial == 10
+    assert result.stack_nbytes <= (1024 if board == "qemu-m55" else 512)
