@@ -32,11 +32,19 @@ def main() -> int:
     flash = result.firmware.library_flash_nbytes
     rows = [
         ("accuracy of the float network", f"{100 * (metrics.real_accuracy or 0):.1f} %", "on the host, 32-bit floats"),
-        ("accuracy of the device", f"{100 * (metrics.accuracy or 0):.1f} %", "int8, answered by the emulated Cortex-M4"),
+        (
+            "accuracy of the device",
+            f"{100 * (metrics.accuracy or 0):.1f} %",
+            "int8, answered by the emulated Cortex-M4",
+        ),
         ("bytes as predicted", "all" if result.ok else "NOT all", "device against the bit-exact reference"),
         ("flash", f"{flash:,} bytes", f"{compiled.program.weight_nbytes:,} of it weights and other constants"),
         ("RAM", f"{compiled.program.arena_nbytes:,} bytes", f"and {result.stack_nbytes} bytes of stack"),
-        ("instructions", f"{profile.total:,}", f"per image, counted; {profile.total / total_macs(compiled):.2f} per MAC"),
+        (
+            "instructions",
+            f"{profile.total:,}",
+            f"per image, counted; {profile.total / total_macs(compiled):.2f} per MAC",
+        ),
     ]
     console.print(table(f"Handwritten digits on {BOARD}", ("", "", "what it is"), rows, left=1))
     console.print(f"The C is in {OUTPUT}/; start with {compiled.name}.h, and open memory.svg to see the RAM.")

@@ -1,7 +1,7 @@
 """Let the caller hand over floats: quantize the graph's inputs and dequantize its outputs inside the network.
 
-    input %x: int8               -->   input %x: float32; %x_stored: int8 = quantize(%x)
-    output %y: int8              -->   %y: float32 = dequantize(%y_stored); output %y
+before  input %x: int8    -->   input %x: float32; %x_stored: int8 = quantize(%x)
+before  output %y: int8   -->   %y: float32 = dequantize(%y_stored); output %y
 """
 
 from __future__ import annotations
