@@ -30,29 +30,18 @@ def main() -> int:
     profile = compiled.profile()
     metrics = next(iter(compiled.metrics(result.outputs, samples).values()))
     flash = result.firmware.library_flash_nbytes
+    per_mac = profile.total / sum(step.macs for step in compiled.program.steps)
     rows = [
-        ("accuracy of the float network", f"{100 * (metrics.real_accuracy or 0):.1f} %", "on the host, 32-bit floats"),
-        (
-            "accuracy of the device",
-            f"{100 * (metrics.accuracy or 0):.1f} %",
-            "int8, answered by the emulated Cortex-M4",
-        ),
-        ("bytes as predicted", "all" if result.ok else "NOT all", "device against the bit-exact reference"),
-        ("flash", f"{flash:,} bytes", f"{compiled.program.weight_nbytes:,} of it weights and other constants"),
+        ("accuracy, float network", f"{100 * (metrics.real_accuracy or 0):.1f} %", "on the host"),
+        ("accuracy, device", f"{100 * (metrics.accuracy or 0):.1f} %", "int8, on the emulated Cortex-M4"),
+        ("bytes as predicted", "all" if result.ok else "NOT ALL", "device against the reference"),
+        ("flash", f"{flash:,} bytes", f"{compiled.program.weight_nbytes:,} of it constants"),
         ("RAM", f"{compiled.program.arena_nbytes:,} bytes", f"and {result.stack_nbytes} bytes of stack"),
-        (
-            "instructions",
-            f"{profile.total:,}",
-            f"per image, counted; {profile.total / total_macs(compiled):.2f} per MAC",
-        ),
+        ("instructions per image", f"{profile.total:,}", f"counted; {per_mac:.2f} per multiplication"),
     ]
-    console.print(table(f"Handwritten digits on {BOARD}", ("", "", "what it is"), rows, left=1))
-    console.print(f"The C is in {OUTPUT}/; start with {compiled.name}.h, and open memory.svg to see the RAM.")
+    console.print(table(f"Handwritten digits on {BOARD}", ("", "", ""), rows, left=3))
+    console.print(f"The C is in {OUTPUT}/: start with {compiled.name}.h; memory.svg shows the RAM.")
     return 0 if result.ok else 1
-
-
-def total_macs(compiled: mcucompile.Compiled) -> int:
-    return sum(step.macs for step in compiled.program.steps)
 
 
 if __name__ == "__main__":
