@@ -87,8 +87,8 @@ def constant_channels(node: Node) -> Array:
     weight = node.inputs[1] if len(node.inputs) > 1 else None
     if weight is None or weight.const is None or weight.quant is None or weight.quant.axis is None:
         return np.zeros(len(requant.shifts), np.bool_)
-    nonzero: Array = np.moveaxis(weight.const, weight.quant.axis, 0).reshape(len(requant.shifts), -1).any(axis=1)
-    return ~nonzero
+    rows = np.moveaxis(weight.const, weight.quant.axis, 0).reshape(len(requant.shifts), -1)
+    return np.asarray(np.count_nonzero(rows, axis=1) == 0)
 
 
 def settled_bias(node: Node, bias: Array) -> Array:

@@ -9,7 +9,7 @@ import pytest
 from graphs import activation, bias, case, output, sum_bound, weights
 from rig import BOARDS, Case, check
 
-from mcucompile.ir import NO_CLIP, Clip, DType, Numerics, Shape
+from mcucompile.ir import NO_CLIP, Clip, DType, Numerics, QuantParams, Shape, constant
 from mcucompile.ops.dense import Dense
 
 
@@ -57,6 +57,7 @@ LAYERS = (
     Layer((2, 1, 4), 64, 10, zero_y=-128),
     Layer((1,), 64, 12, spread=30, dead=True, zero_y=4),
 )
+MACHINES = ("qemu-m0", "qemu-m4", "qemu-m55")
 TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2] + LAYERS[-1:])
 
 
@@ -82,3 +83,27 @@ def test_on_host(kind: str) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_on_board(board: str) -> None:
     check(cases(*KINDS), boards=(board,), host=False)
+
+
+def ties(numerics: Numerics, exponents: tuple[int, ...], zero: int) -> Case:
+    """Scales that are powers of two and small sums: many results lie exactly between two integers."""
+    rng = np.random.default_rng(len(exponents))
+    outputs = 8
+    scales = tuple(2.0 ** -exponents[i % len(exponents)] for i in range(outputs))
+    quant = QuantParams(scales, 0, DType.I8, 0)
+    w = constant("w", rng.integers(-3, 4, (outputs, 4)).astype(np.int8), quant)
+    b = constant("b", rng.integers(-40, 41, outputs).astype(np.int32))
+    x = activation("x", (3, 4), DType.I8, 1.0)
+    made = case(
+        f"ties {exponents}", Dense(), [x, w, b], activation("y", (3, outputs), DType.I8, 1.0, zero), rng, numerics
+    )
+    small = tuple({"x": rng.integers(-9, 10, (3, 4)).astype(np.int8)} for _ in range(8))
+    return replace(made, samples=small)
+
+
+@pytest.mark.parametrize("numerics", Numerics)
+def test_ties(numerics: Numerics) -> None:
+    check(
+        [ties(numerics, e, z) for e, z in (((1,), 0), ((2,), -3), ((3,), 5), ((4, 5, 2), 0), ((3, 4, 20), -7))],
+        MACHINES,
+    )

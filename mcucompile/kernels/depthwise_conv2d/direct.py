@@ -17,15 +17,21 @@ from ..trace import Trace
 from .geometry import depthwise_geometry, tap_rows
 
 CHANNEL_AXIS = 2
+UNROLLED_TAPS = 16
 SOFT_FLOAT_CYCLES = 100
 
 
 @dataclass(frozen=True)
 class DirectParams:
-    """`multiplier` output channels per input channel; `scaling` of integers, `low` and `high` of float32."""
+    """`multiplier` output channels per input channel; `scaling` of integers, `low` and `high` of float32.
+
+    `run_taps` taps lie side by side in each of the window's runs; `unroll` of them are written out.
+    """
 
     g: Geometry
     multiplier: int
+    run_taps: int
+    unroll: int
     x_type: str
     w_type: str
     bias_type: str
@@ -46,13 +52,14 @@ class Direct(Kernel):
 
     def params(self, node: Node) -> DirectParams:
         g, x, w = depthwise_geometry(node), node.inputs[0].dtype, node.inputs[1].dtype
-        multiplier = g.out_channels // g.channels
+        taps = g.run // g.channels
+        sizes = (g.out_channels // g.channels, taps, unrolled(taps))
         if x is DType.F32:
             low, high = bounds(node)
-            return DirectParams(g, multiplier, x.c, w.c, x.c, x.c, None, low, high)
+            return DirectParams(g, *sizes, x.c, w.c, x.c, x.c, None, low, high)
         acc_type = "int64_t" if is_wide(node) else "int32_t"
         bias_type = folded_bias(node, CHANNEL_AXIS).dtype.c
-        return DirectParams(g, multiplier, x.c, w.c, bias_type, acc_type, scaling(node, is_wide(node)))
+        return DirectParams(g, *sizes, x.c, w.c, bias_type, acc_type, scaling(node, is_wide(node)))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         constants = (Packed("weight", tap_rows(node)), folded_bias(node, CHANNEL_AXIS))
@@ -71,6 +78,11 @@ class Direct(Kernel):
         soft = node.inputs[0].dtype is DType.F32 and not core.has_fpu
         per_output = 60 if core.cpu.startswith("cortex-m0") else 25
         return (SOFT_FLOAT_CYCLES if soft else 6.0) * node.op.macs(node) + per_output * node.output.size
+
+
+def unrolled(taps: int) -> int:
+    """How many taps of a run are written out."""
+    return next(u for u in range(min(taps, UNROLLED_TAPS), 0, -1) if taps % u == 0)
 
 
 def is_wide(node: Node) -> bool:

@@ -14,11 +14,10 @@ from ..conv2d.packing import folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
 from ..trace import Trace
-from .direct import CHANNEL_AXIS
+from .direct import CHANNEL_AXIS, UNROLLED_TAPS, unrolled
 from .geometry import depthwise_geometry, tap_rows
 
 CHANNELS = 4
-UNROLLED_TAPS = 16
 INT32_LIMIT = 1 << 31
 
 
@@ -31,6 +30,10 @@ class QuadsParams:
     unroll: int
     channel_words: int
     scaling: Scaling
+
+    @property
+    def unrolls_rows(self) -> bool:
+        return self.unroll == self.run_taps and 1 < self.g.rows and self.g.rows * self.run_taps <= UNROLLED_TAPS
 
 
 class Quads(Kernel):
@@ -49,8 +52,7 @@ class Quads(Kernel):
     def params(self, node: Node) -> QuadsParams:
         g, s = depthwise_geometry(node), scaling(node)
         taps = g.run // g.channels
-        unroll = next(u for u in range(min(taps, UNROLLED_TAPS), 0, -1) if taps % u == 0)
-        return QuadsParams(g, taps, unroll, 3 if s.shift is None else 2, s)
+        return QuadsParams(g, taps, unrolled(taps), 3 if s.shift is None else 2, s)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         rows = tap_rows(node).astype(np.int16)[four_by_four(node)]  # [C/4, 4, taps]

@@ -14,9 +14,8 @@ from ..conv2d.packing import folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, scaling, vector_constants
 from ..trace import Trace
-from .direct import CHANNEL_AXIS
+from .direct import CHANNEL_AXIS, unrolled
 from .geometry import depthwise_geometry, tap_rows
-from .quads import UNROLLED_TAPS
 
 CHANNELS = 8
 INT32_LIMIT = 1 << 31
@@ -50,8 +49,7 @@ class Vectors(Kernel):
     def params(self, node: Node) -> VectorsParams:
         g, s = depthwise_geometry(node), scaling(node)
         taps = g.run // g.channels
-        unroll = next(u for u in range(min(taps, UNROLLED_TAPS), 0, -1) if taps % u == 0)
-        return VectorsParams(g, taps, unroll, CHANNELS * (3 if s.shift is None else 2), s)
+        return VectorsParams(g, taps, unrolled(taps), CHANNELS * (3 if s.shift is None else 2), s)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         rounds = eight_by_eight(node)
