@@ -39,7 +39,7 @@ def main() -> int:
         ("RAM", f"{compiled.program.arena_nbytes:,} bytes", f"and {result.stack_nbytes} bytes of stack"),
         ("instructions per image", f"{profile.total:,}", f"counted; {per_mac:.2f} per multiplication"),
     ]
-    console.print(table(f"Handwritten digits on {BOARD}", ("", "", ""), rows, left=3))
+    console.print(table(f"Handwritten digits on {BOARD}", ("", "", ""), rows))
     console.print(f"The C is in {OUTPUT}/: start with {compiled.name}.h; memory.svg shows the RAM.")
     return 0 if result.ok else 1
 

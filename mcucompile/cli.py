@@ -25,12 +25,14 @@ from .target.board import load_board
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = parser().parse_args(argv)
-    console = Console(stderr=args.json, soft_wrap=True, highlight=False)
+    stream = sys.stderr if args.json else sys.stdout
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
     try:
         result, code = args.run(args, console)
         if args.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,14 +18,19 @@ from .report import Json
 from .target.board import Board
 from .verify import FLOAT_ULP, Verification
 
+FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %)?")
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> Table:
-    """A table whose first `left` columns are text and the others figures."""
-    result = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose columns of figures are aligned on the right."""
+    result = Table(title=title or None, box=box.SIMPLE_HEAD, show_header=any(columns), pad_edge=False)
+    result.title_justify, result.title_style = "left", "bold"
+    texts = [[value_text(v) for v in row] for row in rows]
     for i, column in enumerate(columns):
-        result.add_column(column, justify="left" if i < left else "right", overflow="fold")
-    for row in rows:
-        result.add_row(*(value_text(v) for v in row))
+        is_figures = all(FIGURE.fullmatch(row[i]) for row in texts)
+        result.add_column(column, justify="right" if is_figures else "left", overflow="fold", no_wrap=i == 0)
+    for row in texts:
+        result.add_row(*row)
     return result
 
 
@@ -44,8 +50,7 @@ def rows(console: Console, as_json: bool, title: str, listed: Sequence[Json]) ->
     """A listing with one column per key."""
     if not as_json:
         keys = list(listed[0])
-        text = [k for k in keys if isinstance(listed[0][k], str)]
-        console.print(table(title, keys, [list(r.values()) for r in listed], left=len(text)))
+        console.print(table(title, keys, [list(r.values()) for r in listed]))
     return listed, 0
 
 
@@ -63,7 +68,7 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         for s in report["steps"]
     ]
     title = f"{report['name']} for {board.name} ({report['core']})"
-    console.print(table(title, ("#", "ONNX nodes", "shapes", "kernel", "MACs", "constants"), steps, left=4))
+    console.print(table(title, ("#", "ONNX nodes", "shapes", "kernel", "MACs", "constants"), steps))
     memory = report["memory"]
     figures = [
         ("RAM: arena", memory["arena"], share(memory["arena"], board.ram_nbytes)),
@@ -83,7 +88,7 @@ def gap_text(memory: Json) -> str:
     return "exactly" if over == 0 else f"{share(over, memory['lower_bound'])} above"
 
 
-def shortened(text: str, width: int = 60) -> str:
+def shortened(text: str, width: int = 44) -> str:
     return text if len(text) <= width else f"…{text[1 - width :]}"
 
 
@@ -152,7 +157,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
         for layer in p.layers
     ]
     names = ("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC", "share", "constants", "scratch")
-    console.print(table(f"{c.name} on {p.board}", names, lines, left=3))
+    console.print(table(f"{c.name} on {p.board}", names, lines))
     console.print(f"instructions of one run: {p.total:,} (exact); code {p.firmware.library_code_nbytes:,} bytes")
 
 

@@ -167,7 +167,8 @@ def raise_missing() -> None:
 def test_cmake_builds_the_library(tmp_path: Path) -> None:
     import subprocess
 
-    compile_digits(tmp_path / "out")
+    portable = ("-O0", "--board", "qemu-m0", "--calibration", CALIBRATION)
+    assert main(["compile", MODEL, *portable, "-o", str(tmp_path / "out")]) == 0
     for command in (["cmake", "-S", "out", "-B", "build"], ["cmake", "--build", "build"]):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "build" / "libdigits.a").is_file()

@@ -15,6 +15,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from ..ir import Array, Attribute, DType, Graph, Node, QuantParams, Tensor, real_values
 from ..ops.dequantize import Dequantize
 from ..passes.edit import INNER
+from .model import PRODUCER
 
 OPSET = 21
 IR_VERSION = 10
@@ -36,7 +37,7 @@ def to_onnx(graph: Graph) -> bytes:
         export.initializers,
     )  # fmt: skip
     model = helper.make_model(
-        proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="mcucompile"
+        proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name=PRODUCER
     )
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -54,6 +55,7 @@ class Export:
         self.real: dict[Tensor, str] = {}
         self.prefix = ""
         self.title = ""
+        self.sources: tuple[str, ...] = ()
         self.count = 0
         self.titles: dict[str, int] = {}
         self.first = 0  # of the current operator's nodes
@@ -61,7 +63,7 @@ class Export:
     def operator(self, node: Node) -> None:
         """Everything that stands for one node of the graph."""
         self.prefix, self.count, self.first = node.outputs[0].name, 0, len(self.nodes)
-        self.title = " + ".join(node.source) or self.prefix
+        self.title, self.sources = " + ".join(node.source) or self.prefix, node.source
         if isinstance(node.op, Dequantize):
             self.dequantize(node.inputs[0], node.output.name)
         else:
@@ -74,6 +76,7 @@ class Export:
         for proto in (main, *(n for n in own if n is not main)):
             count = self.titles.get(self.title, 0)
             proto.name = f"{self.title}/{count}" if count else self.title
+            proto.doc_string = "\n".join(self.sources)
             self.titles[self.title] = count + 1
 
     def fresh(self) -> str:

@@ -9,6 +9,7 @@ from ..errors import CompileError
 from ..ir import Array, OnnxNode
 
 Dimension = int | str | None  # a size, a symbol, or nothing said
+PRODUCER = "mcucompile"  # of files that the exporter writes; their nodes' doc strings name the original nodes
 MAX_TENSOR_NBYTES = 64 << 20
 MAX_CONSTANTS_NBYTES = 256 << 20
 

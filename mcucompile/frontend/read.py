@@ -16,7 +16,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from ..errors import CompileError
 from ..ir import Array, Attribute, OnnxNode
-from .model import MAX_CONSTANTS_NBYTES, Dimension, Model, Value, check_nbytes, describe
+from .model import MAX_CONSTANTS_NBYTES, PRODUCER, Dimension, Model, Value, check_nbytes, describe
 from .order import sorted_nodes
 from .qoperator import FOREIGN
 
@@ -67,9 +67,11 @@ class Reader:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.nbytes = 0
+        self.is_twin = False
 
     def model(self, proto: ModelProto) -> Model:
         graph = proto.graph
+        self.is_twin = proto.producer_name == PRODUCER
         opset = self.opset(proto)
         if len(graph.node) > MAX_NODES:
             raise CompileError("E0105", f"the graph has {len(graph.node):,} nodes", describe(self.path))
@@ -139,7 +141,8 @@ class Reader:
         attributes = {
             self.text(a.name): value for a in node.attribute if (value := self.attribute(a, name)) is not None
         }
-        return OnnxNode(name, op_type, tuple(map(self.text, node.input)), outputs, attributes)
+        origin = tuple(filter(None, self.text(node.doc_string).split("\n"))) if self.is_twin else ()
+        return OnnxNode(name, op_type, tuple(map(self.text, node.input)), outputs, attributes, origin=origin)
 
     def attribute(self, attribute: AttributeProto, node: str) -> Attribute | None:
         """None for kinds that no supported operator has; `reason` reports subgraphs."""

@@ -35,7 +35,7 @@ class Values:
 
     def begin(self, node: OnnxNode) -> None:
         """What follows comes from this node."""
-        self.source, self.fresh = (node.name,), []
+        self.source, self.fresh = node.source, []
 
     # --- what operators read and write (Builder)
 

@@ -15,7 +15,10 @@ Attribute = int | float | str | Array | tuple[int, ...] | tuple[float, ...] | tu
 
 @dataclass(frozen=True)
 class OnnxNode:
-    """One ONNX node. Absent optional inputs are the empty string. `opset` is at least 13: older files are converted."""
+    """One ONNX node. Absent optional inputs are the empty string. `opset` is at least 13: older files are converted.
+
+    `source` names the nodes that it stands for: itself or, in a file that mcucompile wrote, those of the first model.
+    """
 
     name: str
     op_type: str
@@ -23,6 +26,11 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     opset: int = 21
+    origin: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> tuple[str, ...]:
+        return self.origin or (self.name,)
 
     def integer(self, name: str, default: int = 0) -> int:
         value = self.attributes.get(name, default)
