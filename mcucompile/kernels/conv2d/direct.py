@@ -56,8 +56,8 @@ class Direct(Kernel):
         return pixel_trace(geometry(node), node.output.dtype.nbytes)
 
     def cycles(self, node: Node, core: Core) -> float:
-        per_output = 60 if core.cpu.startswith("cortex-m0") else 20
-        return 4.0 * node.op.macs(node) + per_output * node.output.size
+        per_mac, per_output = (7.5, 70) if core.cpu.startswith("cortex-m0") else (4.2, 20)
+        return per_mac * node.op.macs(node) + per_output * node.output.size
 
 
 def is_wide(node: Node) -> bool:

@@ -48,4 +48,4 @@ class Real(Kernel):
         return pixel_trace(geometry(node), node.output.dtype.nbytes)
 
     def cycles(self, node: Node, core: Core) -> float:
-        return (4.0 if core.has_fpu else SOFT_FLOAT_CYCLES) * node.op.macs(node) + 10 * node.output.size
+        return (6.5 if core.has_fpu else SOFT_FLOAT_CYCLES) * node.op.macs(node) + 10 * node.output.size

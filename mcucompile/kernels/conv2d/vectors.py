@@ -64,7 +64,7 @@ class Vectors(Kernel):
         g = geometry(node, LANES)
         macs = g.pixels * g.groups * g.filled_outputs(CHANNELS) * g.patch
         gathered = g.pixels * g.groups * g.patch * (5 if g.gather is Gather.ALWAYS else 0.5)
-        return 0.3 * macs + gathered + 6 * node.output.size + 40 * g.pixels
+        return 0.24 * macs + gathered + 6 * node.output.size + 40 * g.pixels
 
 
 def pixels_at_once(g: Geometry) -> int:

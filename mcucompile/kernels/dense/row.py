@@ -74,7 +74,7 @@ class Row(Kernel):
 
     def cycles(self, node: Node, core: Core) -> float:
         chunks, steps = chunked(node.inputs[0].size, node.output.size)
-        return filled_outputs(node.output.size) * (chunks * (steps * 5.2 + 6) + 12) + 14 * steps * chunks
+        return filled_outputs(node.output.size) * (chunks * (steps * 6.0 + 8) + 14) + 14 * steps * chunks
 
 
 def filled_outputs(outputs: int) -> int:

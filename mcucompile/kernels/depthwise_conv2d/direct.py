@@ -76,8 +76,8 @@ class Direct(Kernel):
 
     def cycles(self, node: Node, core: Core) -> float:
         soft = node.inputs[0].dtype is DType.F32 and not core.has_fpu
-        per_output = 60 if core.cpu.startswith("cortex-m0") else 25
-        return (SOFT_FLOAT_CYCLES if soft else 6.0) * node.op.macs(node) + per_output * node.output.size
+        per_mac, per_output = (15.0, 80) if core.cpu.startswith("cortex-m0") else (7.0, 25)
+        return (SOFT_FLOAT_CYCLES if soft else per_mac) * node.op.macs(node) + per_output * node.output.size
 
 
 def unrolled(taps: int) -> int:

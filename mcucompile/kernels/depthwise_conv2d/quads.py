@@ -33,7 +33,7 @@ class QuadsParams:
 
     @property
     def unrolls_rows(self) -> bool:
-        return self.unroll == self.run_taps and 1 < self.g.rows and self.g.rows * self.run_taps <= UNROLLED_TAPS
+        return self.unroll == self.run_taps and self.g.rows > 1 and self.g.rows * self.run_taps <= UNROLLED_TAPS
 
 
 class Quads(Kernel):
@@ -68,7 +68,7 @@ class Quads(Kernel):
         return pixel_trace(depthwise_geometry(node), 1)
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 3.0 * node.op.macs(node) + 14 * node.output.size
+        return 3.2 * node.op.macs(node) + 15 * node.output.size
 
 
 def four_by_four(node: Node) -> Array:

@@ -66,7 +66,7 @@ class Vectors(Kernel):
         return pixel_trace(depthwise_geometry(node), 1)
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 1.0 * node.op.macs(node) + 5 * node.output.size
+        return 1.3 * node.op.macs(node) + 10 * node.output.size
 
 
 def eight_by_eight(node: Node) -> Array:
