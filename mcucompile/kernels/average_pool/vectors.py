@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...ir import Node
+from typing import ClassVar
+
+from ...ir import Node, Op
 from ...ops.average_pool import AveragePool
 from ...target.cores import Core, Isa
 from ..kernel import Kernel
@@ -12,7 +14,7 @@ from .sums import SumParams, sum_cycles, sum_params, walk_of
 
 
 class Vectors(Kernel):
-    op = AveragePool
+    op: ClassVar[type[Op]] = AveragePool
     variant = "vectors"
     isa = Isa.MVE
 

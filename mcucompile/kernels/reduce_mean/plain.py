@@ -8,9 +8,12 @@ from math import prod
 from ...ir import DType, Node
 from ...ops.reduce_mean import ReduceMean
 from ...target.cores import Core, Isa
+from ..average_pool.sums import mean_walk
 from ..kernel import Kernel
 from ..moves import merged_axes, strides_of
+from ..pooling import row_sweeps
 from ..scaling import Scaling, scaling
+from ..trace import Trace
 
 Axes = tuple[tuple[int, int], ...]
 
@@ -52,8 +55,17 @@ class Plain(Kernel):
             prod(count for count, _ in reduced),
         )
 
+    def trace(self, node: Node) -> Trace:
+        return mean_trace(node)
+
     def cycles(self, node: Node, core: Core) -> float:
         return 8.0 * node.inputs[0].size + 60.0 * node.output.size
+
+
+def mean_trace(node: Node) -> Trace:
+    """That of a pool with one output pixel, where the mean is over neighbouring axes."""
+    walk, x, y = mean_walk(node), node.inputs[0].dtype, node.output.dtype
+    return None if walk is None else tuple(row_sweeps(walk, x.nbytes, y.nbytes))
 
 
 def is_wide(node: Node) -> bool:
