@@ -26,6 +26,7 @@ from .lower.picture import memory_map_svg
 from .metrics import Metrics, compare
 from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
 from .pipeline import (
+    Dump,
     Prepared,
     board_of,
     lower_for,
@@ -174,11 +175,13 @@ def compile(
     equalize: str = "auto",
     correct_bias: str = "auto",
     prove: bool = False,
+    dump: Dump | None = None,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Compiled:
     """Compile an ONNX model (a path, or the file's bytes) for a board (a name, a TOML path, or a Board).
 
-    The keywords are the command line's options. Raises CompileError.
+    The keywords are the command line's options; `dump` is called with each pass's name and the graph's text after it.
+    Raises CompileError.
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
@@ -190,7 +193,7 @@ def compile(
     target = board_of(board)
     title = program_name(path, name)
     data = Path(calibration) if isinstance(calibration, str) else calibration
-    prepared = prepare(path or content, title, options, data)
+    prepared = prepare(path or content, title, options, data, dump)
     program = lower_for(prepared.graph, target, options)
     report = report_of(prepared, program, target, options, content, path.name if path else "")
     return Compiled(title, prepared, program, target, options, report)

@@ -20,6 +20,7 @@ from .api import Compiled
 from .errors import USER_ERROR, CompileError
 from .ir import Numerics, Shape
 from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+from .pipeline import Dump
 from .target.board import load_board
 
 COMPARISON_FAILED = 1
@@ -107,10 +108,27 @@ def compile_options() -> argparse.ArgumentParser:
     p.add_argument("--ranges", choices=values(Ranges), default="auto", help="how activation ranges are found")
     p.add_argument("--equalize", choices=values(Switch), default="auto", help="cross-layer equalization")
     p.add_argument("--correct-bias", choices=values(Switch), default="auto", help="bias correction")
+    p.add_argument("--dump-after", metavar="PASS", choices=pass_names(), help="print the graph after this pass")
     p.add_argument("--prove", action="store_true", help="prove the memory plan with OR-tools")
     for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):
         p.add_argument(effort.value, dest="effort", action="store_const", const=effort.value, default="-O2", help=text)
     return p
+
+
+def pass_names() -> list[str]:
+    return sorted({row["pass"] for row in listing.passes()} - {"quantize"})
+
+
+def dump_after(wanted: str | None) -> Dump | None:
+    """Prints the graph on stderr each time that the pass has run."""
+    if wanted is None:
+        return None
+
+    def dump(name: str, text: str) -> None:
+        if name == wanted:
+            print(f"after {name}:\n{text}", file=sys.stderr)
+
+    return dump
 
 
 def values(kind: Any) -> list[str]:
@@ -145,7 +163,7 @@ def compiled_from(args: argparse.Namespace) -> Compiled:
     return api.compile(
         args.model, args.board, calibration=args.calibration, name=args.name, dtype=args.dtype, io=args.io,
         numerics=args.numerics, effort=args.effort, ram=args.ram, ranges=args.ranges, equalize=args.equalize,
-        correct_bias=args.correct_bias, prove=args.prove, shapes=dict(args.shape),
+        dump=dump_after(args.dump_after), correct_bias=args.correct_bias, prove=args.prove, shapes=dict(args.shape),
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ CODES: dict[str, str] = {
     "E0501": "The network needs more RAM than the board leaves for it.",
     "E0502": "The network needs more flash than the board has.",
     "E0503": "Proving a memory plan needs the optional package OR-tools.",
-    "E0601": "No Arm compiler was found. Install gcc-arm-none-eabi, or `pip install ziglang`.",
+    "E0601": "No compiler was found: for a board install gcc-arm-none-eabi, or `pip install ziglang`; for the host gcc or clang.",
     "E0602": "qemu-system-arm was not found. Install the package qemu-system-arm.",
     "E0603": "The Arm compiler rejected the program or could not link it.",
     "E0604": "The emulator stopped unexpectedly.",

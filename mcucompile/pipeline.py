@@ -12,14 +12,15 @@ import numpy as np
 from .data import Samples, load_samples
 from .errors import CompileError
 from .frontend import load
-from .ir import Array, DType, Graph, Placement, Program, Tensor, graph_text, identifier, verify
+from .ir import Array, DType, Graph, Numerics, Placement, Program, Tensor, graph_text, identifier, verify
 from .lower.lower import lower
 from .lower.select import fastest, smallest
+from .ops.tflite_support import has_tflite_bits
 from .options import BoundaryType, Effort, NetworkType, Options
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.base import Pass
 from .passes.eliminate_transposes import EliminateTransposes
-from .passes.fix_multipliers import FixMultipliers
+from .passes.fix_multipliers import FixMultipliers, is_integer
 from .passes.fold_batchnorm import FoldBatchnorm
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
@@ -33,6 +34,7 @@ from .target.cores import Isa
 
 STACK_NBYTES = 1024  # of the board's RAM, kept free for the stack
 REFERENCE_SAMPLES = 10
+Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
 
 # On the graph as imported, real-valued or with Quantize and Dequantize nodes.
 PASSES_BEFORE: tuple[Pass, ...] = (
@@ -79,10 +81,8 @@ class Prepared:
     samples: Samples | None
 
 
-def run_passes(
-    graph: Graph, passes: Sequence[Pass], dump: Callable[[str, str], None] | None = None
-) -> list[PassRecord]:
-    """Run them in order, verifying after each. `dump` receives a pass's name and the graph's text after it."""
+def run_passes(graph: Graph, passes: Sequence[Pass], dump: Dump | None = None) -> list[PassRecord]:
+    """Run them in order, verifying after each."""
     verify(graph)
     records: list[PassRecord] = []
     for p in passes:
@@ -104,13 +104,15 @@ def pass_name(p: Pass | type[Pass]) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
-def prepare(model: Path | bytes, name: str, options: Options, calibration: Path | Samples | None) -> Prepared:
+def prepare(
+    model: Path | bytes, name: str, options: Options, calibration: Path | Samples | None, dump: Dump | None = None
+) -> Prepared:
     """Import, quantize, fix. Raises CompileError for everything that is wrong with the model or the data."""
     imported = load(model, dict(options.shapes))
     graph = imported.graph
     graph.name, graph.numerics = name, options.numerics
     samples = read_samples(calibration, graph.inputs)
-    records = run_passes(graph, PASSES_BEFORE)
+    records = run_passes(graph, PASSES_BEFORE, dump)
     dtype = resolve_dtype(graph, options, samples)
     real, quantization = None, None
     if dtype in (NetworkType.INT8, NetworkType.INT16X8) and not is_quantized(graph):
@@ -122,8 +124,16 @@ def prepare(model: Path | bytes, name: str, options: Options, calibration: Path 
     elif dtype is NetworkType.FLOAT32:
         real = graph
     wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
-    records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER))
-    return Prepared(graph, real, tuple(records), tuple(imported.notes), quantization, samples)
+    records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
+    return Prepared(graph, real, tuple(records), (*imported.notes, *numerics_notes(graph)), quantization, samples)
+
+
+def numerics_notes(graph: Graph) -> list[str]:
+    """What --numerics tflite cannot promise."""
+    if graph.numerics is not Numerics.TFLITE:
+        return []
+    others = [n for n in graph.nodes if is_integer(n) and not has_tflite_bits(n)]
+    return [f"{n.where} has no TensorFlow Lite bits; it rounds as with --numerics onnx" for n in others]
 
 
 def read_samples(source: Path | Samples | None, inputs: Sequence[Tensor]) -> Samples | None:
