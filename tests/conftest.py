@@ -9,6 +9,10 @@ import pytest
 SHARED_MODELS = Path(os.environ.get("MCUCOMPILE_MODELS", Path(__file__).parents[2] / "shared" / "models"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
 @pytest.fixture(scope="session")
 def shared_model() -> Callable[[str], Path]:
     """The path of a real network by its name; skips where the collection is not installed.
