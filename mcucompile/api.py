@@ -62,14 +62,15 @@ class Compiled:
     @cached_property
     def files(self) -> Mapping[str, bytes]:
         """File name -> content of the output folder."""
-        texts = emit(self.program)
-        texts[REPORT] = json.dumps(self.report, indent=1) + "\n"
+        texts = emit(self.program, self.board.core)
         texts["memory.svg"] = memory_map_svg(
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
         files = {name: text.encode() for name, text in texts.items()}
         files[f"{self.name}.twin.onnx"] = to_onnx(self.graph)
         files["reference.npz"] = self.reference_npz()
+        report = {**self.report, "files": sorted([*files, REPORT])}
+        files[REPORT] = (json.dumps(report, indent=1) + "\n").encode()
         return files
 
     def reference_npz(self) -> bytes:
@@ -98,7 +99,8 @@ class Compiled:
     def samples_from(self, data: Path) -> Samples:
         """The samples of an .npz for this network; real values also where the device takes stored integers."""
         real = self.prepared.real
-        return load_samples(data, real.inputs if real else self.graph.inputs)
+        network = real or self.graph
+        return load_samples(data, network.inputs, network.outputs)
 
     def verify(
         self,

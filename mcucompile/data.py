@@ -1,7 +1,7 @@
 """Calibration and test data: `.npz` files with one array per graph input.
 
 Every array is named as its input and has the samples along its first axis; with a single input the array may be called
-`x`. `y` may hold labels. Real values for a float input, the stored integers for an integer input; preprocessing is the
+`x`. `y` may hold labels: the number of the right class, one per sample. Real values for a float input, the stored integers for an integer input; preprocessing is the
 user's. A damaged or hostile file is an error, never a traceback: headers are checked against what the network needs
 before anything is read, so that memory stays bounded, and pickled objects are refused.
 """
@@ -20,10 +20,12 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from .errors import CompileError
-from .ir import Array, DType, Shape, Tensor, identifier
+from .ir import Array, DType, Shape, Tensor
+from .ir.port_names import port_identifier
 
 MAX_NBYTES = 2 << 30
 LABELS = "y"
+LABELS_FIX = f"give each sample's class as an integer, or leave '{LABELS}' out"
 UNREADABLE = (
     OSError, EOFError, ValueError, TypeError, SyntaxError, KeyError, OverflowError, MemoryError, RuntimeError,
     struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
@@ -33,7 +35,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """`inputs` by the graph input's name, each [samples, *input shape]; `labels` [samples, ...] when the file has them.
+    """`inputs` by the graph input's name, each [samples, *input shape]; `labels` [samples] when the file has them.
 
     Values for float inputs are float32, those for integer inputs have the input's own type.
     """
@@ -46,11 +48,11 @@ class Samples:
         return len(next(iter(self.inputs.values())))
 
 
-def load_samples(path: Path, inputs: Sequence[Tensor]) -> Samples:
+def load_samples(path: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> Samples:
     """The samples in a `.npz` for these inputs, whose names, shapes and types are those of the model file.
 
-    The leading 1 of an input's shape may be left out. Raises E0202 for data that does not fit, E0702 for a file that
-    cannot be opened.
+    The leading 1 of an input's shape may be left out. Labels must be classes that one of `outputs` tells apart, where
+    these are given. Raises E0202 for data that does not fit, E0702 for a file that cannot be opened.
     """
     if not path.is_file():
         raise CompileError("E0702", f"there is no file {path}", fix="give the path of an .npz file")
@@ -63,7 +65,7 @@ def load_samples(path: Path, inputs: Sequence[Tensor]) -> Samples:
             "E0202", f"{path.name} is not an .npz file, or is cut off", fix="write it with numpy.savez_compressed"
         ) from error
     with archive:
-        return Archive(path.name, archive).samples(inputs)
+        return Archive(path.name, archive).samples(inputs, class_count(outputs))
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,14 @@ class Archive:
     name: str
     file: zipfile.ZipFile
 
-    def samples(self, inputs: Sequence[Tensor]) -> Samples:
+    def samples(self, inputs: Sequence[Tensor], classes: int | None = None) -> Samples:
         keys = {t: self.key(t, len(inputs)) for t in inputs}
         values = {t.name: self.input_values(t, key) for t, key in keys.items()}
         counts = {keys[t]: len(values[t.name]) for t in inputs}
         labels = None
         if LABELS in self.arrays() and LABELS not in counts:
-            labels = self.read(LABELS)
-            counts[LABELS] = len(labels) if labels.ndim else 0
+            labels = self.labels(classes)
+            counts[LABELS] = len(labels)
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"'{key}' {count}" for key, count in counts.items())
             raise self.misfit(
@@ -96,13 +98,28 @@ class Archive:
             )
         return Samples(values, labels)
 
+    def labels(self, classes: int | None) -> Array:
+        given = self.read(LABELS)
+        if given.dtype.kind not in "iu":
+            why = f"it holds {given.dtype}; labels are the numbers of classes, counted from 0"
+            raise self.misfit(f"array '{LABELS}' has no labels in it", why, LABELS_FIX)
+        if given.ndim != 1 and given.shape[1:] != (1,):
+            raise self.misfit(f"array '{LABELS}' has shape {list(given.shape)}", "labels are [samples]", LABELS_FIX)
+        values = given.ravel()
+        wrong = (values < 0) | (values >= (classes or np.inf))
+        if wrong.any():
+            known = f"the network's largest output has {classes} classes, 0..{classes - 1}" if classes else ""
+            sample = int(np.argmax(wrong))
+            raise self.misfit(f"label {values[sample]} of sample {sample} is no class", known, LABELS_FIX)
+        return values
+
     def arrays(self) -> dict[str, zipfile.ZipInfo]:
         """Members by the name of their array."""
         return {i.filename.removesuffix(".npy"): i for i in self.file.infolist() if i.filename.endswith(".npy")}
 
     def key(self, tensor: Tensor, inputs: int) -> str:
         """The array that holds this input; names that are no C identifiers may stand as in the model or as in C."""
-        named = [key for key in self.arrays() if identifier(key) == tensor.name]
+        named = [key for key in self.arrays() if port_identifier(key) == tensor.name]
         if named:
             return named[0]
         if inputs == 1 and "x" in self.arrays():
@@ -164,6 +181,12 @@ class Archive:
 
     def misfit(self, what: str, why: str = "", fix: str = "") -> CompileError:
         return CompileError("E0202", f"{self.name} does not fit the network: {what}", why=why, fix=fix)
+
+
+def class_count(outputs: Sequence[Tensor]) -> int | None:
+    """How many classes labels can name; None where no output has more than one element."""
+    most = max((t.size for t in outputs), default=1)
+    return most if most > 1 else None
 
 
 def read_header(stream: IO[bytes]) -> Header:

@@ -10,26 +10,30 @@ from pathlib import Path
 
 from .errors import CompileError
 
-REPORT = "report.json"
+REPORT = "report.json"  # its entry "files" lists everything in the folder
+SHOWN = 5
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make `folder` hold exactly these files. An existing folder is replaced in one step, and only if it is an earlier
-    output or empty. Raises E0702, leaving everything as it was.
+    """Make `folder` hold exactly these files, one of which is the report.
+
+    An existing folder is replaced, if it is empty or holds nothing but an earlier output. Everything is written beside
+    it first and then takes its place by two renamings, between which there is no folder of that name for a moment.
+    Raises E0702, leaving everything as it was.
     """
-    refuse_foreign(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        place = folder.resolve()  # of a symbolic link, what it points to; the link stays
+        refuse_foreign(folder, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
             fresh, old = Path(temporary) / "new", Path(temporary) / "old"
             fresh.mkdir()
             for name, data in files.items():
                 (fresh / name).write_bytes(data)
-            swap(fresh, folder, old)
-    except OSError as e:
-        raise CompileError(
-            "E0702", f"cannot write {folder}: {e.strerror or e}", fix="check free space and rights"
-        ) from e
+            swap(fresh, place, old)
+    except (OSError, RuntimeError) as e:  # the latter for a symbolic link to itself
+        reason = e.strerror if isinstance(e, OSError) and e.strerror else e
+        raise CompileError("E0702", f"cannot write {folder}: {reason}", fix="check free space and rights") from e
 
 
 def swap(fresh: Path, folder: Path, old: Path) -> None:
@@ -45,24 +49,34 @@ def swap(fresh: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def refuse_foreign(folder: Path) -> None:
-    """Raise E0702 rather than delete what mcucompile did not write."""
-    if not folder.exists():
+def refuse_foreign(folder: Path, place: Path) -> None:
+    """Raise E0702 rather than delete what mcucompile did not write, or the folder that somebody stands in."""
+    if not place.exists():
         return
-    if not folder.is_dir():
+    if not place.is_dir():
         raise CompileError("E0702", f"{folder} is a file", fix="give another folder with -o")
-    if any(folder.iterdir()) and not is_output(folder):
+    if Path.cwd().is_relative_to(place):
         raise CompileError(
-            "E0702", f"{folder} holds files that mcucompile did not write", fix="give an empty or new folder with -o"
-        )
+            "E0702", f"{folder} is the current folder or contains it, and cannot be replaced",
+            fix="give the output a folder of its own with -o",
+        )  # fmt: skip
+    foreign = sorted({p.name for p in place.iterdir()} - written_files(place))
+    if foreign:
+        more = [f"and {len(foreign) - SHOWN} more"] if len(foreign) > SHOWN else []
+        raise CompileError(
+            "E0702", f"{folder} holds files that mcucompile did not write", why="\n".join([*foreign[:SHOWN], *more]),
+            fix="move them, or give an empty or new folder with -o",
+        )  # fmt: skip
 
 
-def is_output(folder: Path) -> bool:
+def written_files(folder: Path) -> set[str]:
+    """What an earlier compilation wrote there, by its report; nothing where there is none."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(report, dict) and "mcucompile" in report
+    except (OSError, ValueError, RecursionError):
+        return set()
+    listed = report.get("files") if isinstance(report, dict) and "mcucompile" in report else None
+    return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
 
 
 def read_bytes(path: Path) -> bytes:

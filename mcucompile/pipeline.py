@@ -111,7 +111,7 @@ def prepare(
     imported = load(model, dict(options.shapes))
     graph = imported.graph
     graph.name, graph.numerics = name, options.numerics
-    samples = read_samples(calibration, graph.inputs)
+    samples = read_samples(calibration, graph)
     records = run_passes(graph, PASSES_BEFORE, dump)
     dtype = resolve_dtype(graph, options, samples)
     real, quantization = None, None
@@ -136,8 +136,8 @@ def numerics_notes(graph: Graph) -> list[str]:
     return [f"{n.where} has no TensorFlow Lite bits; it rounds as with --numerics onnx" for n in others]
 
 
-def read_samples(source: Path | Samples | None, inputs: Sequence[Tensor]) -> Samples | None:
-    return load_samples(source, inputs) if isinstance(source, Path) else source
+def read_samples(source: Path | Samples | None, graph: Graph) -> Samples | None:
+    return load_samples(source, graph.inputs, graph.outputs) if isinstance(source, Path) else source
 
 
 def is_quantized(graph: Graph) -> bool:

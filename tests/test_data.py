@@ -44,6 +44,35 @@ def test_named_array_with_labels(tmp_path: Path) -> None:
     assert samples.labels is not None and samples.labels.tolist() == [0, 1, 2, 3, 4]
 
 
+LABELS: dict[str, tuple[Any, str]] = {
+    "names": (["a", "b"], "<U1"),
+    "real numbers": ([0.0, 1.0], "float64"),
+    "one of ten": (np.eye(2, 10, dtype=int), "[2, 10]"),
+    "one for all": (np.asarray(1), "[]"),
+    "negative": ([0, -1], "label -1 of sample 1"),
+    "beyond the classes": ([3, 6], "label 6 of sample 1"),
+    "too few": ([1], "'y' 1"),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_that_are_none(kind: str, tmp_path: Path) -> None:
+    labels, said = LABELS[kind]
+    path = write(tmp_path, image=np.zeros((2, 2, 3)), y=labels)
+    with pytest.raises(CompileError) as caught:
+        load_samples(path, [IMAGE], [Tensor("score", (1, 1)), Tensor("classes", (1, 6))])
+    assert caught.value.code == "E0202"
+    assert said in f"{caught.value.what} {caught.value.why}"
+
+
+def test_labels_of_an_output_whose_classes_are_not_known(tmp_path: Path) -> None:
+    """One sigmoid tells two classes apart, and no output is known for calibration data."""
+    path = write(tmp_path, image=np.zeros((2, 2, 3)), y=np.asarray([[1], [7]], np.uint8))
+    for outputs in ([], [Tensor("probability", (1, 1))]):
+        labels = load_samples(path, [IMAGE], outputs).labels
+        assert labels is not None and labels.tolist() == [1, 7]
+
+
 def test_x_stands_for_the_only_input(tmp_path: Path) -> None:
     assert load_samples(write(tmp_path, x=np.zeros((2, 1, 2, 3), np.float16)), [IMAGE]).labels is None
 
@@ -58,6 +87,12 @@ def test_a_name_that_is_no_identifier_stands_as_in_the_model(tmp_path: Path) -> 
     path = tmp_path / "data.npz"
     np.savez(path, **{"serving_default_in:0": np.ones((3, 1))})
     assert load_samples(path, [tensor]).count == 3
+
+
+def test_a_name_that_the_library_uses_itself_stands_as_in_the_model(tmp_path: Path) -> None:
+    for tensor in (Tensor("t_init", (1, 1)), Tensor("t_STATE", (1, 1))):
+        path = write(tmp_path, **{tensor.name.removeprefix("t_"): np.ones((3, 1))})
+        assert load_samples(path, [tensor]).count == 3
 
 
 def test_an_input_named_y_is_no_label(tmp_path: Path) -> None:
@@ -115,7 +150,7 @@ def test_integers_beyond_the_input_type(tmp_path: Path) -> None:
 
 def test_differing_numbers_of_samples(tmp_path: Path) -> None:
     rejected(write(tmp_path, image=np.zeros((2, 2, 3)), stored=np.zeros((3, 4), int)), IMAGE, STORED)
-    assert "'y' 3" in rejected(write(tmp_path, image=np.zeros((2, 2, 3)), y=np.zeros(3))).why
+    assert "'y' 3" in rejected(write(tmp_path, image=np.zeros((2, 2, 3)), y=np.zeros(3, int))).why
 
 
 def test_pickled_labels_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mcucompile import api
 from mcucompile.cli import main
+from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.run.host import HostLibrary, find_host_compiler
 from mcucompile.run.interface import Interface
@@ -156,6 +157,22 @@ def test_bad_calibration_data_leaves_the_output_as_it_was(
     assert "error[E0202]" in capsys.readouterr().err
     assert {p.name: p.read_bytes() for p in output.iterdir()} == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data.npz", "out"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e30, -1e30, 1e19, 3e38])
+def test_enormous_calibration_values_give_no_warning_of_numpy(value: float) -> None:
+    digits = Path(__file__).parent.parent / "examples" / "digits"
+    images = np.load(digits / "calibration.npz")["image"][:3].copy()
+    images[0, 0, 0, 0] = value
+    with limits():
+        try:
+            compiled = api.compile(digits / "digits.onnx", BOARD, calibration=Samples({"image": images}))
+        except CompileError as e:
+            assert e.code == "E0202"
+            assert value > 1e38
+        else:
+            assert compiled.files
 
 
 def test_a_folder_of_the_users_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

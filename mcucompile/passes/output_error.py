@@ -66,5 +66,7 @@ def real_scores(run: Runner, samples: Samples, names: list[str]) -> dict[str, Ar
 
 
 def relative_noise(want: Array, got: Array) -> float:
-    signal = float(np.square(want - want.mean(dtype=np.float64)).sum(dtype=np.float64))
-    return float(np.square(want - got).sum(dtype=np.float64)) / max(signal, 1e-30)
+    """In float64: the square of a large float32 is no float32."""
+    signal = want.astype(np.float64)
+    noise = float(np.square(signal - got).sum())
+    return noise / max(float(np.square(signal - signal.mean()).sum()), 1e-30)
