@@ -18,6 +18,10 @@ class CompileError(Exception):
     def exit_code(self) -> int:
         return MISSING_TOOL if self.code in MISSING_TOOLS else USER_ERROR
 
+    def at(self, where: str) -> CompileError:
+        """The same error, whose place is `where` unless it has a nearer one."""
+        return CompileError(self.code, self.what, self.where or where, self.why, self.fix)
+
     def __str__(self) -> str:
         lines = [f"error[{self.code}]: {self.what}"]
         if self.where:

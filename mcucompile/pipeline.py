@@ -15,7 +15,6 @@ from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Placement, Program, Tensor, graph_text, identifier, verify
 from .lower.lower import lower
 from .lower.select import fastest, smallest
-from .ops.tflite_support import has_tflite_bits
 from .options import BoundaryType, Effort, NetworkType, Options
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.base import Pass
@@ -132,7 +131,7 @@ def numerics_notes(graph: Graph) -> list[str]:
     """What --numerics tflite cannot promise."""
     if graph.numerics is not Numerics.TFLITE:
         return []
-    others = [n for n in graph.nodes if is_integer(n) and not has_tflite_bits(n)]
+    others = [n for n in graph.nodes if is_integer(n) and not n.op.has_tflite_bits(n)]
     return [f"{n.where} has no TensorFlow Lite bits; it rounds as with --numerics onnx" for n in others]
 
 

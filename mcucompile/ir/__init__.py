@@ -1,10 +1,11 @@
 """The graph, its values, and what an operator is. Imports nothing of mcucompile but errors."""
 
+from .axes import Perm, composed, inverse, keeps_order
 from .constants import constant, permute_constant, real_values, reshape_constant
 from .dtype import Array, DType, Shape
 from .graph import Graph, Node, Tensor, identifier, unique_identifier, verify
 from .onnx_node import Attribute, Builder, Exporter, OnnxNode, Unsupported, nchw, nhwc, permuted
-from .op import NO_CLIP, Arrays, Clip, Op, centre, integer_clip
+from .op import NO_CLIP, Arrays, Clip, Moved, Op, ScaleRule, centre, integer_clip
 from .program import Argument, CArray, KernelInstance, Placement, Port, Program, Step
 from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
 from .text import graph_text
@@ -12,8 +13,9 @@ from .text import graph_text
 # fmt: off
 __all__ = [
     "Argument", "Array", "Arrays", "Attribute", "Builder", "CArray", "Clip", "DType", "Exporter", "Graph",
-    "KernelInstance", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Placement", "Port", "Program", "QuantParams",
-    "Requant", "Rounding", "Shape", "Step", "Tensor", "Unsupported", "centre", "constant", "graph_text",
-    "identifier", "integer_clip", "nchw", "nhwc", "permute_constant", "permuted", "real_values", "requant",
-    "reshape_constant", "saturate", "unique_identifier", "verify",
+    "KernelInstance", "Moved", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Perm", "Placement", "Port", "Program",
+    "QuantParams", "Requant", "Rounding", "ScaleRule", "Shape", "Step", "Tensor", "Unsupported", "centre", "composed",
+    "constant", "graph_text", "identifier", "integer_clip", "inverse", "keeps_order", "nchw", "nhwc",
+    "permute_constant", "permuted", "real_values", "requant", "reshape_constant", "saturate", "unique_identifier",
+    "verify",
 ]

@@ -11,10 +11,11 @@ import numpy as np
 from ..errors import CompileError
 from .dtype import Array, DType, Shape
 from .op import Op
-from .quant import Numerics, QuantParams
+from .quant import Numerics, QuantParams, Requant
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 INT32_LIMIT = (1 << 31) - 1
+INT64_LIMIT = (1 << 62) - 1  # leaves room for a rounding constant
 
 
 @dataclass(eq=False)
@@ -149,12 +150,14 @@ def unique_identifier(base: str, taken: Iterable[str]) -> str:
 
 
 def verify(graph: Graph) -> None:
-    """The invariants of a graph; a violation is our bug, except for a sum that overflows (E0203).
+    """The invariants of a graph; a violation is our bug, except for sums that overflow (E0203, E0204).
 
     1. Every tensor is defined once, before use, and has a unique C identifier.
     2. Shapes and types of outputs are what the operator says.
     3. A quantized tensor is an integer; a constant has its tensor's shape and type.
-    4. Every int32 sum of an integer operator is proved in range.
+    4. Every sum of an operator on int8 fits int32, and every sum on int16 fits int64: kernels take 64 bits where its
+       bound is beyond int32.
+    5. Every requantized sum fits int32, with the output's zero point, before it is saturated.
     """
     defined: set[Tensor] = set(graph.inputs)
     for node in graph.nodes:
@@ -165,6 +168,7 @@ def verify(graph: Graph) -> None:
         assert not defined.intersection(node.outputs), f"{node.where} computes a tensor twice"
         defined.update(node.outputs)
         verify_sums(node)
+        verify_requant(node)
     for t in graph.outputs:
         assert t in defined, f"output %{t.name} is never computed"
     verify_tensors([*graph.activations(), *graph.constants()])
@@ -183,9 +187,24 @@ def verify_tensors(tensors: list[Tensor]) -> None:
 
 
 def verify_sums(node: Node) -> None:
+    """A Mul has no 64-bit form; its own limit is in `Mul.fix`."""
     bound = node.op.sum_bound(node)
-    if bound is not None and bound > INT32_LIMIT and node.outputs[0].dtype is DType.I8:
+    is_wide = any(t.dtype is DType.I16 for t in node.activations())
+    if bound is not None and bound > (INT64_LIMIT if is_wide else INT32_LIMIT):
         raise CompileError(
-            "E0203", f"a sum of up to {bound:,} does not fit 32 bits", node.where,
+            "E0203", f"a sum of up to {bound:,} does not fit {64 if is_wide else 32} bits", node.where,
             fix="check the bias: it is usually a damaged or wrongly scaled constant",
         )  # fmt: skip
+
+
+def verify_requant(node: Node) -> None:
+    """The C saturates after it has made an int32 of the scaled sum."""
+    requant, bounds, quant = getattr(node.op, "requant", None), node.op.sum_bounds(node), node.outputs[0].quant
+    if not isinstance(requant, Requant) or not bounds or requant.fits_int32(bounds, quant.zero if quant else 0):
+        return
+    scale = f" {quant.scale:.3g}" if quant and quant.axis is None else ""
+    raise CompileError(
+        "E0204", f"the output's scale{scale} is too small: its sums of up to {max(bounds):,} need more than 32 bits",
+        node.where,
+        fix="quantize the output with a scale that covers its values; calibration data may have been constant there",
+    )  # fmt: skip

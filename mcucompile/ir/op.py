@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from .dtype import Array, Shape
-from .quant import Numerics, Requant
+from .axes import Perm
+from .dtype import Array, DType, Shape
+from .quant import Numerics, QuantParams, Requant
 
 if TYPE_CHECKING:
     from .graph import Node
@@ -32,8 +34,31 @@ class Clip:
         """This clip followed by another."""
         return Clip(min(max(self.low, after.low), after.high), max(min(self.high, after.high), after.low))
 
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether limiting commutes with a positive factor."""
+        return self in (NO_CLIP, Clip(0.0))
+
 
 NO_CLIP = Clip()
+
+
+class ScaleRule(Enum):
+    """What an operator's output scale follows from when a float network is quantized."""
+
+    WEIGHTED = "inputs x, constant weights, constant bias; the output has a range of its own"
+    FREE = "inputs and outputs have ranges of their own"
+    TIED = "all activations have one scale and zero point"
+    FIXED = "the output range follows from the operator's meaning: `fixed_quant`"
+    FLOAT = "computed on real numbers"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """op(transpose(x, perm)) = transpose(self.op(x), self.perm)."""
+
+    op: Op
+    perm: Perm
 
 
 class Op(ABC):
@@ -44,10 +69,20 @@ class Op(ABC):
     centres, calls `reference`, requantizes with `self.requant`, adds the output's zero point and saturates.
     Operators with a fixed point of their own override it. `fix` computes the fixed-point constants once scales are
     known, and is the only place where they come from.
+
+    The other class variables and methods tell passes what they may do with the operator. Their defaults are always
+    right: such an operator stays float when a network is quantized, and transpositions and factors stay before it.
     """
 
     name: ClassVar[str]
     onnx: ClassVar[tuple[str, ...]] = ()  # names of the ONNX operators that `from_onnx` imports
+    scales: ClassVar[ScaleRule] = ScaleRule.FLOAT
+    # One activation in, one out of the same shape, every value computed from the one in its place.
+    elementwise: ClassVar[bool] = False
+    # Whether a constant input is an operand like the activations and has their axes, which weights do not.
+    constants_move: ClassVar[bool] = False
+    # Types of activations with which numerics=tflite was compared byte for byte with TensorFlow Lite Micro's kernels.
+    tflite_types: ClassVar[frozenset[DType]] = frozenset()
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
@@ -82,13 +117,38 @@ class Op(ABC):
             outputs.append(np.clip(scaled + zero, low, high).astype(t.dtype.numpy))
         return tuple(outputs)
 
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
+        """The largest magnitude of the integer that is requantized: per output channel, or one, or () where none is."""
+        return ()
+
     def sum_bound(self, node: Node) -> int | None:
-        """The largest magnitude of an integer sum, or None for operators without sums."""
-        return None
+        """The largest of them, or None for operators without sums."""
+        return max(self.sum_bounds(node), default=None)
 
     def macs(self, node: Node) -> int:
         """Multiplications of a weight or activation with an activation in one run."""
         return 0
+
+    def fixed_quant(self, dtype: DType) -> QuantParams:
+        """The output's quantization where `scales` is FIXED."""
+        raise NotImplementedError(type(self).__name__)
+
+    def moved(self, perm: Perm) -> Moved | None:
+        """The same operator behind which the transposition comes instead of before; None where there is none."""
+        return Moved(self, perm) if self.elementwise else None
+
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        """Whether a positive factor for each of `channels` innermost channels may come behind instead of before."""
+        return False
+
+    def has_tflite_bits(self, node: Node) -> bool:
+        """Whether a node with fixed-point constants for numerics=tflite gives TensorFlow Lite Micro's very bits.
+
+        Elsewhere it follows the formula of numerics=onnx, because TensorFlow Lite has no such operator or rounds
+        otherwise.
+        """
+        types = {t.dtype for t in [*node.activations(), *node.outputs]} - {DType.F32}
+        return bool(self.tflite_types) and types <= self.tflite_types
 
     def __str__(self) -> str:
         shown = ((f.name, getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ A quantized tensor stores q and means real = scale * (q - zero). An integer oper
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -108,6 +109,19 @@ class Requant:
     def shift(self) -> int | None:
         """The shift that all channels share, or None."""
         return self.shifts[0] if len(set(self.shifts)) == 1 else None
+
+    def fits_int32(self, bounds: Sequence[int], zero: int) -> bool:
+        """Whether C's 32 bits hold every result, with `zero` added, of sums of magnitudes up to `bounds` (per channel,
+        or one for all), and for GEMMLOWP also every sum that is shifted to the left before it is multiplied.
+        """
+        count, limit = max(len(bounds), len(self.shifts)), DType.I32.high
+        factors = zip(*(values * (count // len(values)) for values in (self.multipliers, self.shifts)), strict=True)
+        for bound, (m, s) in zip(tuple(bounds) * (count // len(bounds)), factors, strict=True):
+            if ((bound * m + (1 << (s - 1))) >> s) + 1 + abs(zero) > limit:
+                return False
+            if self.rounding is Rounding.GEMMLOWP and bound << max(31 - s, 0) > limit:
+                return False
+        return True
 
     def apply(self, acc: Array) -> Ints:
         """int64 sums, channels last, to rounded int64 values, neither shifted by a zero point nor saturated."""

@@ -6,8 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Op, Shape, Unsupported, nchw, nhwc
+from ..ir import (
+    Array,
+    Arrays,
+    Builder,
+    Exporter,
+    Moved,
+    Node,
+    OnnxNode,
+    Op,
+    Perm,
+    Shape,
+    Unsupported,
+    nchw,
+    nhwc,
+)
 from .conv2d import from_image, to_image
+from .moving import moved_before_last
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,9 @@ class Affine(Op):
     def reference(self, *args: Array) -> Arrays:
         x, factor, offset = args
         return (x * factor + offset,)
+
+    def moved(self, perm: Perm) -> Moved | None:
+        return moved_before_last(self, perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

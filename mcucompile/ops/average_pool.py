@@ -19,6 +19,7 @@ from ..ir import (
     OnnxNode,
     Op,
     Requant,
+    ScaleRule,
     Shape,
     Unsupported,
     integer_clip,
@@ -26,7 +27,7 @@ from ..ir import (
     saturate,
 )
 from .conv2d import export_clip, from_image, to_image
-from .fixed_point import divide_half_away, reach, scale_of, select_requant
+from .fixed_point import TFLITE_TYPES, divide_half_away, reach, scale_of, select_requant
 from .max_pool import export_pool, pool_window
 from .window import Window
 
@@ -55,6 +56,8 @@ class AveragePool(Op):
 
     name = "average_pool"
     onnx = ("AveragePool",)
+    scales = ScaleRule.FREE
+    tflite_types = TFLITE_TYPES
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         ((n, h, w, c),) = shapes
@@ -91,13 +94,17 @@ class AveragePool(Op):
         if numerics is Numerics.TFLITE and x.quant == y.quant and not self._counts_padding:
             return replace(self, divisors=divisors, requant=None)
         ratio = scale_of(x) / scale_of(y)
-        bound = max((1 << 31) - 1, self.sum_bound(node) or 0)
+        bound = max((1 << 31) - 1, self.window.taps * reach(x))
         reals = tuple(ratio / n for n in divisors)
         return replace(self, divisors=divisors, requant=requant(reals, Numerics.ONNX, bound))
 
-    def sum_bound(self, node: Node) -> int | None:
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
+        """With `requant`, one for each of `divisors`: a window of n taps is divided by n at least."""
         x = node.inputs[0]
-        return self.window.taps * reach(x) if x.quant else None
+        if not x.quant:
+            return ()
+        whole = self.window.taps * reach(x)
+        return tuple(min(n * reach(x), whole) for n in self.divisors) if self.requant and self.divisors else (whole,)
 
     @property
     def _counts_padding(self) -> bool:
@@ -114,6 +121,13 @@ class AveragePool(Op):
         else:
             result = divide_half_away(acc, np.asarray(self.divisors)[index])
         return (saturate(np.clip(result, *integer_clip(self.clip, node)), y.dtype),)
+
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        return self.clip.is_homogeneous
+
+    def has_tflite_bits(self, node: Node) -> bool:
+        """Not where it rescales or counts its padding."""
+        return self.requant is None and super().has_tflite_bits(node)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

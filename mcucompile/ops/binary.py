@@ -8,7 +8,23 @@ from functools import reduce
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Op, Shape, Tensor, reshape_constant
+from ..ir import (
+    NO_CLIP,
+    Array,
+    Arrays,
+    Builder,
+    Clip,
+    Exporter,
+    Moved,
+    Node,
+    OnnxNode,
+    Op,
+    Perm,
+    ScaleRule,
+    Shape,
+    Tensor,
+    reshape_constant,
+)
 from .conv2d import export_clip
 from .reshape import Reshape
 
@@ -18,6 +34,9 @@ class Binary(Op):
     """y = combine(a, b), limited to `clip`. Imported nodes have operands of one rank, so that axes can be renamed."""
 
     clip: Clip = NO_CLIP
+
+    scales = ScaleRule.FREE
+    constants_move = True
 
     @abstractmethod
     def combine(self, a: Array, b: Array) -> Array:
@@ -29,6 +48,9 @@ class Binary(Op):
     def reference(self, *args: Array) -> Arrays:
         y = self.combine(*args)
         return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
+
+    def moved(self, perm: Perm) -> Moved:
+        return Moved(self, perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -18,6 +18,7 @@ class Clamp(SameScale):
 
     name = "clamp"
     onnx = ("Relu", "Clip")
+    elementwise = True
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         return shapes
@@ -25,6 +26,9 @@ class Clamp(SameScale):
     def reference(self, *args: Array) -> Arrays:
         (x,) = args
         return (x if np.issubdtype(x.dtype, np.integer) else np.clip(x, self.clip.low, self.clip.high),)
+
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        return self.clip.is_homogeneous
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

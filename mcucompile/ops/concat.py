@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, Exporter, Moved, Node, OnnxNode, Perm, Shape, Unsupported
 from .same_scale import SameScale
 
 
@@ -18,6 +18,7 @@ class Concat(SameScale):
 
     name = "concat"
     onnx = ("Concat",)
+    constants_move = True
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         total = sum(shape[self.axis] for shape in shapes)
@@ -25,6 +26,9 @@ class Concat(SameScale):
 
     def reference(self, *args: Array) -> Arrays:
         return (np.concatenate(args, axis=self.axis),)
+
+    def moved(self, perm: Perm) -> Moved:
+        return Moved(replace(self, axis=perm[self.axis]), perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -5,8 +5,7 @@ y[n,i,j,o] = b[o] + sum over ky,kx,c of x[n, i*sy+ky*dy-top, j*sx+kx*dx-left, c]
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +17,7 @@ from ..ir import (
     Clip,
     Exporter,
     Node,
-    Numerics,
     OnnxNode,
-    Op,
     Requant,
     Shape,
     Tensor,
@@ -32,13 +29,14 @@ from ..ir import (
 )
 from .depthwise_conv2d import DepthwiseConv2d
 from .reshape import Reshape
-from .sums import channel_requant, matmul, weighted_bound
+from .sums import matmul
 from .transpose import Transpose
+from .weighted import Weighted
 from .window import Window, window_from_onnx
 
 
 @dataclass(frozen=True)
-class Conv2d(Op):
+class Conv2d(Weighted):
     """Inputs x [N,H,W,C], w [O,KH,KW,C/groups], b [O]; output [N,OH,OW,O]. Padding is real zero."""
 
     window: Window
@@ -70,11 +68,17 @@ class Conv2d(Op):
         y = np.concatenate(parts, axis=-1) + b
         return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
 
-    def fix(self, node: Node, numerics: Numerics) -> Self:
-        return replace(self, requant=channel_requant(node, numerics, node.output.shape[-1]))
+    @property
+    def pads(self) -> bool:
+        return any(self.window.pads)
 
-    def sum_bound(self, node: Node) -> int | None:
-        return weighted_bound(node, channel_axis=0)
+    def per_input(self, weight: Shape, values: Array) -> Array:
+        by_group = np.repeat(values.reshape(self.groups, -1), weight[0] // self.groups, axis=0)
+        return by_group[:, None, None, :]
+
+    def input_reach(self, magnitude: Array) -> Array:
+        reach: Array = magnitude.reshape(self.groups, -1, magnitude.shape[-1]).max(axis=1).ravel()
+        return reach
 
     def macs(self, node: Node) -> int:
         weight = node.inputs[1].shape

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +13,10 @@ from ..ir import (
     Builder,
     Clip,
     Exporter,
+    Moved,
     Node,
-    Numerics,
     OnnxNode,
-    Op,
+    Perm,
     Requant,
     Shape,
     Tensor,
@@ -27,11 +26,13 @@ from ..ir import (
     real_values,
     reshape_constant,
 )
-from .sums import channel_requant, matmul, weighted_bound
+from .moving import moved_before_last
+from .sums import matmul
+from .weighted import Weighted
 
 
 @dataclass(frozen=True)
-class Dense(Op):
+class Dense(Weighted):
     """Inputs x [..., K], w [O,K], b [O]; output [..., O]."""
 
     clip: Clip = NO_CLIP
@@ -50,11 +51,11 @@ class Dense(Op):
         y = matmul(x, w.T) + b
         return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
 
-    def fix(self, node: Node, numerics: Numerics) -> Self:
-        return replace(self, requant=channel_requant(node, numerics, node.output.shape[-1]))
+    def moved(self, perm: Perm) -> Moved | None:
+        return moved_before_last(self, perm)
 
-    def sum_bound(self, node: Node) -> int | None:
-        return weighted_bound(node, channel_axis=0)
+    def per_input(self, weight: Shape, values: Array) -> Array:
+        return values
 
     def macs(self, node: Node) -> int:
         return node.output.size * node.inputs[1].shape[1]

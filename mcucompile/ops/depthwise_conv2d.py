@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Arrays, Clip, Exporter, Node, Numerics, Op, Requant, Shape
-from .sums import channel_requant, weighted_bound
+from ..ir import NO_CLIP, Array, Arrays, Clip, Exporter, Node, Requant, Shape
+from .weighted import Weighted
 from .window import Window
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2d(Op):
+class DepthwiseConv2d(Weighted):
     """Inputs x [N,H,W,C], w [KH,KW,O], b [O] with O = C*multiplier; output channel o reads channel o // multiplier."""
 
     window: Window
@@ -21,6 +20,7 @@ class DepthwiseConv2d(Op):
     requant: Requant | None = None
 
     name = "depthwise_conv2d"
+    weight_axis = 2
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         (n, h, w, c), weight, bias = shapes
@@ -36,11 +36,15 @@ class DepthwiseConv2d(Op):
         y = sum((views[..., i, j] * w[i, j] for i, j in taps), start=b)  # ten times as fast as einsum
         return (y if np.issubdtype(y.dtype, np.integer) else np.clip(y, self.clip.low, self.clip.high),)
 
-    def fix(self, node: Node, numerics: Numerics) -> Self:
-        return replace(self, requant=channel_requant(node, numerics, node.output.shape[-1], channel_axis=2))
+    @property
+    def pads(self) -> bool:
+        return any(self.window.pads)
 
-    def sum_bound(self, node: Node) -> int | None:
-        return weighted_bound(node, channel_axis=2)
+    def per_input(self, weight: Shape, values: Array) -> Array:
+        return np.repeat(values, weight[2] // values.size)
+
+    def input_reach(self, magnitude: Array) -> None:
+        return None
 
     def macs(self, node: Node) -> int:
         return node.output.size * self.window.taps

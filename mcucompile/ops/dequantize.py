@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ir import Array, Arrays, Exporter, Node, Op, Shape
+from .fixed_point import TFLITE_TYPES
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,8 @@ class Dequantize(Op):
     """y = scale * (x - zero) in float32; scale and zero are those of the input tensor."""
 
     name = "dequantize"
+    elementwise = True
+    tflite_types = TFLITE_TYPES
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         return shapes

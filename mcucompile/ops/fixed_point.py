@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CompileError
-from ..ir import Array, Requant, Tensor
+from ..ir import Array, DType, QuantParams, Requant, Tensor
 from ..ir.quant import doubling_high_mul, rounding_divide_by_pot
 
 Ints = NDArray[np.int64]
 WORD = (1 << 31) - 1
+TFLITE_TYPES = frozenset({DType.I8, DType.I16})  # of operators that have TensorFlow Lite's bits with either
 ERROR_BITS = 12  # an operator's factors are precise to 2**-ERROR_BITS of an output step
 
 
@@ -27,6 +28,11 @@ def scale_of(tensor: Tensor) -> float:
 
 def zero_of(tensor: Tensor) -> int:
     return tensor.quant.zero if tensor.quant else 0
+
+
+def unit_quant(dtype: DType, scale: float, zero: int) -> QuantParams:
+    """Of a result within [-1, 1]: the given int8 quantization, or 15 fraction bits of an int16."""
+    return QuantParams.per_tensor(scale, zero) if dtype is DType.I8 else QuantParams.per_tensor(1 / 32768, 0, dtype)
 
 
 def reach(tensor: Tensor) -> int:

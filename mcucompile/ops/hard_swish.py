@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Builder, OnnxNode, Tensor
+from ..ir import Array, Builder, DType, OnnxNode, Tensor
 from .tflite_tables import hard_swish
 from .unary import Unary
 
@@ -17,6 +17,7 @@ class HardSwish(Unary):
 
     name = "hard_swish"
     onnx = ("HardSwish",)
+    tflite_types = frozenset({DType.I8})
 
     def function(self, x: Array) -> Array:
         return x * np.clip(x / 6 + 0.5, 0, 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Attribute, Builder, OnnxNode, Tensor
+from ..ir import Array, Attribute, Builder, DType, OnnxNode, Tensor
 from .tflite_tables import leaky
 from .unary import Unary
 
@@ -21,6 +21,7 @@ class LeakyRelu(Unary):
 
     name = "leaky_relu"
     onnx = ("LeakyRelu",)
+    tflite_types = frozenset({DType.I8})
 
     def function(self, x: Array) -> Array:
         return np.where(x >= 0, x, self.alpha * x)

@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from ..errors import CompileError
 from ..ir import Array, Arrays, DType, Node, Numerics, integer_clip, saturate
 from ..ir.quant import quantize_multiplier
 from .binary import Binary
-from .fixed_point import Ints, common_shift, fixed, multiply_gemmlowp, reach, scale_of, zero_of
+from .fixed_point import TFLITE_TYPES, WORD, Ints, common_shift, fixed, multiply_gemmlowp, reach, scale_of, zero_of
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class ScaledSum(Binary):
 
     fixed: LinearSum | GemmlowpSum | None = None
 
+    tflite_types = TFLITE_TYPES
     sign: ClassVar[int]
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
@@ -100,4 +102,11 @@ def gemmlowp_sum(node: Node, sign: int) -> GemmlowpSum:
     twice = 2 * max(scale_of(a), scale_of(b))
     reals = (scale_of(a) / twice, scale_of(b) / twice, twice / ((1 << left) * scale_of(y)))
     (m0, s0), (m1, s1), (m2, s2) = (quantize_multiplier(r) for r in reals)
+    largest = [reach(t) << left for t in (a, b)]
+    total = sum(((v * m) >> s) + 1 for v, m, s in zip(largest, (m0, m1), (s0, s1), strict=True))
+    if max(*largest, (total << max(31 - s2, 0)) + abs(zero_of(y))) > WORD:
+        raise CompileError(
+            "E0204", f"with TensorFlow Lite's arithmetic the scale {scale_of(y):.3g} is too small for the sum: "
+            "it would need more than 32 bits", node.where, fix="compile with --numerics onnx",
+        )  # fmt: skip
     return GemmlowpSum(left, (m0, m1, m2), (s0 - 31, s1 - 31, s2 - 31), (zero_of(a), zero_of(b), zero_of(y)), sign)

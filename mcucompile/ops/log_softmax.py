@@ -9,9 +9,24 @@ from typing import Self
 import numpy as np
 
 from ..errors import CompileError
-from ..ir import Array, Arrays, Builder, Exporter, Node, Numerics, OnnxNode, Op, Shape, saturate
+from ..ir import (
+    Array,
+    Arrays,
+    Builder,
+    Exporter,
+    Moved,
+    Node,
+    Numerics,
+    OnnxNode,
+    Op,
+    Perm,
+    ScaleRule,
+    Shape,
+    saturate,
+)
 from ..ir.op import text_of
 from .fixed_point import Ints, scale_of, zero_of
+from .moving import moved_before_last
 from .softmax import ExpTable, exp_table, over_last_axis
 
 
@@ -58,6 +73,7 @@ class LogSoftmax(Op):
 
     name = "log_softmax"
     onnx = ("LogSoftmax",)
+    scales = ScaleRule.FREE
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         return shapes
@@ -81,6 +97,9 @@ class LogSoftmax(Op):
         log = self.log.at(self.exp.at(d).sum(axis=-1, keepdims=True), self.exp.bits)
         y = ((1 << (self.shift - 1)) - d * self.multiplier - (log << (self.shift - self.log.shift))) >> self.shift
         return (saturate(y + zero_of(node.output), node.output.dtype),)
+
+    def moved(self, perm: Perm) -> Moved | None:
+        return moved_before_last(self, perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -19,6 +19,7 @@ from ..ir import (
     OnnxNode,
     Op,
     Requant,
+    ScaleRule,
     Shape,
     Tensor,
     permute_constant,
@@ -28,7 +29,7 @@ from ..ir import (
 from .binary import with_rank
 from .conv2d import export_clip
 from .dense import emit_dense
-from .fixed_point import reach, scale_of
+from .fixed_point import TFLITE_TYPES, reach, scale_of
 from .reshape import Reshape
 from .sums import matmul
 from .transpose import Transpose
@@ -46,6 +47,8 @@ class MatMul(Op):
 
     name = "matmul"
     onnx = ("MatMul",)
+    scales = ScaleRule.FREE
+    tflite_types = TFLITE_TYPES
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         a, b = shapes
@@ -61,9 +64,9 @@ class MatMul(Op):
         bound = max((1 << 31) - 1, self.sum_bound(node) or 0)
         return replace(self, requant=requant((scale_of(a) * scale_of(b) / scale_of(y),), numerics, bound))
 
-    def sum_bound(self, node: Node) -> int | None:
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
         a, b = node.inputs
-        return a.shape[-1] * reach(a) * reach(b) if a.quant and b.quant else None
+        return (a.shape[-1] * reach(a) * reach(b),) if a.quant and b.quant else ()
 
     def macs(self, node: Node) -> int:
         return node.output.size * node.inputs[0].shape[-1]

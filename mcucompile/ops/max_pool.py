@@ -35,6 +35,9 @@ class MaxPool(SameScale):
             return (self.window.views(x, np.iinfo(x.dtype).min).max(axis=(-2, -1)),)
         return (np.clip(self.window.views(x, -np.inf).max(axis=(-2, -1)), self.clip.low, self.clip.high),)
 
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        return self.clip.is_homogeneous
+
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         x = build.input(node, 0)

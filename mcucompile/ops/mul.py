@@ -7,7 +7,7 @@ from typing import Self
 
 from ..ir import Array, Node, Numerics, Requant, requant
 from .binary import Binary
-from .fixed_point import scale_of
+from .fixed_point import TFLITE_TYPES, reach, scale_of
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,14 @@ class Mul(Binary):
 
     name = "mul"
     onnx = ("Mul",)
+    tflite_types = TFLITE_TYPES
 
     def combine(self, a: Array, b: Array) -> Array:
         return a * b
+
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
+        a, b = node.inputs
+        return (reach(a) * reach(b),) if a.quant and b.quant else ()
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         a, b, y = (*node.inputs, node.output)

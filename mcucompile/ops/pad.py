@@ -7,7 +7,21 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, Numerics, OnnxNode, Shape, Tensor, Unsupported
+from ..ir import (
+    Array,
+    Arrays,
+    Builder,
+    Exporter,
+    Moved,
+    Node,
+    Numerics,
+    OnnxNode,
+    Perm,
+    Shape,
+    Tensor,
+    Unsupported,
+    inverse,
+)
 from .same_scale import SameScale
 from .slice import Slice, operand
 
@@ -38,6 +52,11 @@ class Pad(SameScale):
     def fix(self, node: Node, numerics: Numerics) -> Self:
         quant = node.output.quant
         return replace(self, stored=quant.integer(self.value) if quant else int(self.value))
+
+    def moved(self, perm: Perm) -> Moved:
+        back = inverse(perm)
+        begins, ends = (tuple(v[i] for i in back) for v in (self.begins, self.ends))
+        return Moved(replace(self, begins=begins, ends=ends), perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -7,7 +7,22 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, Numerics, OnnxNode, Op, Shape, Unsupported, saturate
+from ..ir import (
+    Array,
+    Arrays,
+    Builder,
+    Exporter,
+    Moved,
+    Node,
+    Numerics,
+    OnnxNode,
+    Op,
+    Perm,
+    ScaleRule,
+    Shape,
+    Unsupported,
+    saturate,
+)
 from .fixed_point import common_shift, fixed, reach, scale_of, zero_of
 from .leaky_relu import LeakyRelu
 
@@ -39,6 +54,7 @@ class PRelu(Op):
 
     name = "prelu"
     onnx = ("PRelu",)
+    scales = ScaleRule.FREE
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         assert shapes[0][self.axis] == len(self.slopes)
@@ -65,6 +81,9 @@ class PRelu(Op):
         x = stored[0].astype(np.int64) - zero_of(node.inputs[0])
         factors = np.where(x >= 0, self.fixed.positive, self._along(np.asarray(self.fixed.negative), x.ndim))
         return (saturate((x * factors + self.fixed.offset) >> self.fixed.shift, node.output.dtype),)
+
+    def moved(self, perm: Perm) -> Moved:
+        return Moved(replace(self, axis=perm[self.axis]), perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from ..ir import Array, Arrays, Exporter, Node, Numerics, Op, Shape, saturate
+from .fixed_point import TFLITE_TYPES
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Quantize(Op):
     ties_away: bool = False
 
     name = "quantize"
+    elementwise = True
+    tflite_types = TFLITE_TYPES
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         return shapes

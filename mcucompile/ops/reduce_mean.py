@@ -12,12 +12,15 @@ from ..ir import (
     Arrays,
     Builder,
     Exporter,
+    Moved,
     Node,
     Numerics,
     OnnxNode,
     Op,
+    Perm,
     Requant,
     Rounding,
+    ScaleRule,
     Shape,
     Tensor,
     Unsupported,
@@ -26,7 +29,7 @@ from ..ir import (
 )
 from ..ir.quant import quantize_multiplier
 from .conv2d import from_image, to_image
-from .fixed_point import reach, scale_of
+from .fixed_point import TFLITE_TYPES, reach, scale_of
 from .reshape import Reshape
 
 
@@ -45,6 +48,8 @@ class ReduceMean(Op):
 
     name = "reduce_mean"
     onnx = ("ReduceMean", "GlobalAveragePool")
+    scales = ScaleRule.FREE
+    tflite_types = TFLITE_TYPES
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         (shape,) = shapes
@@ -65,15 +70,26 @@ class ReduceMean(Op):
         bound = max((1 << 31) - 1, self.sum_bound(node) or 0)
         return replace(self, requant=requant((ratio / count,), numerics, bound))
 
-    def sum_bound(self, node: Node) -> int | None:
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
         x = node.inputs[0]
-        return self.count(x.shape) * reach(x) if x.quant else None
+        return (self.count(x.shape) * reach(x),) if x.quant else ()
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
         quant_x, y = node.inputs[0].quant, node.output
         assert quant_x and y.quant and self.requant
         acc = (stored[0].astype(np.int64) - quant_x.zero).sum(axis=self.axes, keepdims=self.keepdims)
         return (saturate(self.requant.apply(acc) + y.quant.zero, y.dtype).reshape(y.shape),)
+
+    def moved(self, perm: Perm) -> Moved:
+        axes = tuple(sorted(perm[a] for a in self.axes))
+        if self.keepdims:
+            return Moved(replace(self, axes=axes), perm)
+        left = [p for i, p in enumerate(perm) if i not in self.axes]
+        return Moved(replace(self, axes=axes), tuple(sorted(left).index(p) for p in left))
+
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        rank = len(node.inputs[0].shape)
+        return rank == 4 and rank - 1 not in self.axes
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from ..ir import Array, Arrays, DType, Exporter, Node, Numerics, Requant, Tensor, requant, saturate
-from .fixed_point import scale_of
+from .fixed_point import TFLITE_TYPES, reach, scale_of
 from .tflite_tables import rescaled
 from .unary import Unary
 
@@ -22,6 +22,7 @@ class Requantize(Unary):
     requant: Requant | None = None
 
     name = "requantize"
+    tflite_types = TFLITE_TYPES
 
     def function(self, x: Array) -> Array:
         return x
@@ -34,6 +35,9 @@ class Requantize(Unary):
         if x.dtype is not DType.I16:
             return super().fix(node, numerics)
         return replace(self, requant=requant((scale_of(x) / scale_of(y),), numerics))
+
+    def sum_bounds(self, node: Node) -> tuple[int, ...]:
+        return (reach(node.inputs[0]),) if self.requant else ()
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
         x, y = node.inputs[0], node.output

@@ -28,6 +28,10 @@ class Reshape(SameScale):
     def reference(self, *args: Array) -> Arrays:
         return (args[0].reshape(self.shape),)
 
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        """Where the channels stay innermost, whole or repeated."""
+        return node.inputs[0].shape[-1] % channels == 0 and node.output.shape[-1] % channels == 0
+
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         x = build.input(node, 0)

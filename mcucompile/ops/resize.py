@@ -29,6 +29,9 @@ class Resize(SameScale):
     def reference(self, *args: Array) -> Arrays:
         return (args[0].repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2),)
 
+    def is_homogeneous(self, node: Node, channels: int) -> bool:
+        return True
+
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         x = build.input(node, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Arrays, Clip, Node, Op, integer_clip
+from ..ir import NO_CLIP, Array, Arrays, Clip, Node, Op, ScaleRule, integer_clip
+from .fixed_point import TFLITE_TYPES
 
 
 class SameScale(Op):
@@ -12,6 +13,9 @@ class SameScale(Op):
 
     On stored integers they do what they do on real ones. An operator with a `clip` limits the result.
     """
+
+    scales = ScaleRule.TIED
+    tflite_types = TFLITE_TYPES
 
     def reference_int(self, node: Node, *stored: Array) -> Arrays:
         quants = {t.quant for t in [*node.inputs, *node.outputs]}

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Builder, OnnxNode, Tensor
+from ..ir import Array, Builder, DType, OnnxNode, QuantParams, ScaleRule, Tensor
 from . import gemmlowp
+from .fixed_point import unit_quant
 from .tflite_tables import sigmoid_like
 from .unary import Unary
 
@@ -18,6 +19,8 @@ class Sigmoid(Unary):
 
     name = "sigmoid"
     onnx = ("Sigmoid",)
+    scales = ScaleRule.FIXED
+    tflite_types = frozenset({DType.I8})
 
     def function(self, x: Array) -> Array:
         small = np.exp(-np.abs(x))
@@ -25,6 +28,9 @@ class Sigmoid(Unary):
 
     def tflite_table(self, x: Tensor, y: Tensor) -> Array | None:
         return sigmoid_like(x, y, gemmlowp.logistic, fraction_bits=8)
+
+    def fixed_quant(self, dtype: DType) -> QuantParams:
+        return unit_quant(dtype, 1 / 256, -128)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, Exporter, Moved, Node, OnnxNode, Perm, Shape, Unsupported, inverse
 from .same_scale import SameScale
 
 
@@ -29,6 +29,11 @@ class Slice(SameScale):
     def reference(self, *args: Array) -> Arrays:
         indices = [s + np.arange(n) * d for s, n, d in zip(self.starts, self.sizes, self.steps, strict=True)]
         return (args[0][np.ix_(*indices)],)
+
+    def moved(self, perm: Perm) -> Moved:
+        back = inverse(perm)
+        starts, sizes, steps = (tuple(v[i] for i in back) for v in (self.starts, self.sizes, self.steps))
+        return Moved(replace(self, starts=starts, sizes=sizes, steps=steps), perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -8,27 +8,35 @@ from typing import Self
 
 import numpy as np
 
+from ..errors import CompileError
 from ..ir import (
     Array,
     Arrays,
     Builder,
     DType,
     Exporter,
+    Moved,
     Node,
     Numerics,
     OnnxNode,
     Op,
+    Perm,
+    QuantParams,
+    ScaleRule,
     Shape,
     Tensor,
     Unsupported,
     saturate,
 )
 from ..ir.op import text_of
-from .fixed_point import Ints, multiply_gemmlowp, scale_of, shift_right, zero_of
+from .fixed_point import Ints, multiply_gemmlowp, scale_of, shift_right, unit_quant, zero_of
 from .gemmlowp import ONE, exp_negative, one_over_one_plus, shift_right_away, times
+from .moving import moved_before_last
 from .transpose import Transpose
 
 EXP_BITS = 30  # at most: entries below 2**30, rows of two
+LONGEST_ROW = 1 << 15  # leaves the exponentials 16 bits
+FIX_SCALE = "quantize the output with scale 1/256, which covers all values of a softmax"
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,8 @@ class Softmax(Op):
 
     name = "softmax"
     onnx = ("Softmax",)
+    scales = ScaleRule.FIXED
+    tflite_types = frozenset({DType.I8})
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         return shapes
@@ -125,6 +135,12 @@ class Softmax(Op):
         y = self.scaling.apply(e) + (zero_of(node.output) if isinstance(self.scaling, Reciprocal) else 0)
         return (saturate(y, node.output.dtype),)
 
+    def fixed_quant(self, dtype: DType) -> QuantParams:
+        return unit_quant(dtype, 1 / 256, -128)
+
+    def moved(self, perm: Perm) -> Moved | None:
+        return moved_before_last(self, perm)
+
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
         x = build.input(node, 0)
@@ -138,7 +154,8 @@ def exp_table(x: Tensor) -> ExpTable:
     """For rows of x: as many fraction bits as their sums leave room for."""
     n, scale = x.shape[-1], scale_of(x)
     bits = min(EXP_BITS, 31 - (n - 1).bit_length())
-    assert bits >= 16, "a row too long for any microcontroller"
+    if bits < 16:
+        raise CompileError("E0103", f"a softmax over {n:,} integers", fix=f"at most {LONGEST_ROW:,}, or dtype float32")
     steps = scale * np.arange(256.0)
     low = np.rint(np.exp(-steps) * (1 << bits))
     high = np.rint(np.exp(-256 * steps) * (1 << 31)) if x.dtype is DType.I16 else np.empty(0)
@@ -158,6 +175,8 @@ def gemmlowp_exp_table(x: Tensor) -> ExpTable:
 
 def reciprocal(scale_y: float, bits: int) -> Reciprocal:
     """dividend = 2**shift / scale_y with bits + 31 bits, since a sum is at least 2**bits."""
+    if 1 / scale_y >= 1 << 30:  # results are int32 before they are saturated
+        raise CompileError("E0204", f"the output scale {scale_y:.3g} is too small for a softmax", fix=FIX_SCALE)
     shift = bits + 30 + math.frexp(scale_y)[1]
     return Reciprocal(int(math.ldexp(1 / scale_y, shift)), shift)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import Array, Arrays, Builder, Exporter, Node, OnnxNode, Shape, Unsupported
+from ..ir import Array, Arrays, Builder, Exporter, Moved, Node, OnnxNode, Perm, Shape, Unsupported
 from .same_scale import SameScale
 
 
@@ -26,6 +26,9 @@ class Split(SameScale):
 
     def reference(self, *args: Array) -> Arrays:
         return tuple(np.split(args[0], np.cumsum(self.sizes)[:-1], axis=self.axis))
+
+    def moved(self, perm: Perm) -> Moved:
+        return Moved(replace(self, axis=perm[self.axis]), perm)
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -29,7 +29,7 @@ def real_factors(node: Node) -> tuple[float, ...]:
     return tuple(x.scale * s / y.scale for s in w.scales)
 
 
-def channel_requant(node: Node, numerics: Numerics, channels: int, channel_axis: int = 0) -> Requant:
+def channel_requant(node: Node, numerics: Numerics, channels: int, channel_axis: int) -> Requant:
     """The requantization of a layer with weights: one multiplier per output channel, or one for all.
 
     `channel_axis` is the output-channel axis of the weight: last for depthwise [KH,KW,C], first for the others.
@@ -46,11 +46,16 @@ def weighted_bound(node: Node, channel_axis: int) -> int:
 
     Kernels fold the input's zero point into the bias, so it is this sum, not the centred one, that must fit.
     """
+    return max(weighted_bounds(node, channel_axis), default=0)
+
+
+def weighted_bounds(node: Node, channel_axis: int) -> tuple[int, ...]:
+    """The same for each output channel; () on real numbers."""
     x, w, b = node.inputs
     if x.quant is None or w.const is None or b.const is None:
-        return 0
+        return ()
     axes = tuple(i for i in range(w.const.ndim) if i != channel_axis % w.const.ndim)
     weights = w.const.astype(np.int64)
     folded = b.const.astype(np.int64) - x.quant.zero * weights.sum(axis=axes)
     reach = np.abs(folded) + -x.dtype.low * np.abs(weights).sum(axis=axes)
-    return int(np.maximum(reach, np.abs(b.const.astype(np.int64))).max(initial=0))
+    return tuple(map(int, np.maximum(reach, np.abs(b.const.astype(np.int64)))))

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from ..ir import Array, Arrays, Attribute, DType, Exporter, Node, Numerics, Op, Shape, Tensor
+from ..ir import Array, Arrays, Attribute, DType, Exporter, Node, Numerics, Op, ScaleRule, Shape, Tensor
 
 STEP_BITS = 7  # a 16-bit input's table has an entry every 2**STEP_BITS stored values
 
@@ -27,6 +27,9 @@ class Unary(Op):
     """
 
     table: tuple[int, ...] | None = field(default=None, kw_only=True)
+
+    scales = ScaleRule.FREE
+    elementwise = True
 
     @abstractmethod
     def function(self, x: Array) -> Array:

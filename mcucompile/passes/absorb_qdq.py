@@ -22,8 +22,8 @@ from ..ops.pad import Pad
 from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
 from ..ops.same_scale import SameScale
+from ..ops.weighted import Weighted
 from .base import Pass
-from .fuse_bias import LAYERS
 from .fuse_clip import clip_of
 from .quantized_layer import layer_constants
 
@@ -50,7 +50,7 @@ def rewrite(graph: Graph, node: Node) -> bool:
     try:
         return absorb(graph, node) or push_down(graph, node) or pull_up(graph, node)
     except CompileError as error:
-        raise CompileError(error.code, error.what, error.where or node.where, error.why, error.fix) from error
+        raise error.at(node.where) from error
 
 
 def share_quantize(graph: Graph) -> int:
@@ -119,7 +119,7 @@ def computes_on_integers(op: Op) -> bool:
 
 def integer_constants(node: Node, inputs: Sequence[Tensor]) -> list[Tensor] | None:
     """The inputs of the integer operator; None where a constant has no form that it could take."""
-    if isinstance(node.op, LAYERS):
+    if isinstance(node.op, Weighted):
         return layer_constants(node, inputs)
     dtypes = {t.dtype for t in inputs}
     whole = all(t.quant and t.quant.axis is None for t in inputs)

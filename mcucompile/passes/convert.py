@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..ir import DType, Graph, Node, Op, Tensor, unique_identifier
+from ..ir import DType, Graph, Node, Op, ScaleRule, Tensor, unique_identifier
 from ..ops.dequantize import Dequantize
 from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
+from .fix_multipliers import fix
 from .quantization_plan import Plan
-from .quantization_rules import Rule, rule
+from .quantization_rules import rule
 from .quantize_constants import quantized_bias, quantized_operand, quantized_weight, weight_params
 
 
@@ -26,7 +27,7 @@ def convert(graph: Graph, plan: Plan, dtype: DType) -> Graph:
     result = Graph(graph.name, inputs, outputs, converter.nodes, graph.numerics)
     for node in result.nodes:
         if any(t.dtype.is_integer and t.quant for t in node.outputs):
-            node.op = node.op.fix(node, graph.numerics)
+            fix(node, graph.numerics)
     return result
 
 
@@ -102,8 +103,8 @@ class Converter:
 
     def constant(self, node: Node, index: int) -> Tensor:
         tensor = node.inputs[index]
-        if rule(node) is not Rule.WEIGHTED:
-            quant = self.plan.quants[node.outputs[0]] if rule(node) is Rule.TIED else None
+        if rule(node) is not ScaleRule.WEIGHTED:
+            quant = self.plan.quants[node.outputs[0]] if rule(node) is ScaleRule.TIED else None
             return self.once(tensor, quant, lambda name: quantized_operand(tensor, quant, self.dtype, name))
         quant = self.plan.quants[node.inputs[0]]
         scale, weights = quant.scale, weight_params(node, quant)

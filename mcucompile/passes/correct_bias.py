@@ -9,18 +9,17 @@ so that the mean sum is the sum of the mean input: one run of the integer networ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Graph, Node, Tensor, constant, saturate
-from ..ops.conv2d import Conv2d
-from ..ops.dense import Dense
-from ..ops.depthwise_conv2d import DepthwiseConv2d
+from ..ir import NO_CLIP, Array, Graph, Node, ScaleRule, Tensor, constant, saturate
+from ..ops.weighted import Weighted
 from ..reference import quantized_inputs, run_node
 from .calibrate import Observation, Runner, Samples, count_of, sample_mean
 from .equalize import copy_nodes
-from .quantization_rules import Rule, rule
+from .fuse_clip import with_clip
+from .quantization_rules import rule
 
 
 @dataclass(eq=False)
@@ -49,13 +48,13 @@ def correct_bias(graph: Graph, observed: Mapping[Tensor, Observation], integers:
     walks = [walk(integers, part) for part in integers.parts(quantized_inputs(integers.graph, samples))]
     originals = {n.outputs[0].name: n for n in graph.nodes}
     for i, node in enumerate(result.nodes):
-        if rule(node) is Rule.WEIGHTED and node.inputs[0].quant:
+        if rule(node) is ScaleRule.WEIGHTED and node.inputs[0].quant:
             original = originals[node.output.name]
             error = mean_error(original, observed[original.inputs[0]].mean, node, mean_input(walks, i, node))
             if error is not None:
                 node.inputs[2] = corrected(node, error)
         for w in walks:
-            w.nodes[i].inputs[2:] = node.inputs[2:] if rule(node) is Rule.WEIGHTED else w.nodes[i].inputs[2:]
+            w.nodes[i].inputs[2:] = node.inputs[2:] if rule(node) is ScaleRule.WEIGHTED else w.nodes[i].inputs[2:]
             w.step(i)
     return result
 
@@ -86,9 +85,9 @@ def mean_error(real: Node, mean_real: Array | None, stored: Node, mean_stored: A
 
 def mean_sums(layer: Node, mean: Array) -> Array:
     """What the layer makes of its mean input, without its activation."""
-    assert isinstance(layer.op, (Conv2d, DepthwiseConv2d, Dense))
+    assert isinstance(layer.op, Weighted)
     weights = [t.const.astype(np.float64) for t in layer.inputs[1:] if t.const is not None]
-    return replace(layer.op, clip=NO_CLIP).reference(mean, *weights)[0]
+    return with_clip(layer.op, NO_CLIP).reference(mean, *weights)[0]
 
 
 def sum_scales(layer: Node) -> Array:

@@ -16,23 +16,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Op, Tensor
-from ..ops.binary import Binary
-from ..ops.clamp import Clamp
-from ..ops.concat import Concat
+from ..ir import Array, Graph, Node, Op, Perm, Tensor, composed, inverse, keeps_order
 from ..ops.dense import Dense
 from ..ops.dequantize import Dequantize
 from ..ops.pad import Pad
-from ..ops.quantize import Quantize
 from ..ops.reshape import Reshape
 from ..ops.transpose import Transpose
-from ..ops.unary import Unary
-from .axes import Perm, composed, inverse, keeps_order, moved, reshaped
+from .axes import reshaped
 from .base import Pass
 from .edit import Edit, free_reshape, take_name
 
 REACH = 20  # how many operators in a row are looked through
-ELEMENTWISE = (Clamp, Dequantize, Quantize, Unary)
 
 
 @dataclass(frozen=True)
@@ -69,10 +63,10 @@ def sink(edit: Edit, node: Node) -> bool:
         return compose(edit, node)
     if isinstance(node.op, Reshape):
         return join(edit, node) or sink_through_reshape(edit, node) or fold_into_dense(edit, node)
-    if isinstance(node.op, ELEMENTWISE) and sink_reshape(edit, node):
+    if node.op.elementwise and sink_reshape(edit, node):
         return True
     for perm in candidates(edit, node):
-        change = moved(node.op, perm)
+        change = node.op.moved(perm)
         sources = [source(edit, node, t, perm) for t in node.inputs]
         if change and all(sources):
             edit.swap(node, change.op, [find() for find in sources if find], Transpose(change.perm))
@@ -159,7 +153,7 @@ def dense_readers(graph: Graph, tensor: Tensor, reach: int = REACH) -> list[Node
     for reader in graph.readers(tensor):
         if isinstance(reader.op, Dense) and reader.inputs[0] is tensor and reader.inputs[1].const is not None:
             layers.append(reader)
-        elif isinstance(reader.op, ELEMENTWISE):
+        elif reader.op.elementwise:
             further = dense_readers(graph, reader.output, reach - 1)
             if not further:
                 return []
@@ -172,8 +166,7 @@ def dense_readers(graph: Graph, tensor: Tensor, reach: int = REACH) -> list[Node
 def source(edit: Edit, node: Node, x: Tensor, perm: Perm) -> Callable[[], Tensor] | None:
     """How to get the tensor whose transposition by `perm` is x, if that costs nothing."""
     if x.const is not None:
-        is_operand = isinstance(node.op, Binary | Concat)
-        return lambda: edit.permute(x, inverse(perm)) if is_operand else x
+        return lambda: edit.permute(x, inverse(perm)) if node.op.constants_move else x
     maker, back = edit.maker(x), Transpose(inverse(perm))
     if maker and maker.op == Transpose(perm):
         return lambda: maker.inputs[0]
@@ -193,7 +186,7 @@ def ends_in(graph: Graph, tensor: Tensor, op: Transpose, reach: int = REACH) -> 
     """Whether everybody who reads the tensor, directly or element by element changed, transposes it like that."""
     readers = graph.readers(tensor)
     return reach > 0 and bool(readers) and tensor not in graph.outputs and all(
-        r.op == op or (isinstance(r.op, ELEMENTWISE) and ends_in(graph, r.output, op, reach - 1)) for r in readers
+        r.op == op or (r.op.elementwise and ends_in(graph, r.output, op, reach - 1)) for r in readers
     )  # fmt: skip
 
 
@@ -220,7 +213,7 @@ def risen(op: Op, behind: Transpose | Reshape) -> Op | None:
     """The operator that comes after `behind` instead of before."""
     if isinstance(op, Dequantize):
         return op
-    change = moved(op, inverse(behind.perm)) if isinstance(op, Pad) and isinstance(behind, Transpose) else None
+    change = op.moved(inverse(behind.perm)) if isinstance(op, Pad) and isinstance(behind, Transpose) else None
     return change.op if change else None
 
 

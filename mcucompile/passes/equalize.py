@@ -16,18 +16,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Clip, Graph, Node, Tensor, constant
-from ..ops.average_pool import AveragePool
-from ..ops.clamp import Clamp
-from ..ops.conv2d import Conv2d
-from ..ops.depthwise_conv2d import DepthwiseConv2d
-from ..ops.max_pool import MaxPool
-from ..ops.reduce_mean import ReduceMean
-from ..ops.reshape import Reshape
-from ..ops.resize import Resize
-from .fold_batchnorm import is_float_layer, output_axis, spread
+from ..ir import Array, Graph, Node, Tensor, constant
+from ..ops.weighted import Weighted
+from .fold_batchnorm import float_layer
 
-COMMUTING = (AveragePool, MaxPool, ReduceMean, Resize)
 LARGEST = 64.0  # by which a channel is stretched
 
 
@@ -61,7 +53,8 @@ def copy_nodes(graph: Graph) -> Graph:
 
 def layer_pairs(graph: Graph) -> Iterator[Pair]:
     for before in graph.nodes:
-        if not is_float_layer(before) or before.op.clip not in (NO_CLIP, Clip(0.0)):  # type: ignore[attr-defined]
+        op = float_layer(before)
+        if op is None or not op.clip.is_homogeneous:
             continue
         channels, repeat, tensor = before.output.shape[-1], 1, before.output
         reader = graph.only_reader(tensor)
@@ -69,35 +62,25 @@ def layer_pairs(graph: Graph) -> Iterator[Pair]:
             tensor = reader.output
             repeat = tensor.shape[-1] // channels
             reader = graph.only_reader(tensor)
-        if reader and is_float_layer(reader) and reader.inputs[0] is tensor:
+        if reader and float_layer(reader) and reader.inputs[0] is tensor:
             yield Pair(before, reader, repeat)
 
 
 def commutes(node: Node, channels: int) -> bool:
     """Whether a positive factor per channel may be applied before or after; channels stay innermost."""
-    if any(t.const is not None for t in node.inputs):
-        return False
-    if isinstance(node.op, Reshape):
-        return node.inputs[0].shape[-1] % channels == 0 and node.output.shape[-1] % channels == 0
-    if isinstance(node.op, Clamp):
-        return node.op.clip == Clip(0.0)
-    rank = len(node.inputs[0].shape)
-    if isinstance(node.op, ReduceMean) and rank - 1 in node.op.axes:
-        return False
-    clip = getattr(node.op, "clip", NO_CLIP)
-    return isinstance(node.op, COMMUTING) and clip in (NO_CLIP, Clip(0.0)) and rank == 4
+    return all(t.const is None for t in node.inputs) and node.op.is_homogeneous(node, channels)
 
 
 def stretch(graph: Graph, pair: Pair, reach: Array) -> None:
     factor = balance(reach.astype(np.float64), input_reach(pair))
     _, w1, b1 = pair.before.inputs
     _, w2, _ = pair.after.inputs
+    first, second = pair.before.op, pair.after.op
+    assert isinstance(first, Weighted) and isinstance(second, Weighted)
     assert w1.const is not None and b1.const is not None and w2.const is not None
-    along = [1] * w1.const.ndim
-    along[output_axis(pair.before)] = -1
-    change(graph, pair.before, 1, w1.const / factor.reshape(along))
+    change(graph, pair.before, 1, w1.const / first.along_outputs(w1.shape, factor))
     change(graph, pair.before, 2, b1.const / factor)
-    change(graph, pair.after, 1, w2.const * spread(pair.after, np.tile(factor, pair.repeat)))
+    change(graph, pair.after, 1, w2.const * second.per_input(w2.shape, np.tile(factor, pair.repeat)))
 
 
 def change(graph: Graph, node: Node, index: int, values: Array) -> None:
@@ -108,14 +91,10 @@ def change(graph: Graph, node: Node, index: int, values: Array) -> None:
 
 def input_reach(pair: Pair) -> Array | None:
     """The largest weight of the second layer on each channel; None where the layer's scales are per input channel."""
-    weight = pair.after.inputs[1].const
-    assert weight is not None
-    if isinstance(pair.after.op, DepthwiseConv2d):
-        return None
-    magnitude = np.abs(weight.astype(np.float64))
-    groups = pair.after.op.groups if isinstance(pair.after.op, Conv2d) else 1
-    reach: Array = magnitude.reshape(groups, -1, weight.shape[-1]).max(axis=1).reshape(pair.repeat, -1).max(axis=0)
-    return reach
+    op, weight = pair.after.op, pair.after.inputs[1].const
+    assert isinstance(op, Weighted) and weight is not None
+    reach = op.input_reach(np.abs(weight.astype(np.float64)))
+    return None if reach is None else reach.reshape(pair.repeat, -1).max(axis=0)
 
 
 def balance(activation: Array, weight: Array | None) -> Array:

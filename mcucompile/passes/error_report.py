@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ir import Array, Graph, Node, Tensor
+from ..ir import Array, Graph, Node, ScaleRule, Tensor
 from ..ops.dequantize import Dequantize
 from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
 from ..reference import quantized_inputs, run_node
 from .calibrate import Batch, Runner, Samples, count_of, runner
-from .quantization_rules import Rule, rule
+from .quantization_rules import rule
 
 BRIDGES = (Dequantize, Quantize, Requantize)  # what quantization inserts
 
@@ -107,7 +107,7 @@ def origin_names(graph: Graph) -> dict[Tensor, str]:
 
 
 def layer_error(node: Node, loss: Loss) -> LayerError:
-    has_alone = rule(node) is not Rule.TIED
+    has_alone = rule(node) is not ScaleRule.TIED
     alone = loss.alone.decibels if has_alone else None
     return LayerError(node.outputs[0].name, node.op.name, node.source, loss.cumulative.decibels, alone)
 

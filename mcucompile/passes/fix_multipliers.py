@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir import Graph, Node
+from ..errors import CompileError
+from ..ir import Graph, Node, Numerics
 from .base import Pass
 
 
 def is_integer(node: Node) -> bool:
     """Whether the node computes on stored integers."""
     return any(t.dtype.is_integer for t in [*node.activations(), *node.outputs])
+
+
+def fix(node: Node, numerics: Numerics) -> None:
+    """Give the node's operator its fixed-point constants. Raises E0103 and E0204, naming the node."""
+    try:
+        node.op = node.op.fix(node, numerics)
+    except CompileError as error:
+        raise error.at(node.where) from error
 
 
 @dataclass(frozen=True)
@@ -25,5 +34,5 @@ class FixMultipliers(Pass):
     def run(self, graph: Graph) -> int:
         nodes = [n for n in graph.nodes if is_integer(n)]
         for node in nodes:
-            node.op = node.op.fix(node, graph.numerics)
+            fix(node, graph.numerics)
         return len(nodes)

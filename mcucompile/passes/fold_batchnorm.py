@@ -19,16 +19,13 @@ import numpy as np
 from ..ir import NO_CLIP, Array, Graph, Node, Shape, Tensor, constant
 from ..ops.add import Add
 from ..ops.affine import Affine
-from ..ops.conv2d import Conv2d
-from ..ops.dense import Dense
 from ..ops.depthwise_conv2d import DepthwiseConv2d
 from ..ops.mul import Mul
 from ..ops.reshape import Reshape
 from ..ops.sub import Sub
+from ..ops.weighted import Weighted
 from ..ops.window import Window
 from .base import Pass
-
-LAYERS = (Conv2d, DepthwiseConv2d, Dense)
 
 
 class Scaling(NamedTuple):
@@ -95,13 +92,12 @@ def per_channel(tensor: Tensor, shape: Shape) -> Array | None:
 
 def fold_into_producer(graph: Graph, node: Node, scaling: Scaling) -> bool:
     layer = graph.producer(scaling.x)
-    if layer is None or graph.only_reader(scaling.x) is not node or not is_float_layer(layer) or clips(layer):
+    op = float_layer(layer) if layer else None
+    if layer is None or op is None or op.clip != NO_CLIP or graph.only_reader(scaling.x) is not node:
         return False
     x, w, b = layer.inputs
     assert w.const is not None and b.const is not None
-    along = [1] * w.const.ndim
-    along[output_axis(layer)] = -1
-    weight = renewed(graph, w, w.const * scaling.factor.reshape(along))
+    weight = renewed(graph, w, w.const * op.along_outputs(w.shape, scaling.factor))
     bias = renewed(graph, b, b.const * scaling.factor + scaling.offset)
     layer.inputs = [x, weight, bias]
     layer.outputs = list(node.outputs)
@@ -115,11 +111,12 @@ def fold_into_readers(graph: Graph, node: Node, scaling: Scaling) -> bool:
     if not readers or node.output in graph.outputs or not all(takes_scaling(r, node.output) for r in readers):
         return False
     for reader in readers:
-        _, w, b = reader.inputs
+        op, (_, w, b) = reader.op, reader.inputs
+        assert isinstance(op, Weighted)
         assert w.const is not None and b.const is not None
-        factor, offset = (spread(reader, v) for v in (scaling.factor, scaling.offset))
+        factor, offset = (op.per_input(w.shape, v) for v in (scaling.factor, scaling.offset))
         weight = renewed(graph, w, w.const * factor)
-        bias = renewed(graph, b, b.const + output_sums(reader, w.const * offset))
+        bias = renewed(graph, b, b.const + (w.const * offset).sum(axis=op.other_axes(w.shape)))
         reader.inputs = [scaling.x, weight, bias]
         reader.source = (*node.source, *reader.source)
     graph.remove(node)
@@ -128,40 +125,14 @@ def fold_into_readers(graph: Graph, node: Node, scaling: Scaling) -> bool:
 
 def takes_scaling(reader: Node, tensor: Tensor) -> bool:
     """Whether the reader is a float layer over the tensor that pads nothing."""
-    if not is_float_layer(reader) or reader.inputs[0] is not tensor:
-        return False
-    return isinstance(reader.op, Dense) or not any(reader.op.window.pads)  # type: ignore[attr-defined]
+    op = float_layer(reader)
+    return op is not None and reader.inputs[0] is tensor and not op.pads
 
 
-def is_float_layer(node: Node) -> bool:
-    return isinstance(node.op, LAYERS) and all(not t.dtype.is_integer for t in [*node.inputs, *node.outputs])
-
-
-def clips(layer: Node) -> bool:
-    assert isinstance(layer.op, LAYERS)
-    return layer.op.clip != NO_CLIP
-
-
-def output_axis(layer: Node) -> int:
-    return 2 if isinstance(layer.op, DepthwiseConv2d) else 0
-
-
-def spread(layer: Node, values: Array) -> Array:
-    """A value per input channel, in a shape that broadcasts against the layer's weight."""
-    weight = layer.inputs[1].shape
-    if isinstance(layer.op, DepthwiseConv2d):
-        return np.repeat(values, weight[2] // values.size)
-    if isinstance(layer.op, Conv2d) and layer.op.groups > 1:
-        by_group = np.repeat(values.reshape(layer.op.groups, -1), weight[0] // layer.op.groups, axis=0)
-        return by_group[:, None, None, :]
-    return values
-
-
-def output_sums(layer: Node, products: Array) -> Array:
-    """Sums over everything but the output channels."""
-    axis = output_axis(layer)
-    sums: Array = products.sum(axis=tuple(i for i in range(products.ndim) if i != axis))
-    return sums
+def float_layer(node: Node) -> Weighted | None:
+    """The operator of a layer of real numbers."""
+    is_float = all(not t.dtype.is_integer for t in [*node.inputs, *node.outputs])
+    return node.op if isinstance(node.op, Weighted) and is_float else None
 
 
 def renewed(graph: Graph, old: Tensor, values: Array) -> Tensor:

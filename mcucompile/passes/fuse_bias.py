@@ -13,13 +13,9 @@ import numpy as np
 
 from ..ir import NO_CLIP, Graph, Node, Tensor, constant, real_values, reshape_constant
 from ..ops.add import Add
-from ..ops.conv2d import Conv2d
-from ..ops.dense import Dense
-from ..ops.depthwise_conv2d import DepthwiseConv2d
+from ..ops.weighted import Weighted
 from .base import Pass
 from .fuse_clip import clip_of, with_clip
-
-LAYERS = (Conv2d, Dense, DepthwiseConv2d)
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class FuseBias(Pass):
 def fuse(graph: Graph, add: Node) -> bool:
     term = next((t for t in add.inputs if t.const is not None), None)
     layer = graph.producer(add.activations()[0]) if term and add.activations() else None
-    if not term or not layer or not isinstance(layer.op, LAYERS) or not accepts_bias(graph, layer):
+    if not term or not layer or not isinstance(layer.op, Weighted) or not accepts_bias(graph, layer):
         return False
     bias = as_bias(term, layer)
     if bias is None or add.output.shape != layer.output.shape or add.output.dtype.is_integer:

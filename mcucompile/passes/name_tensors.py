@@ -17,9 +17,9 @@ from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
 from ..ops.reshape import Reshape
 from ..ops.transpose import Transpose
+from ..ops.weighted import Weighted
 from .base import Pass
 from .edit import PROVISIONAL
-from .fuse_bias import LAYERS
 
 COPIES: dict[type[Op], str] = {
     Dequantize: "real", Quantize: "stored", Requantize: "rescaled", Reshape: "reshaped", Transpose: "transposed",
@@ -62,4 +62,4 @@ def activation_name(tensor: Tensor, node: Node) -> str:
 def constant_name(graph: Graph, tensor: Tensor) -> str:
     reader = next(n for n in graph.nodes if tensor in n.inputs)
     index = reader.inputs.index(tensor)
-    return f"{reader.outputs[0].name}_{ROLES[index] if isinstance(reader.op, LAYERS) else 'constant'}"
+    return f"{reader.outputs[0].name}_{ROLES[index] if isinstance(reader.op, Weighted) else 'constant'}"

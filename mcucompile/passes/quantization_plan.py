@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..ir import DType, Graph, Node, QuantParams, Tensor
+from ..ir import DType, Graph, Node, QuantParams, ScaleRule, Tensor
 from .calibrate.ranges import Range
-from .quantization_rules import Rule, fixed_params, rule
+from .quantization_rules import rule
 
 SUFFERS = 1.5  # an input with another reader is rescaled when its step would grow by more than this
 
@@ -67,9 +67,9 @@ def plan(graph: Graph, ranges: dict[Tensor, Range], dtype: DType) -> Plan:
         groups.of[t] = Group([t], ranges[t])
     tied: list[Node] = []
     for node in graph.nodes:
-        if node not in floats and rule(node) is Rule.FIXED:
-            groups.of[node.output].fixed = fixed_params(node, dtype)
-        elif node not in floats and rule(node) is Rule.TIED:
+        if node not in floats and rule(node) is ScaleRule.FIXED:
+            groups.of[node.output].fixed = node.op.fixed_quant(dtype)
+        elif node not in floats and rule(node) is ScaleRule.TIED:
             tied.append(node)
     rescaled: set[tuple[Node, int]] = set()
     for node in sorted(tied, key=lambda n: len(n.activations()) > 1):
@@ -79,15 +79,15 @@ def plan(graph: Graph, ranges: dict[Tensor, Range], dtype: DType) -> Plan:
 
 def float_nodes(graph: Graph) -> set[Node]:
     """Operators without an integer form, and those that only move values between such operators."""
-    floats = {n for n in graph.nodes if rule(n) is Rule.FLOAT}
+    floats = {n for n in graph.nodes if rule(n) is ScaleRule.FLOAT}
     real = {t for n in floats for t in n.outputs}
     for node in graph.nodes:
-        if rule(node) is Rule.TIED and node.activations() and all(t in real for t in node.activations()):
+        if rule(node) is ScaleRule.TIED and node.activations() and all(t in real for t in node.activations()):
             floats.add(node)
             real.update(node.outputs)
     for node in reversed(graph.nodes):
         readers = [r for t in node.outputs for r in graph.readers(t)]
-        moves_input = rule(node) is Rule.TIED and all(t in real or t in graph.inputs for t in node.activations())
+        moves_input = rule(node) is ScaleRule.TIED and all(t in real or t in graph.inputs for t in node.activations())
         if moves_input and readers and all(r in floats for r in readers):
             floats.add(node)
     return floats

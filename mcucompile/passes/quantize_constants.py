@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Array, DType, Node, QuantParams, Tensor, constant
+from ..ir import DType, Node, QuantParams, Tensor, constant
+from ..ops.weighted import Weighted
 from .calibrate.ranges import MIN_SCALE, Range
 
 WEIGHT_LIMIT = 127  # symmetric: -128 is not used
-BIAS_LIMIT = {DType.I8: 1 << 28, DType.I16: 1 << 36}  # room for the products in 32 bits, for a multiplier in 64
-OUTPUT_AXIS = {"depthwise_conv2d": 2}
-
-
-def output_axis(node: Node) -> int:
-    """The axis of a weight along which output channels run."""
-    return OUTPUT_AXIS.get(node.op.name, 0)
-
-
-def channel_reach(values: Array, axis: int) -> Array:
-    """The largest magnitude per index of `axis`."""
-    others = tuple(i for i in range(values.ndim) if i != axis)
-    reach: Array = np.abs(values.astype(np.float64)).max(axis=others, initial=0.0)
-    return reach
+# Largest bias in steps of the sum. There is no weight yet to keep, so it is generous: room for the products in 32 bits,
+# for a multiplier in 64. (A quantized file's weights are only changed beyond `quantized_layer.TOLERATED_BIAS`.)
+ROOMY_BIAS = {DType.I8: 1 << 28, DType.I16: 1 << 36}
 
 
 def weight_params(node: Node, input_quant: QuantParams) -> QuantParams:
@@ -31,13 +21,14 @@ def weight_params(node: Node, input_quant: QuantParams) -> QuantParams:
     A channel of zeros takes the scale of the largest other one. Decided: no search for the scale of least squared
     error, because it changed the outputs of six networks by no more than 0.5 dB, either way.
     """
-    _, weight, bias = node.inputs
+    op, (_, weight, bias) = node.op, node.inputs
+    assert isinstance(op, Weighted)
     assert weight.const is not None and bias.const is not None
-    scales = channel_reach(weight.const, output_axis(node)) / WEIGHT_LIMIT
+    scales = np.abs(weight.const.astype(np.float64)).max(axis=op.other_axes(weight.shape), initial=0.0) / WEIGHT_LIMIT
     scales = np.where(scales > MIN_SCALE, scales, scales.max(initial=0.0) or 1.0)
-    limit = input_quant.scale * BIAS_LIMIT[input_quant.dtype]
+    limit = input_quant.scale * ROOMY_BIAS[input_quant.dtype]
     scales = np.maximum(scales, np.abs(bias.const.astype(np.float64)) / limit)
-    return QuantParams(tuple(float(s) for s in scales.astype(np.float32)), 0, DType.I8, output_axis(node))
+    return QuantParams(tuple(float(s) for s in scales.astype(np.float32)), 0, DType.I8, op.weight_axis)
 
 
 def quantized_weight(tensor: Tensor, quant: QuantParams, name: str) -> Tensor:

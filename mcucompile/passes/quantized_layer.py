@@ -9,17 +9,18 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ir import Array, DType, Node, QuantParams, Tensor, constant, real_values
-from ..ops.depthwise_conv2d import DepthwiseConv2d
+from ..ops.weighted import Weighted
 
 SAME_SCALE = 1e-5  # relative: float32 products of scales, in whatever order an exporter multiplied
-BIAS_LIMIT = 1 << 30  # half of the sum's range is left to the products
+TOLERATED_BIAS = 1 << 30  # steps of the sum; half of its range is left to the products
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def layer_constants(node: Node, inputs: Sequence[Tensor]) -> list[Tensor] | None:
     """x, w, b for integers, or None when the weights are not quantized, or not per output channel."""
     x, weight, bias = inputs
-    axis = 2 if isinstance(node.op, DepthwiseConv2d) else 0
+    assert isinstance(node.op, Weighted)
+    axis = node.op.weight_axis
     if weight.quant is None or weight.quant.axis not in (None, axis) or x.quant is None:
         return None
     if weight.dtype not in (DType.I8, DType.I16) or bias.const is None or weight.const is None:
@@ -48,7 +49,7 @@ def roomy(weight: Tensor, axis: int, input_scale: float, bias: Array) -> Tensor:
     """
     assert weight.const is not None and weight.quant
     scales = np.asarray(weight.quant.scales, np.float64) * np.ones(weight.shape[axis])
-    needed = np.abs(bias.astype(np.float64)) / (input_scale * BIAS_LIMIT)
+    needed = np.abs(bias.astype(np.float64)) / (input_scale * TOLERATED_BIAS)
     if np.all(scales >= needed * (1 - SAME_SCALE)):
         return weight
     wider = np.where(scales < needed, needed, scales).astype(np.float32).astype(np.float64)

@@ -7,7 +7,6 @@ from integer_case import fixed_node, stored_tensor
 
 from mcucompile.ir import DType, Numerics, Op
 from mcucompile.ops import AveragePool, Div, LogSoftmax, PRelu, Sigmoid, Softmax
-from mcucompile.ops.tflite_support import has_tflite_bits
 from mcucompile.ops.window import Window
 
 
@@ -15,7 +14,8 @@ def covered(op: Op, dtype: DType = DType.I8, y_scale: float = 0.1, inputs: int =
     shape = (1, 4, 4, 2)
     given = [stored_tensor(f"x{i}", shape, 0.1, 0, dtype) for i in range(inputs)]
     y = stored_tensor("y", op.infer(*[shape] * inputs)[0], y_scale, 0, dtype)
-    return has_tflite_bits(fixed_node(op, given, [y], Numerics.TFLITE))
+    node = fixed_node(op, given, [y], Numerics.TFLITE)
+    return node.op.has_tflite_bits(node)
 
 
 def test_covered() -> None:

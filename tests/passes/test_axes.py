@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcucompile.ir import Array, Clip, Op, Shape
+from mcucompile.ir import Array, Clip, Op, Perm, Shape, composed, inverse, keeps_order
 from mcucompile.ops.add import Add
 from mcucompile.ops.clamp import Clamp
 from mcucompile.ops.concat import Concat
@@ -21,7 +21,7 @@ from mcucompile.ops.slice import Slice
 from mcucompile.ops.softmax import Softmax
 from mcucompile.ops.split import Split
 from mcucompile.ops.window import Window
-from mcucompile.passes.axes import Perm, composed, inverse, keeps_order, moved, reshaped
+from mcucompile.passes.axes import reshaped
 
 SHAPE = (2, 3, 4, 5)  # of the transposed tensor that the operator reads
 perms = st.permutations(range(4)).map(tuple)
@@ -61,7 +61,7 @@ def transposed(perm: Perm, seed: int = 0) -> tuple[Array, Array]:
 @given(operators(), perms)
 def test_operator_on_moved_axes(op: Op, perm: Perm) -> None:
     x, y = transposed(perm)
-    change = moved(op, perm)
+    change = op.moved(perm)
     if change is None:
         assert isinstance(op, Softmax | LogSoftmax) and perm[-1] != 3
         return
@@ -73,7 +73,7 @@ def test_operator_on_moved_axes(op: Op, perm: Perm) -> None:
 def test_two_operands(perm: Perm, k: int) -> None:
     (a, ta), (b, tb) = transposed(perm, 1), transposed(perm, 2)
     for op in (Add(), Concat(k)):
-        change = moved(op, perm)
+        change = op.moved(perm)
         assert change
         np.testing.assert_array_equal(change.op.reference(a, b)[0].transpose(change.perm), op.reference(ta, tb)[0])
 
@@ -82,7 +82,7 @@ def test_two_operands(perm: Perm, k: int) -> None:
 def test_dense_needs_its_last_axis(perm: Perm) -> None:
     x, y = transposed(perm)
     w, b = np.arange(10, dtype=np.float32).reshape(2, 5), np.ones(2, np.float32)
-    change = moved(Dense(), perm)
+    change = Dense().moved(perm)
     assert (change is None) == (perm[-1] != 3)
     if change:
         np.testing.assert_array_equal(
@@ -92,7 +92,7 @@ def test_dense_needs_its_last_axis(perm: Perm) -> None:
 
 @pytest.mark.parametrize("op", [Conv2d(Window((1, 1))), MaxPool(Window((1, 1)))])
 def test_operators_on_images_keep_their_order(op: Op) -> None:
-    assert moved(op, (0, 3, 1, 2)) is None
+    assert op.moved((0, 3, 1, 2)) is None
 
 
 @given(perms, perms)
