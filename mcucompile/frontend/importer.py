@@ -92,7 +92,7 @@ class Importer:
             self.problems.append(Problem(where_of(node), problem.reason, problem.fix))
             self.broken.update(node.outputs)
         except CompileError as error:
-            raise CompileError(error.code, error.what, error.where or where_of(node), error.why, error.fix) from error
+            raise error.at(where_of(node)) from error
         except NONSENSE as error:  # a file may contradict itself in more ways than operators check
             what = "the node's inputs and attributes do not fit each other"
             raise CompileError("E0107", what, where_of(node), why=f"{error}" or type(error).__name__) from error

@@ -54,6 +54,8 @@ class Scaling:
         """Rounding constant and zero point in one, where the high word of a product has room for both."""
         if not self.high_word or self.gemmlowp or self.shift is None or self.shift > 22:
             return None
+        if abs(self.zero) << self.shift > 1 << 29:  # the word reaches 2**30, the rounding constant 2**21
+            return None
         return (1 << (self.shift - 1)) + (self.zero << self.shift)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+from ..errors import CompileError
 from ..ir import Array, Node, Numerics, Requant, requant
 from .binary import Binary
-from .fixed_point import TFLITE_TYPES, reach, scale_of
+from .fixed_point import TFLITE_TYPES, WORD, reach, scale_of, zero_of
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,9 @@ class Mul(Binary):
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         a, b, y = (*node.inputs, node.output)
+        if reach(a) * reach(b) > WORD:
+            raise CompileError(
+                "E0204", f"with the zero points {zero_of(a)} and {zero_of(b)} a product does not fit 32 bits",
+                fix="quantize int16 operands of a Mul symmetrically, with zero point 0",
+            )  # fmt: skip
         return replace(self, requant=requant((scale_of(a) * scale_of(b) / scale_of(y),), numerics))
