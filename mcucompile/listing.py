@@ -16,7 +16,8 @@ from .ops import ALL
 from .passes.base import Pass
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .pipeline import PASSES_AFTER, PASSES_BEFORE, STACK_NBYTES, pass_name
+from .lower.fit import room_nbytes
+from .pipeline import PASSES_AFTER, PASSES_BEFORE, pass_name
 from .target.board import Board, list_boards, load_board
 
 Row = dict[str, Any]
@@ -105,7 +106,7 @@ def fit(graph: Graph, board: Board) -> Row:
     """A quick look, before anything is quantized: one byte a value, the largest operator's inputs and outputs."""
     sizes = [sum(t.size for t in {*n.activations(), *n.outputs}) for n in graph.nodes]
     need, flash = max(sizes, default=0), sum(t.size for t in graph.constants())
-    room = board.ram_nbytes - STACK_NBYTES
+    room = room_nbytes(board)
     return {
         "board": board.name,
         "RAM_at_least": need,

@@ -12,7 +12,8 @@ import numpy as np
 from .data import Samples, load_samples
 from .errors import CompileError
 from .frontend import load
-from .ir import Array, DType, Graph, Numerics, Placement, Program, Tensor, graph_text, identifier, verify
+from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, identifier, verify
+from .lower.fit import check_flash, check_ram
 from .lower.lower import lower
 from .lower.select import fastest, smallest
 from .options import BoundaryType, Effort, NetworkType, Options
@@ -31,7 +32,6 @@ from .passes.wrap_boundary import WrapBoundary
 from .target.board import Board, load_board
 from .target.cores import Isa
 
-STACK_NBYTES = 1024  # of the board's RAM, kept free for the stack
 REFERENCE_SAMPLES = 10
 Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
 
@@ -170,37 +170,17 @@ def quantize_options(dtype: NetworkType, options: Options) -> QuantizeOptions:
 
 
 def lower_for(graph: Graph, board: Board, options: Options) -> Program:
-    """The program for a board. Raises E0501 when it needs more RAM than there is."""
-    isa = Isa.SCALAR if options.effort is Effort.O0 else board.isa
-    choose = smallest if options.effort is Effort.OS else fastest
-    program = lower(graph, board.core, isa, choose, options.prove)
-    check_ram(program, board, options)
+    """The program for a board. Raises E0501 when it needs more RAM than --ram or the board allows, E0502 for flash."""
+    program = lowered(graph, board, options.effort, options.prove)
+    check_ram(program, board, options.ram, lambda: lowered(graph, board, Effort.OS))
+    check_flash(program, board)
     return program
 
 
-def check_ram(program: Program, board: Board, options: Options) -> None:
-    limit = options.ram if options.ram is not None else board.ram_nbytes - STACK_NBYTES
-    if program.arena_nbytes <= limit:
-        return
-    step, live = peak(program)
-    source = " + ".join(program.steps[step].source) if 0 <= step < len(program.steps) else "the network's inputs"
-    raise CompileError(
-        "E0501",
-        f"the network needs {program.arena_nbytes:,} bytes of RAM; {board.name} leaves {limit:,} for it",
-        f"peak while computing '{source}' (step {step + 1} of {len(program.steps)})",
-        " + ".join(f"%{p.name} {p.nbytes:,}" for p in live),
-        "take a board with more RAM, or a smaller network"
-        if options.ram is None
-        else f"raise --ram to {program.arena_nbytes}",
-    )
-
-
-def peak(program: Program) -> tuple[int, tuple[Placement, ...]]:
-    """The step whose live buffers reach highest, and those buffers."""
-    steps = range(-1, len(program.steps) + 1)
-    live = {s: tuple(p for p in program.placements if p.first <= s <= p.last) for s in steps}
-    top = max(steps, key=lambda s: sum(p.nbytes for p in live[s]))
-    return top, live[top]
+def lowered(graph: Graph, board: Board, effort: Effort, prove: bool = False) -> Program:
+    """The program, whether it fits the board or not."""
+    isa = Isa.SCALAR if effort is Effort.O0 else board.isa
+    return lower(graph, board.core, isa, smallest if effort is Effort.OS else fastest, prove)
 
 
 def reference_inputs(prepared: Prepared, count: int = REFERENCE_SAMPLES) -> dict[str, Array]:

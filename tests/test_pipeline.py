@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mcucompile import reference
+from mcucompile.cli import main
 from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.ir import DType, Graph
 from mcucompile.options import BoundaryType, NetworkType, Options
 from mcucompile.passes.base import Pass
 from mcucompile.pipeline import lower_for, prepare, program_name, reference_inputs, run_passes
+from mcucompile.resources import folder as folder_of
 from mcucompile.target.board import load_board
 
 MODELS = Path(__file__).parent / "models"
@@ -69,13 +72,40 @@ def test_float_boundary_quantizes_inside() -> None:
     np.testing.assert_array_equal(real, quant_out.dequantize(stored))
 
 
-def test_ram_limit_names_the_peak() -> None:
+def test_ram_limit_names_the_peak_and_what_helps() -> None:
     graph = prepare(FLOAT, "net", Options(dtype=NetworkType.FLOAT32), None).graph
     with pytest.raises(CompileError) as e:
         lower_for(graph, load_board("qemu-m4"), Options(ram=1000))
     assert e.value.code == "E0501"
-    assert "%" in e.value.why
-    assert "step" in e.value.where
+    assert "--ram allows 1,000" in e.value.what
+    need = lower_for(graph, load_board("qemu-m4"), Options()).arena_nbytes
+    assert f"{need:,} bytes of RAM" in e.value.what
+    assert f"--ram {need}" in e.value.fix
+    assert "--dtype int8" in e.value.fix
+    lower_for(graph, load_board("qemu-m4"), Options(ram=need))
+
+
+def small_board(folder: Path, kind: str, nbytes: int) -> Path:
+    """A board file whose only region of this kind has so many bytes."""
+    text = (folder_of("boards") / "qemu-m4.toml").read_text()
+    path = folder / "small.toml"
+    path.write_text(re.sub(rf'(kind = "{kind}"\n.*\n)size = .*', rf"\g<1>size = {nbytes}", text))
+    return path
+
+
+@pytest.mark.parametrize(("kind", "code"), [("ram", "E0501"), ("flash", "E0502")])
+def test_a_board_too_small_is_refused_before_anything_is_written(
+    kind: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The constants of the digits network have about 20 KB, its arena about 7 KB; --ram lifts no board's limit."""
+    output, board = tmp_path / "out", small_board(tmp_path, kind, 4000)
+    assert load_board(str(board)).ram_nbytes == 4000 or load_board(str(board)).flash_nbytes == 4000
+    command = ["compile", str(FLOAT), "--calibration", str(CALIBRATION), "--board", str(board), "--ram", "1M"]
+    assert main([*command, "-o", str(output)]) == 2
+    said = capsys.readouterr().err
+    assert f"error[{code}]" in said
+    assert "small" in said
+    assert not output.exists()
 
 
 @dataclasses.dataclass(frozen=True)
