@@ -27,7 +27,8 @@ def all_kernels() -> tuple[Kernel, ...]:
     """
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__name__}."):
         importlib.import_module(module.name)
-    concrete = {k for k in subclasses(Kernel) if not k.__abstractmethods__ and hasattr(k, "variant")}
+    named = (k for k in subclasses(Kernel) if all(hasattr(k, name) for name in ("op", "variant", "isa")))
+    concrete = {k for k in named if not k.__abstractmethods__}
     return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.__name__, k.variant, k.isa)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Node, Requant, Rounding, integer_clip
+from ..ir import NO_CLIP, Array, DType, Node, Requant, Rounding, integer_clip
 from .kernel import Packed
 
 HIGH_SHIFT = 33  # from here on, and for GEMMLOWP from one less, the high word of a product suffices
@@ -101,6 +101,12 @@ def settled_bias(node: Node, bias: Array) -> Array:
     reach = 4 * node.output.dtype.high  # beyond it everything saturates
     settled: Array = np.where(constant_channels(node), 8 * np.clip(requant.apply(bias), -reach, reach), bias)
     return settled
+
+
+def is_wide(node: Node) -> bool:
+    """Whether integer sums need 64 bits, which only 16-bit activations can bring about."""
+    bound = node.op.sum_bound(node)
+    return bound is not None and bound > DType.I32.high
 
 
 def scaling(node: Node, wide: bool = False) -> Scaling:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -114,7 +115,7 @@ class _Job:
         )
         return (*_FIRMWARE, *defines, f"-DCLOCK_HZ={self.board.clock_hz}u")
 
-    @property
+    @cached_property
     def program_id(self) -> bytes:
         """8 bytes that change with every source, flag and compiler that could change the program."""
         digest = hashlib.sha256()

@@ -12,7 +12,7 @@ from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..limits import Number, bounds
 from ..pooling import PoolWalk, pool_trace, pool_walk
-from ..scaling import Scaling, requant_of, scaling
+from ..scaling import Scaling, is_wide, requant_of, scaling
 from ..trace import Trace
 
 
@@ -81,11 +81,6 @@ def counts(node: Node) -> Array:
 
 def has_requant(node: Node) -> bool:
     return getattr(node.op, "requant", None) is not None
-
-
-def is_wide(node: Node) -> bool:
-    """Whether a sum needs 64 bits."""
-    return pool_walk(node).window.taps * 2 * -node.inputs[0].dtype.low >= 1 << 31 if has_requant(node) else False
 
 
 def classes(matrix: Array) -> tuple[Array, Array, Array]:

@@ -1,19 +1,22 @@
-"""The parameters of kernels that sum several channels at once: every window has all of its taps in the image."""
+"""Kernels that sum several channels at once: every window has all of its taps in the image."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
-from ...ir import DType, Node
+from ...ir import DType, Node, Op
 from ...ops.average_pool import AveragePool
 from ...ops.reduce_mean import ReduceMean
 from ...ops.window import Window
+from ...target.cores import Core
+from ..kernel import Kernel
 from ..limits import Limits, limits
-from ..pooling import PoolWalk, pool_walk
+from ..pooling import PoolWalk, pool_trace, pool_walk
 from ..scaling import Scaling, scaling
-
-HALFWORD_TAPS = 256  # as many int8 as 16 bits can sum
+from ..trace import Trace
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,34 @@ class SumParams:
     scaling: Scaling | None
     divisor: int
     limits: Limits
+
+
+class Sums(Kernel):
+    """Base: subclasses say how many taps their sums have room for, and what one costs."""
+
+    op: ClassVar[type[Op]] = AveragePool
+    most_taps: ClassVar[float] = math.inf
+    least_channels: ClassVar[int] = 1
+    per_tap: ClassVar[float]  # cycles
+
+    @property
+    def template(self) -> str:
+        return f"kernels/average_pool/{self.variant}.{self.isa.name.lower()}.c.j2"
+
+    def fits(self, node: Node) -> bool:
+        walk = walk_of(node)
+        return walk is not None and walk.window.taps <= self.most_taps and walk.channels >= self.least_channels
+
+    def params(self, node: Node) -> SumParams:
+        return sum_params(node)
+
+    def trace(self, node: Node) -> Trace:
+        return pool_trace(node)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        walk = walk_of(node)
+        assert walk is not None
+        return (self.per_tap * walk.window.taps + 12) * node.output.size + 10.0 * walk.window.taps
 
 
 def sum_params(node: Node) -> SumParams:
@@ -56,14 +87,3 @@ def mean_walk(node: Node) -> PoolWalk | None:
         return None
     taps, channels = prod(shape[first:end]), prod(shape[end:])
     return PoolWalk(prod(shape[:first]), taps, 1, channels, 1, 1, Window((taps, 1)))
-
-
-def fits_halfwords(node: Node) -> bool:
-    walk = walk_of(node)
-    return walk is not None and walk.window.taps <= HALFWORD_TAPS and walk.channels >= 4
-
-
-def sum_cycles(node: Node, per_tap: float) -> float:
-    walk = walk_of(node)
-    assert walk is not None
-    return (per_tap * walk.window.taps + 12) * node.output.size + 10.0 * walk.window.taps

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from ...ir import Node, Op
-from ...ops.average_pool import AveragePool
-from ...target.cores import Core, Isa
-from ..kernel import Kernel
-from ..pooling import pool_trace
-from ..trace import Trace
-from .sums import SumParams, fits_halfwords, sum_cycles, sum_params
+from ...target.cores import Isa
+from .sums import Sums
 
 
-class Words(Kernel):
-    op: ClassVar[type[Op]] = AveragePool
+class Words(Sums):
     variant = "words"
     isa = Isa.DSP
-
-    @property
-    def template(self) -> str:
-        return "kernels/average_pool/words.dsp.c.j2"
-
-    def fits(self, node: Node) -> bool:
-        return fits_halfwords(node)
-
-    def params(self, node: Node) -> SumParams:
-        return sum_params(node)
-
-    def trace(self, node: Node) -> Trace:
-        return pool_trace(node)
-
-    def cycles(self, node: Node, core: Core) -> float:
-        return sum_cycles(node, 1.7)
+    per_tap = 1.7
+    most_taps = 256  # as many int8 as 16 bits can sum
+    least_channels = 4

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from ...ir import DType, Node, Op
 from ...ops.conv2d import Conv2d
-from ...ops.sums import weighted_bound
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
-from ..scaling import Scaling, scaling, scaling_constants
+from ..scaling import Scaling, is_wide, scaling, scaling_constants
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .packing import filled, folded_bias, interleaved_weights
@@ -58,8 +57,3 @@ class Direct(Kernel):
     def cycles(self, node: Node, core: Core) -> float:
         per_mac, per_output = (7.5, 70) if core.cpu.startswith("cortex-m0") else (4.2, 20)
         return per_mac * node.op.macs(node) + per_output * node.output.size
-
-
-def is_wide(node: Node) -> bool:
-    """Whether the sums need 64 bits, which only 16-bit activations can bring about."""
-    return weighted_bound(node, channel_axis=0) > (1 << 31) - 1

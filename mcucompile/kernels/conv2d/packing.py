@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir import Array, DType, Node
+from ...ops.weighted import Weighted
 from ..kernel import Packed
 from ..scaling import settled_bias
 from .geometry import Geometry
@@ -37,16 +38,20 @@ def interleaved_weights(node: Node, g: Geometry, channels: int) -> Packed:
     return Packed("weight", rows.reshape(-1, channels, g.patch).transpose(0, 2, 1))
 
 
-def folded_bias(node: Node, channel_axis: int = 0) -> Packed:
+def folded_bias(node: Node) -> Packed:
     """b - zero * sum(w), so that the kernel multiplies stored values; int64 where int32 does not hold it."""
     x, weight, bias = node.inputs
+    assert isinstance(node.op, Weighted)
     assert weight.const is not None
     assert bias.const is not None
     if x.dtype is DType.F32:
         return Packed("bias", bias.const)
     zero = x.quant.zero if x.quant else 0
-    taps = tuple(i for i in range(weight.const.ndim) if i != channel_axis % weight.const.ndim)
-    folded = bias.const.astype(np.int64) - zero * weight.const.astype(np.int64).sum(axis=taps)
-    folded = settled_bias(node, folded)
-    fits = np.abs(folded).max(initial=0) < 1 << 31
-    return Packed("bias", folded.astype(np.int32 if fits else np.int64))
+    sums = weight.const.astype(np.int64).sum(axis=node.op.other_axes(weight.shape))
+    folded = settled_bias(node, bias.const.astype(np.int64) - zero * sums)
+    return Packed("bias", folded.astype(np.int32 if fits_int32(folded) else np.int64))
+
+
+def fits_int32(bias: Array) -> bool:
+    """Whether a kernel can read the bias as int32."""
+    return bool(np.abs(bias).max(initial=0) <= DType.I32.high)

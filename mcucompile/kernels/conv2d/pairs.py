@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
@@ -15,11 +13,10 @@ from ..scaling import Scaling, channel_constants, scaling
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .mirrored import STEP, mirrored, mirrored_bias
-from .packing import fill_groups, folded_bias, weight_rows
+from .packing import fill_groups, fits_int32, folded_bias, weight_rows
 
 CHANNELS = 2
 PIXELS = 2
-INT32_LIMIT = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Pairs(Kernel):
 
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
-        return int8 and bool(np.abs(pair_bias(node)).max(initial=0) < INT32_LIMIT)
+        return int8 and fits_int32(pair_bias(node))
 
     def params(self, node: Node) -> PairsParams:
         g, s = geometry(node, STEP), scaling(node)

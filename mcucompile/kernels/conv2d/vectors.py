@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
@@ -14,11 +12,10 @@ from ..kernel import Kernel, Packed
 from ..scaling import Scaling, scaling, vector_constants
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
-from .packing import fill_groups, folded_bias, weight_rows
+from .packing import fill_groups, fits_int32, folded_bias, weight_rows
 
 LANES = 16
 CHANNELS = 4
-INT32_LIMIT = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Vectors(Kernel):
 
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
-        return int8 and scaling(node).high_word and bool(np.abs(bias_of(node)).max(initial=0) < INT32_LIMIT)
+        return int8 and scaling(node).high_word and fits_int32(bias_of(node))
 
     def params(self, node: Node) -> VectorsParams:
         g, s = geometry(node, LANES), scaling(node)

@@ -10,14 +10,13 @@ from ...ir import Array, DType, Node
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.mirrored import STEP, mirrored, mirrored_bias
-from ..conv2d.packing import fill_groups, folded_bias
+from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4
 CHUNK_STEPS = 32
-INT32_LIMIT = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Row(Kernel):
         x, w, y = node.inputs[0], node.inputs[1], node.output
         if not all(t.dtype is DType.I8 for t in (x, w, y)):
             return False
-        return x.size == x.shape[-1] and bool(np.abs(row_bias(node)).max(initial=0) < INT32_LIMIT)
+        return x.size == x.shape[-1] and fits_int32(row_bias(node))
 
     def params(self, node: Node) -> RowParams:
         k, outputs, s = node.inputs[0].size, node.output.size, scaling(node)

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 
 from ...ir import DType, Node
 from ...ops.depthwise_conv2d import DepthwiseConv2d
-from ...ops.sums import weighted_bound
 from ...target.cores import Core, Isa
 from ..conv2d.geometry import Gather, Geometry, pixel_trace
 from ..conv2d.packing import folded_bias
 from ..kernel import Kernel, Packed
 from ..limits import bounds
-from ..scaling import Scaling, scaling, scaling_constants
+from ..scaling import Scaling, is_wide, scaling, scaling_constants
 from ..trace import Trace
-from .geometry import depthwise_geometry, tap_rows
+from .geometry import depthwise_geometry, tap_rows, unrolled
 
-CHANNEL_AXIS = 2
-UNROLLED_TAPS = 16
 SOFT_FLOAT_CYCLES = 100
 
 
@@ -58,11 +55,11 @@ class Direct(Kernel):
             low, high = bounds(node)
             return DirectParams(g, *sizes, x.c, w.c, x.c, x.c, None, low, high)
         acc_type = "int64_t" if is_wide(node) else "int32_t"
-        bias_type = folded_bias(node, CHANNEL_AXIS).dtype.c
+        bias_type = folded_bias(node).dtype.c
         return DirectParams(g, *sizes, x.c, w.c, bias_type, acc_type, scaling(node, is_wide(node)))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        constants = (Packed("weight", tap_rows(node)), folded_bias(node, CHANNEL_AXIS))
+        constants = (Packed("weight", tap_rows(node)), folded_bias(node))
         if node.inputs[0].dtype is DType.F32:
             return constants
         return *constants, *scaling_constants(node, node.output.shape[-1], is_wide(node))
@@ -78,13 +75,3 @@ class Direct(Kernel):
         soft = node.inputs[0].dtype is DType.F32 and not core.has_fpu
         per_mac, per_output = (15.0, 80) if core.cpu.startswith("cortex-m0") else (7.0, 25)
         return (SOFT_FLOAT_CYCLES if soft else per_mac) * node.op.macs(node) + per_output * node.output.size
-
-
-def unrolled(taps: int) -> int:
-    """How many taps of a run are written out."""
-    return next(u for u in range(min(taps, UNROLLED_TAPS), 0, -1) if taps % u == 0)
-
-
-def is_wide(node: Node) -> bool:
-    """Whether the sums need 64 bits, which only 16-bit activations can bring about."""
-    return weighted_bound(node, CHANNEL_AXIS) > (1 << 31) - 1

@@ -6,6 +6,8 @@ from ...ir import Array, Node
 from ...ops.depthwise_conv2d import DepthwiseConv2d
 from ..conv2d.geometry import Gather, Geometry
 
+UNROLLED_TAPS = 16
+
 
 def depthwise_geometry(node: Node) -> Geometry:
     """Windows of all channels; dilated ones are always gathered, so that taps are one pixel apart."""
@@ -18,6 +20,11 @@ def depthwise_geometry(node: Node) -> Geometry:
     rows, run = (1, kh * kw * c) if gather is Gather.ALWAYS else (kh, kw * c)
     fill = x.quant.zero if x.quant else 0
     return Geometry(n, h, w, c, oh, ow, o, 1, op.window, gather, rows, run, fill, x.dtype)
+
+
+def unrolled(taps: int) -> int:
+    """How many taps of a run are written out."""
+    return next(u for u in range(min(taps, UNROLLED_TAPS), 0, -1) if taps % u == 0)
 
 
 def tap_rows(node: Node) -> Array:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir import DType, Node, Shape, Tensor
+from ...ir import DType, Node, Shape
+from ...ops.fixed_point import zero_of
 from ...ops.matmul import MatMul
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..limits import bounds
-from ..scaling import Scaling, scaling
+from ..scaling import Scaling, is_wide, scaling
 
 SOFT_FLOAT_CYCLES = 100
 
@@ -83,16 +84,6 @@ class Direct(Kernel):
     def cycles(self, node: Node, core: Core) -> float:
         soft = node.output.dtype is DType.F32 and not core.has_fpu
         return (SOFT_FLOAT_CYCLES if soft else 6.0) * node.op.macs(node) + 30 * node.output.size
-
-
-def zero_of(t: Tensor) -> int:
-    return t.quant.zero if t.quant else 0
-
-
-def is_wide(node: Node) -> bool:
-    """Whether the sums need 64 bits, which only 16-bit operands can bring about."""
-    bound = node.op.sum_bound(node)
-    return node.output.dtype is not DType.F32 and bound is not None and bound > (1 << 31) - 1
 
 
 def axes_of(left: Shape, right: Shape, left_size: int, right_size: int) -> tuple[Axis, ...]:

@@ -12,7 +12,7 @@ from ..average_pool.sums import mean_walk
 from ..kernel import Kernel
 from ..moves import merged_axes, strides_of
 from ..pooling import row_sweeps
-from ..scaling import Scaling, scaling
+from ..scaling import Scaling, is_wide, scaling
 from ..trace import Trace
 
 Axes = tuple[tuple[int, int], ...]
@@ -66,12 +66,6 @@ def mean_trace(node: Node) -> Trace:
     """That of a pool with one output pixel, where the mean is over neighbouring axes."""
     walk, x, y = mean_walk(node), node.inputs[0].dtype, node.output.dtype
     return None if walk is None else tuple(row_sweeps(walk, x.nbytes, y.nbytes))
-
-
-def is_wide(node: Node) -> bool:
-    """Whether a sum may need 64 bits."""
-    bound = node.op.sum_bound(node)
-    return bound is not None and bound >= 1 << 31
 
 
 def loops(node: Node) -> tuple[Axes, Axes]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir import Array, Node
+from ...ir import Array, DType, Node
 from ...ops.softmax import ExpTable
-from ..kernel import Kernel, Packed
+from ...target.cores import Core, Isa
+from ..kernel import Kernel, Packed, all_of
 from ..sweeps import Access, upward
 from ..trace import Trace
 
@@ -30,6 +31,22 @@ class RowKernel(Kernel):
     def trace(self, node: Node) -> Trace:
         x, y = node.inputs[0].dtype.nbytes, node.output.dtype.nbytes
         return upward(node.output.size, [Access(0, x, x)], [Access(1, y, y)])
+
+
+class RealRows(RowKernel):
+    """Base of the float32 kernels."""
+
+    variant = "real"
+    isa = Isa.SCALAR
+
+    def fits(self, node: Node) -> bool:
+        return all_of(node, DType.F32)
+
+    def params(self, node: Node) -> Rows:
+        return rows(node)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        return (100.0 if core.has_fpu else 2500.0) * node.output.size
 
 
 def rows(node: Node) -> Rows:
