@@ -16,7 +16,7 @@ import numpy as np
 
 from . import profile as profiling
 from . import verify as verification
-from .data import Samples, load_samples
+from .data import Samples, samples_for
 from .emit import emit
 from .errors import CompileError
 from .files import REPORT, read_bytes, write_folder
@@ -93,14 +93,18 @@ class Compiled:
         write_folder(Path(folder), self.files)
 
     def stored_inputs(self, samples: Samples) -> dict[str, Array]:
-        """Samples as the device takes them."""
-        return {t.name: np.stack([stored_value(t, v) for v in samples.inputs[t.name]]) for t in self.graph.inputs}
+        """Samples as the device takes them. Raises E0202."""
+        inputs = self.samples_from(samples).inputs
+        return {t.name: np.stack([stored_value(t, v) for v in inputs[t.name]]) for t in self.graph.inputs}
 
-    def samples_from(self, data: Path) -> Samples:
-        """The samples of an .npz for this network; real values also where the device takes stored integers."""
+    def samples_from(self, data: Path | Samples) -> Samples:
+        """The samples of an .npz, or checked ones, for this network; real also where the device takes integers.
+
+        Inputs are named as in the model file or as in the C. Raises E0202 and, for a file, E0702.
+        """
         real = self.prepared.real
         network = real or self.graph
-        return load_samples(data, network.inputs, network.outputs)
+        return samples_for(data, network.inputs, network.outputs)
 
     def verify(
         self,
@@ -146,6 +150,7 @@ class Compiled:
         real = self.prepared.real
         if real is None:
             return {}
+        samples = self.samples_from(samples)
         wanted = list(evaluate_all(real, samples.inputs))
         found = {t.name: real_outputs(self.graph, t.name, outputs[t.name]) for t in self.graph.outputs}
         # Outputs keep their order through every pass, their names not always.

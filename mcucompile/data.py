@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -66,6 +67,27 @@ def load_samples(path: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
         ) from error
     with archive:
         return Archive(path.name, archive).samples(inputs, class_count(outputs))
+
+
+def samples_for(source: Path | Samples, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> Samples:
+    """Samples from a file, or given as an object, for a network with these inputs. Raises as `load_samples`."""
+    return (
+        load_samples(source, inputs, outputs) if isinstance(source, Path) else checked_samples(source, inputs, outputs)
+    )
+
+
+def checked_samples(given: Samples, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> Samples:
+    """Samples as `load_samples` gives them for a file with these arrays; names may be those of the model or of the C.
+
+    Raises E0202 for data that does not fit.
+    """
+    stream = BytesIO()
+    labels = {} if given.labels is None or LABELS in given.inputs else {LABELS: given.labels}
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, values in {**given.inputs, **labels}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(values))
+        return Archive("the object given as samples", archive).samples(inputs, class_count(outputs))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import Samples, load_samples
+from .data import Samples, samples_for
 from .errors import CompileError
 from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, identifier, verify
@@ -24,6 +24,7 @@ from .passes.fix_multipliers import FixMultipliers, is_integer
 from .passes.fold_batchnorm import FoldBatchnorm
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
+from .passes.fuse_pad import FusePad
 from .passes.name_tensors import NameTensors
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
 from .passes.remove_unread import RemoveUnread
@@ -38,6 +39,7 @@ Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text
 # On the graph as imported, real-valued or with Quantize and Dequantize nodes.
 PASSES_BEFORE: tuple[Pass, ...] = (
     RemoveUnread(),
+    FusePad(),
     EliminateTransposes(),
     FuseBias(),
     FoldBatchnorm(),
@@ -136,7 +138,7 @@ def numerics_notes(graph: Graph) -> list[str]:
 
 
 def read_samples(source: Path | Samples | None, graph: Graph) -> Samples | None:
-    return load_samples(source, graph.inputs, graph.outputs) if isinstance(source, Path) else source
+    return None if source is None else samples_for(source, graph.inputs, graph.outputs)
 
 
 def is_quantized(graph: Graph) -> bool:

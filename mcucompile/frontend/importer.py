@@ -31,6 +31,7 @@ KNOWN = {*REGISTRY, *OWN, *FOLDABLE, *EXPANDED, "Upsample"}
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
 }  # fmt: skip
+REMOVE = "remove this output: its value is the same for all inputs, and known before anything is compiled"
 NONSENSE = (ArithmeticError, AssertionError, LookupError, MemoryError, StopIteration, TypeError, ValueError)
 
 
@@ -157,7 +158,8 @@ class Importer:
         tensor = self.values.tensors.get(name)
         problem = output_problem(tensor, name in self.values.unsigned)
         if problem or tensor is None:
-            self.problems.append(Problem(f"output '{name}'", problem, "remove this output, or cast it"))
+            fix = "cast this output, or remove it" if problem.startswith("element") else REMOVE
+            self.problems.append(Problem(f"output '{name}'", problem, fix))
         elif name in self.values.unsigned:
             outer = Tensor(self.values.output_names[name], tensor.shape, DType.U8)
             if tensor.name == outer.name:

@@ -128,9 +128,9 @@ class Requant:
         wide = acc.astype(np.int64)
         m, s = np.asarray(self.multipliers, np.int64), np.asarray(self.shifts, np.int64)
         if self.rounding is Rounding.HALF_UP:
-            return (wide * m + (np.int64(1) << (s - 1))) >> s
+            return np.reshape((wide * m + (np.int64(1) << (s - 1))) >> s, acc.shape)  # also of no axes
         left, right = np.maximum(31 - s, 0), np.maximum(s - 31, 0)
-        return rounding_divide_by_pot(doubling_high_mul(wide << left, m), right)
+        return np.reshape(rounding_divide_by_pot(doubling_high_mul(wide << left, m), right), acc.shape)
 
 
 def doubling_high_mul(a: Ints, b: Ints) -> Ints:

@@ -51,14 +51,8 @@ def pool_walk(node: Node) -> PoolWalk:
 
 def has_inside_taps(node: Node) -> bool:
     """Whether every window has a tap in the image."""
-    walk, window = pool_walk(node), pool_walk(node).window
-
-    def covered(axis: int, size: int, outputs: int) -> bool:
-        starts = (i * window.strides[axis] - window.pads[axis] for i in range(outputs))
-        taps = range(0, window.extent[axis], window.dilations[axis])
-        return all(any(0 <= start + tap < size for tap in taps) for start in starts)
-
-    return covered(0, walk.height, walk.out_height) and covered(1, walk.width, walk.out_width)
+    walk = pool_walk(node)
+    return walk.window.reaches_inside(walk.height, walk.width)
 
 
 def pool_trace(node: Node) -> Trace:

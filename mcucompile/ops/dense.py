@@ -20,11 +20,6 @@ from ..ir import (
     Requant,
     Shape,
     Tensor,
-    Unsupported,
-    constant,
-    permute_constant,
-    real_values,
-    reshape_constant,
 )
 from .moving import moved_before_last
 from .sums import matmul
@@ -62,16 +57,10 @@ class Dense(Weighted):
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:
-        """Gemm with constant weights: y = alpha * x' @ w' + beta * c."""
-        x, w, c = build.input(node, 0), build.constant_input(node, 1), build.constant_input(node, 2)
-        assert w is not None
-        if node.integer("transA"):
-            raise Unsupported("transA=1", "transpose the input before the Gemm")
-        weights = scaled(w if node.integer("transB") else permute_constant(w, (1, 0)), node.number("alpha", 1.0))
-        if c is not None and c.size not in (1, weights.shape[0]):
-            raise Unsupported(f"a bias of shape {list(c.shape)}", "use one bias per output, or an Add")
-        bias = None if c is None else scaled(spread(c, weights.shape[0]), node.number("beta", 1.0))
-        build.result(node, emit_dense(build, node.name, x, weights, bias))
+        """Gemm. With computed weights, or with a term that is more than a bias, it becomes other operators too."""
+        from .gemm import emit_gemm  # which is made of operators that import this one
+
+        build.result(node, emit_gemm(node, build))
 
     def to_onnx(self, node: Node, export: Exporter) -> None:
         from .conv2d import export_clip
@@ -83,18 +72,6 @@ class Dense(Weighted):
             (product,) = export.node("MatMul", [x, export.transpose(w, (1, 0))])
             (y,) = export.node("Add", [product, b])
         export.result(node, export_clip(export, y, self.clip))
-
-
-def scaled(tensor: Tensor, factor: float) -> Tensor:
-    """The constant times a number; a quantized one is dequantized for that."""
-    return tensor if factor == 1 else constant(tensor.name, (real_values(tensor) * factor).astype(np.float32))
-
-
-def spread(bias: Tensor, outputs: int) -> Tensor:
-    """A bias of any shape as [outputs]."""
-    if bias.size == outputs:
-        return reshape_constant(bias, (outputs,))
-    return constant(bias.name, np.full(outputs, real_values(bias).ravel()[0], np.float32))
 
 
 def emit_dense(build: Builder, name: str, x: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:

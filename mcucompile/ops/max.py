@@ -13,7 +13,11 @@ from .same_scale import SameScale
 
 @dataclass(frozen=True)
 class Max(SameScale, Binary):
-    """y = max(a, b), with numpy's broadcasting. Integers: compares stored values, all on one scale."""
+    """y = max(a, b), with numpy's broadcasting. Integers: compares stored values, all on one scale.
+
+    Reals: where an operand is NaN, the reference and ONNX give NaN, and the C gives b (it computes a > b ? a : b).
+    Finite inputs make no NaN unless a float overflows on the way.
+    """
 
     name = "max"
     onnx = ("Max",)

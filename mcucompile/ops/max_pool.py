@@ -44,7 +44,10 @@ class MaxPool(SameScale):
         if len(node.outputs) > 1 and node.outputs[1]:
             raise Unsupported("the output of indices")
         window = pool_window(node, x.shape, node.op_type == "GlobalMaxPool")
-        y = build.emit(cls(window), to_image(build, x), name=node.name)
+        image = to_image(build, x)
+        if not window.reaches_inside(*image.shape[1:3]):
+            raise Unsupported("a window that lies in the padding altogether")
+        y = build.emit(cls(window), image, name=node.name)
         build.result(node, from_image(build, y, len(x.shape)))
 
     def to_onnx(self, node: Node, export: Exporter) -> None:

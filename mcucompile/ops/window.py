@@ -34,6 +34,16 @@ class Window:
         eh, ew = self.extent
         return (height + top + bottom - eh) // self.strides[0] + 1, (width + left + right - ew) // self.strides[1] + 1
 
+    def reaches_inside(self, height: int, width: int) -> bool:
+        """Whether every window has a tap in the image of this size."""
+        image = (height, width)
+        for axis, outputs in enumerate(self.output_size(height, width)):
+            first = np.arange(outputs)[:, None] * self.strides[axis] - self.pads[axis]
+            taps = first + np.arange(self.kernel[axis]) * self.dilations[axis]
+            if not ((taps >= 0) & (taps < image[axis])).any(axis=1).all():
+                return False
+        return True
+
     def views(self, x: Array, fill: int | float = 0) -> Array:
         """Every window of x [N,H,W,C], padded with `fill`, as [N,OH,OW,C,KH,KW]."""
         top, left, bottom, right = self.pads

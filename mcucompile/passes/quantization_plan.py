@@ -106,7 +106,11 @@ def tie(groups: Groups, node: Node) -> set[tuple[Node, int]]:
         groups.merge(first, t)
     inputs = [(i, t) for i, t in enumerate(node.inputs) if t.const is None]
     if len(inputs) == 1:
-        groups.merge(inputs[0][1], first)
+        ((index, only),) = inputs
+        fixed = groups.of[only].fixed
+        if fixed and not groups.of[first].range.fits(fixed):
+            return {(node, index)}  # beside a constant, or in a border, beyond the meaning's range
+        groups.merge(only, first)
         return set()
     union = groups.of[first].range
     for _, t in inputs:

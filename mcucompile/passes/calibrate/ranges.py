@@ -35,13 +35,18 @@ class Range:
     def union(self, other: Range) -> Range:
         return Range(min(self.low, other.low), max(self.high, other.high))
 
+    def fits(self, quant: QuantParams) -> bool:
+        """Whether the parameters cover the range, up to a step: 1.0 of a sigmoid is one more than its scale holds."""
+        low, high = quant.dtype.low - quant.zero - 1, quant.dtype.high - quant.zero + 1
+        return low * quant.scale <= self.low and self.high <= high * quant.scale
+
     def params(self, dtype: DType) -> QuantParams:
         """Asymmetric for int8; symmetric for int16, whose zero point is 0."""
-        if dtype is DType.I16:
-            return QuantParams.per_tensor(max(-self.low, self.high, MIN_SCALE) / dtype.high, 0, dtype)
         span = self.high - self.low
-        if span < MIN_SCALE:
+        if span < MIN_SCALE:  # always zero: any scale will do
             return QuantParams.per_tensor(1.0, 0, dtype)
+        if dtype is DType.I16:
+            return QuantParams.per_tensor(max(-self.low, self.high) / dtype.high, 0, dtype)
         scale = float(np.float32(span / (dtype.high - dtype.low)))
         zero = round(dtype.low - self.low / scale)
         return QuantParams.per_tensor(scale, min(max(zero, dtype.low), dtype.high), dtype)
