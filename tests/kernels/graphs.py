@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TypeVar
 
 import numpy as np
+from one_node import activation
 from rig import Case, Tolerance
 
-from mcucompile.ir import NO_CLIP, Array, DType, Graph, Node, Numerics, Op, QuantParams, Shape, Tensor, constant, verify
+from mcucompile.ir import (
+    NO_CLIP,
+    Array,
+    Clip,
+    DType,
+    Graph,
+    Node,
+    Numerics,
+    Op,
+    QuantParams,
+    Shape,
+    Tensor,
+    constant,
+    verify,
+)
+from mcucompile.ops.weighted import Weighted
 
 Rng = np.random.Generator
 
@@ -22,11 +40,6 @@ def stored(rng: Rng, dtype: DType, shape: Shape, low: int | None = None) -> Arra
     kind = rng.random(shape)
     values = np.where(kind < 0.1, low, np.where(kind > 0.9, dtype.high, values))
     return values.astype(dtype.numpy)
-
-
-def activation(name: str, shape: Shape, dtype: DType = DType.I8, scale: float = 0.05, zero: int = 0) -> Tensor:
-    quant = QuantParams.per_tensor(scale, zero, dtype) if dtype.is_integer else None
-    return Tensor(name, shape, dtype, quant)
 
 
 def channel_scales(rng: Rng, channels: int, spread: float) -> tuple[float, ...]:
@@ -72,7 +85,7 @@ def output(op: Op, inputs: Sequence[Tensor], dtype: DType, zero: int = 0, terms:
     assert x.quant and w.quant
     scale = max(w.quant.scales[w.const is not None and w.quant.axis is not None and dead_first(w) :]) * x.quant.scale
     spread = np.sqrt(terms) * -x.dtype.low * -w.dtype.low / 3 * scale
-    return activation("y", shape, dtype, max(float(spread) / dtype.high * 1.5, 1e-6), zero)
+    return activation("y", shape, dtype, zero, max(float(spread) / dtype.high * 1.5, 1e-6))
 
 
 def case(
@@ -89,18 +102,51 @@ def case(
     return Case(name, graph, data)
 
 
-def sum_bound(made: Case, channel_axis: int = 0) -> Tolerance:
+def sum_bound(made: Case) -> Tolerance:
     """Any order of summation of K float32 products stays within (K + 2) * 2**-23 * sum |x * w| of the reference's."""
     (node,) = made.graph.nodes
     _, w, b = node.inputs
     assert w.const is not None
     assert b.const is not None
-    terms = w.size // w.shape[channel_axis] + 2
+    terms = w.size // b.size + 2
     weights, biases = np.abs(w.const.astype(np.float64)), np.abs(b.const.astype(np.float64))
 
     def bound(sample: dict[str, Array]) -> dict[str, Array]:
-        unlimited = replace(node.op, clip=NO_CLIP)  # type: ignore[call-arg]
+        unlimited = replace(node.op, clip=NO_CLIP)  # type: ignore[type-var]
         (reach,) = unlimited.reference(np.abs(sample["x"].astype(np.float64)), weights, biases)
         return {"y": reach * terms * 2.0**-23}
 
     return bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCase:
+    """What the tests of layers with constant weights vary, beside the layer's own sizes."""
+
+    clip: Clip = NO_CLIP
+    zero_x: int = 0
+    zero_y: int = 0
+    spread: float = 3.0
+    per_channel: bool = True
+    dead: bool = False
+    x: DType = DType.I8
+    w: DType = DType.I8
+    numerics: Numerics = Numerics.ONNX
+
+    def made(self, op: Weighted, x_shape: Shape, w_shape: Shape, seed: int, samples: int = 1) -> Case:
+        """The layer on random data: real ones within the bound of any order of summation, integers to the bit."""
+        rng, outputs = np.random.default_rng(seed), w_shape[op.weight_axis]
+        x = activation("x", x_shape, self.x, self.zero_x, 0.05)
+        w = weights(rng, w_shape, self.w, op.weight_axis, self.spread, self.per_channel, self.dead)
+        inputs = [x, w, bias(rng, outputs, self.x)]
+        y = output(op, inputs, self.x, self.zero_y, prod(w_shape) // outputs)
+        made = case(str(self), op, inputs, y, rng, self.numerics, samples)
+        return replace(made, tolerance=sum_bound(made)) if self.x is DType.F32 else made
+
+
+AnyLayer = TypeVar("AnyLayer", bound=LayerCase)
+
+
+def with_type(layers: Sequence[AnyLayer], **changes: object) -> tuple[AnyLayer, ...]:
+    """The layers with other types, and without zero points, which int16 and float32 do not have."""
+    return tuple(replace(layer, zero_x=0, zero_y=0, **changes) for layer in layers)  # type: ignore[arg-type]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
-from graphs import activation, bias, case, output, sum_bound, weights
+from graphs import LayerCase, with_type
 from rig import BOARDS, Case, check
 
-from mcucompile.ir import NO_CLIP, Clip, DType, Numerics
+from mcucompile.ir import Clip, DType, Numerics
 from mcucompile.ops.conv2d import Conv2d
 from mcucompile.ops.window import Window
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(LayerCase):
     """One convolution to test. `size` is (batch, height, width, channels in, channels out)."""
 
     size: tuple[int, int, int, int, int]
@@ -24,27 +23,11 @@ class Conv:
     pads: tuple[int, int, int, int] = (1, 1, 1, 1)
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
-    clip: Clip = NO_CLIP
-    zero_x: int = 0
-    zero_y: int = 0
-    spread: float = 3.0
-    per_channel: bool = True
-    dead: bool = False
-    x: DType = DType.I8
-    w: DType = DType.I8
-    numerics: Numerics = Numerics.ONNX
 
     def case(self, seed: int) -> Case:
-        rng = np.random.default_rng(seed)
         n, h, wide, c, o = self.size
         op = Conv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.groups, self.clip)
-        x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
-        shape = (o, *self.kernel, c // self.groups)
-        w = weights(rng, shape, self.w, 0, self.spread, self.per_channel, self.dead)
-        inputs = [x, w, bias(rng, o, self.x)]
-        y = output(op, inputs, self.x, self.zero_y, int(np.prod(shape[1:])))
-        made = case(str(self), op, inputs, y, rng, self.numerics)
-        return replace(made, tolerance=sum_bound(made)) if self.x is DType.F32 else made
+        return self.made(op, (n, h, wide, c), (o, *self.kernel, c // self.groups), seed)
 
 
 POINTWISE = {"kernel": (1, 1), "pads": (0, 0, 0, 0)}
@@ -71,10 +54,6 @@ CONVS = (
     Conv((1, 3, 3, 16, 16), **POINTWISE, spread=30, dead=True, zero_y=-128),
 )
 TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS[1:6] + CONVS[9:13] + CONVS[16:17] + CONVS[-2:])
-
-
-def with_type(convs: tuple[Conv, ...], **changes: object) -> tuple[Conv, ...]:
-    return tuple(replace(c, zero_x=0, zero_y=0, **changes) for c in convs)  # type: ignore[arg-type]
 
 
 WIDE = with_type(CONVS[::2], x=DType.I16) + with_type(CONVS[1::4], x=DType.I16, numerics=Numerics.TFLITE)

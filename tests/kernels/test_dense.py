@@ -6,39 +6,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from graphs import activation, bias, case, output, sum_bound, weights
+from graphs import LayerCase, case, with_type
+from one_node import activation
 from rig import BOARDS, Case, check
 
-from mcucompile.ir import NO_CLIP, Clip, DType, Numerics, QuantParams, Shape, constant
+from mcucompile.ir import Clip, DType, Numerics, QuantParams, Shape, constant
 from mcucompile.ops.dense import Dense
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(LayerCase):
     """One layer to test: x [*rows, inputs] to [*rows, outputs]."""
 
     rows: Shape
     inputs: int
     outputs: int
-    zero_x: int = 0
-    zero_y: int = 0
-    clip: Clip = NO_CLIP
-    spread: float = 3.0
-    per_channel: bool = True
-    dead: bool = False
-    x: DType = DType.I8
-    w: DType = DType.I8
-    numerics: Numerics = Numerics.ONNX
 
     def case(self, seed: int) -> Case:
-        rng = np.random.default_rng(seed)
-        op = Dense(self.clip)
-        x = activation("x", (*self.rows, self.inputs), self.x, 0.05, self.zero_x)
-        w = weights(rng, (self.outputs, self.inputs), self.w, 0, self.spread, self.per_channel, self.dead)
-        inputs = [x, w, bias(rng, self.outputs, self.x)]
-        y = output(op, inputs, self.x, self.zero_y, self.inputs)
-        made = case(str(self), op, inputs, y, rng, self.numerics, samples=2)
-        return replace(made, tolerance=sum_bound(made)) if self.x is DType.F32 else made
+        weight = (self.outputs, self.inputs)
+        return self.made(Dense(self.clip), (*self.rows, self.inputs), weight, seed, samples=2)
 
 
 LAYERS = (
@@ -59,10 +45,6 @@ LAYERS = (
 )
 MACHINES = ("qemu-m0", "qemu-m4", "qemu-m55")
 TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2] + LAYERS[-1:])
-
-
-def with_type(layers: tuple[Layer, ...], **changes: object) -> tuple[Layer, ...]:
-    return tuple(replace(layer, zero_x=0, zero_y=0, **changes) for layer in layers)  # type: ignore[arg-type]
 
 
 WIDE = with_type(LAYERS[::2], x=DType.I16) + with_type(LAYERS[1::3], x=DType.I16, numerics=Numerics.TFLITE)
@@ -93,9 +75,9 @@ def ties(numerics: Numerics, exponents: tuple[int, ...], zero: int) -> Case:
     quant = QuantParams(scales, 0, DType.I8, 0)
     w = constant("w", rng.integers(-3, 4, (outputs, 4)).astype(np.int8), quant)
     b = constant("b", rng.integers(-40, 41, outputs).astype(np.int32))
-    x = activation("x", (3, 4), DType.I8, 1.0)
+    x = activation("x", (3, 4), scale=1.0)
     made = case(
-        f"ties {exponents}", Dense(), [x, w, b], activation("y", (3, outputs), DType.I8, 1.0, zero), rng, numerics
+        f"ties {exponents}", Dense(), [x, w, b], activation("y", (3, outputs), DType.I8, zero, 1.0), rng, numerics
     )
     small = tuple({"x": rng.integers(-9, 10, (3, 4)).astype(np.int8)} for _ in range(8))
     return replace(made, samples=small)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
-from graphs import activation, bias, case, output, sum_bound, weights
+from graphs import LayerCase, with_type
 from rig import BOARDS, Case, check
 
-from mcucompile.ir import NO_CLIP, Clip, DType, Numerics
+from mcucompile.ir import Clip, DType, Numerics
 from mcucompile.ops.depthwise_conv2d import DepthwiseConv2d
 from mcucompile.ops.window import Window
 
-CHANNEL_AXIS = 2
-
 
 @dataclass(frozen=True)
-class Depthwise:
+class Depthwise(LayerCase):
     """One layer to test. `size` is (batch, height, width, channels, channel multiplier)."""
 
     size: tuple[int, int, int, int, int]
@@ -25,26 +22,11 @@ class Depthwise:
     strides: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (1, 1, 1, 1)
     dilations: tuple[int, int] = (1, 1)
-    clip: Clip = NO_CLIP
-    zero_x: int = 0
-    zero_y: int = 0
-    spread: float = 3.0
-    per_channel: bool = True
-    dead: bool = False
-    x: DType = DType.I8
-    w: DType = DType.I8
-    numerics: Numerics = Numerics.ONNX
 
     def case(self, seed: int) -> Case:
-        rng = np.random.default_rng(seed)
         n, h, wide, c, multiplier = self.size
         op = DepthwiseConv2d(Window(self.kernel, self.strides, self.pads, self.dilations), self.clip)
-        x = activation("x", (n, h, wide, c), self.x, 0.05, self.zero_x)
-        w = weights(rng, (*self.kernel, c * multiplier), self.w, CHANNEL_AXIS, self.spread, self.per_channel, self.dead)
-        inputs = [x, w, bias(rng, c * multiplier, self.x)]
-        y = output(op, inputs, self.x, self.zero_y, self.kernel[0] * self.kernel[1])
-        made = case(str(self), op, inputs, y, rng, self.numerics)
-        return replace(made, tolerance=sum_bound(made, CHANNEL_AXIS)) if self.x is DType.F32 else made
+        return self.made(op, (n, h, wide, c), (*self.kernel, c * multiplier), seed)
 
 
 LAYERS = (
@@ -66,10 +48,6 @@ LAYERS = (
     Depthwise((1, 5, 5, 16, 1), spread=30, dead=True, zero_x=-5, zero_y=12),
 )
 TFLITE = tuple(replace(layer, numerics=Numerics.TFLITE) for layer in LAYERS[1::2] + LAYERS[-1:])
-
-
-def with_type(layers: tuple[Depthwise, ...], **changes: object) -> tuple[Depthwise, ...]:
-    return tuple(replace(layer, zero_x=0, zero_y=0, **changes) for layer in layers)  # type: ignore[arg-type]
 
 
 WIDE = with_type(LAYERS[::2], x=DType.I16) + with_type(LAYERS[1::4], x=DType.I16, numerics=Numerics.TFLITE)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from graphs import activation, case, output, stored
+from graphs import case, output, stored
+from one_node import activation
 from rig import BOARDS, Case, Tolerance, check
 
 from mcucompile.ir import NO_CLIP, Array, Clip, DType, Numerics, Shape
@@ -29,8 +30,8 @@ class Product:
     def case(self, seed: int) -> Case:
         rng = np.random.default_rng(seed)
         operands = [
-            activation("left", self.left, self.a, 0.05, self.zeros[0]),
-            activation("right", self.right, self.b, 0.02, self.zeros[1]),
+            activation("left", self.left, self.a, self.zeros[0], 0.05),
+            activation("right", self.right, self.b, self.zeros[1], 0.02),
         ]
         if self.constant is not None:
             t = operands[self.constant]
