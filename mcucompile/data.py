@@ -159,11 +159,12 @@ class Archive:
                         "put the samples along the first axis, in the layout of the model's input")  # fmt: skip
         if shape[0] == 0:
             raise self.misfit(f"array '{key}' has no samples")
-        allowed = "iu" if tensor.dtype.is_integer else "fiu"
+        allowed = "iu" if tensor.dtype.is_integer and tensor.quant is None else "fiu"
         if header.dtype.kind not in allowed:
             kind = "the stored integers" if tensor.dtype.is_integer else "real numbers"
             raise self.misfit(f"array '{key}' holds {header.dtype}", f"{tensor!r} needs {kind}")
-        return self.converted(self.read(key), tensor.dtype, key).reshape(shape)
+        dtype = DType.F32 if header.dtype.kind == "f" else tensor.dtype  # reals may be quantized later
+        return self.converted(self.read(key), dtype, key).reshape(shape)
 
     def converted(self, values: Array, dtype: DType, key: str) -> Array:
         if dtype.is_integer:

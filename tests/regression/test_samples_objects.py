@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnx import helper
-from small_model import BOARD, model
+from small_model import BOARD, model, quantized
 
 from mcucompile import api
 from mcucompile.data import Samples
@@ -51,3 +51,10 @@ def test_misfits(inputs: dict[str, Array], match: str) -> None:
 def test_as_many_labels_as_samples() -> None:
     with pytest.raises(CompileError, match="number of samples"):
         compiled_with({NAME: VALUES}, np.zeros(3, np.int64))
+
+
+@pytest.mark.parametrize("values", [np.array([[[0.5, -0.25, 9.0]]], np.float32), np.array([[[10, -5, 127]]], np.int8)])
+def test_real_or_stored_values_for_a_quantized_input(values: Array) -> None:
+    """The file's input is real, the network's is the integer behind its QuantizeLinear."""
+    compiled = api.compile(quantized("Relu", ["a"], (1, 3), np.int8, 0.05, 0.05), BOARD, name="net")
+    assert compiled.stored_inputs(Samples({"a": values}))["a"].tolist() == [[[10, -5, 127]]]
