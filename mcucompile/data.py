@@ -79,7 +79,7 @@ def samples_for(source: Path | Samples, inputs: Sequence[Tensor], outputs: Seque
 def checked_samples(given: Samples, inputs: Sequence[Tensor], outputs: Sequence[Tensor] = ()) -> Samples:
     """Samples as `load_samples` gives them for a file with these arrays; names may be those of the model or of the C.
 
-    Raises E0202 for data that does not fit.
+    Real values for an input that is quantized already stay real. Raises E0202 for data that does not fit.
     """
     stream = BytesIO()
     labels = {} if given.labels is None or LABELS in given.inputs else {LABELS: given.labels}
@@ -87,7 +87,7 @@ def checked_samples(given: Samples, inputs: Sequence[Tensor], outputs: Sequence[
         for name, values in {**given.inputs, **labels}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(values))
-        return Archive("the object given as samples", archive).samples(inputs, class_count(outputs))
+        return Archive("the object given as samples", archive, quantizes=True).samples(inputs, class_count(outputs))
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,11 @@ class Header:
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """An open `.npz` and its name for messages."""
+    """An open `.npz` and its name for messages; `quantizes` takes real values for quantized inputs too."""
 
     name: str
     file: zipfile.ZipFile
+    quantizes: bool = False
 
     def samples(self, inputs: Sequence[Tensor], classes: int | None = None) -> Samples:
         keys = {t: self.key(t, len(inputs)) for t in inputs}
@@ -159,11 +160,12 @@ class Archive:
                         "put the samples along the first axis, in the layout of the model's input")  # fmt: skip
         if shape[0] == 0:
             raise self.misfit(f"array '{key}' has no samples")
-        allowed = "iu" if tensor.dtype.is_integer and tensor.quant is None else "fiu"
+        takes_reals = not tensor.dtype.is_integer or (self.quantizes and tensor.quant is not None)
+        allowed = "fiu" if takes_reals else "iu"
         if header.dtype.kind not in allowed:
             kind = "the stored integers" if tensor.dtype.is_integer else "real numbers"
             raise self.misfit(f"array '{key}' holds {header.dtype}", f"{tensor!r} needs {kind}")
-        dtype = DType.F32 if header.dtype.kind == "f" else tensor.dtype  # reals may be quantized later
+        dtype = DType.F32 if header.dtype.kind == "f" else tensor.dtype
         return self.converted(self.read(key), dtype, key).reshape(shape)
 
     def converted(self, values: Array, dtype: DType, key: str) -> Array:
