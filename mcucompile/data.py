@@ -1,9 +1,10 @@
 """Calibration and test data: `.npz` files with one array per graph input.
 
 Every array is named as its input and has the samples along its first axis; with a single input the array may be called
-`x`. `y` may hold labels: the number of the right class, one per sample. Real values for a float input, the stored integers for an integer input; preprocessing is the
-user's. A damaged or hostile file is an error, never a traceback: headers are checked against what the network needs
-before anything is read, so that memory stays bounded, and pickled objects are refused.
+`x`. `y` may hold labels: the number of the right class, one per sample. Real values for a float input, the stored
+integers for an integer input; preprocessing is the user's. A damaged or hostile file is an error, never a traceback:
+headers are checked against what the network needs before anything is read, so that memory stays bounded, and pickled
+objects are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 from .errors import CompileError
 from .ir import Array, DType, Shape, Tensor
-from .ir.port_names import port_identifier
+from .ir.c_names import port_identifier
 
 MAX_NBYTES = 2 << 30
 LABELS = "y"

@@ -12,11 +12,11 @@ from .errors import CODES, CompileError
 from .frontend import load
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
+from .lower.fit import room_nbytes
 from .ops import ALL
 from .passes.base import Pass
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .lower.fit import room_nbytes
 from .pipeline import PASSES_AFTER, PASSES_BEFORE, pass_name
 from .target.board import Board, list_boards, load_board
 

@@ -12,7 +12,8 @@ import numpy as np
 from .data import Samples, samples_for
 from .errors import CompileError
 from .frontend import load
-from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, identifier, verify
+from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, verify
+from .ir.c_names import is_library_name, library_identifier
 from .lower.fit import check_flash, check_ram
 from .lower.lower import lower
 from .lower.select import fastest, smallest
@@ -217,9 +218,13 @@ def board_of(board: str | Board) -> Board:
 
 
 def program_name(model: Path | None, name: str | None) -> str:
-    """The C prefix: --name, or the file's stem. Raises E0701 for a name that is not a C identifier."""
+    """The C prefix: --name, or the file's stem. Raises E0701 for a name that gives no sound library."""
     if name is not None:
-        if identifier(name) != name:
-            raise CompileError("E0701", f"--name {name!r} is not a C identifier", fix=f"e.g. --name {identifier(name)}")
+        if not is_library_name(name):
+            raise CompileError(
+                "E0701", f"--name {name!r} cannot be a library's name",
+                why="it must be a C identifier with a lower-case letter, unlike standard headers and CMake's targets",
+                fix=f"e.g. --name {library_identifier(name)}",
+            )  # fmt: skip
         return name
-    return identifier(model.stem).lower() if model else "network"
+    return library_identifier(model.stem) if model else "network"

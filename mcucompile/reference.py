@@ -11,7 +11,7 @@ from .ir import Array, DType, Graph, Node, Tensor, real_values
 
 @np.errstate(all="ignore")
 def run_node(node: Node, values: dict[Tensor, Array]) -> None:
-    """Compute the node's outputs from `values`, into `values`. Floats overflow to infinity silently, as they do in C."""
+    """Compute the node's outputs from `values`, into `values`. Floats overflow silently to infinity, as in C."""
     is_integer = any(t.dtype.is_integer and t.const is None for t in [*node.inputs, *node.outputs])
     args = [values[t] if t.const is None else t.const if is_integer else real_values(t) for t in node.inputs]
     results = node.op.reference_int(node, *args) if is_integer else node.op.reference(*args)

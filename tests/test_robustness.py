@@ -160,19 +160,18 @@ def test_bad_calibration_data_leaves_the_output_as_it_was(
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("value", [1e30, -1e30, 1e19, 3e38])
-def test_enormous_calibration_values_give_no_warning_of_numpy(value: float) -> None:
+@pytest.mark.parametrize(("value", "code"), [(1e30, ""), (-1e30, ""), (1e19, ""), (3e38, "E0202")])
+def test_enormous_calibration_values_give_no_warning_of_numpy(value: float, code: str) -> None:
     digits = Path(__file__).parent.parent / "examples" / "digits"
     images = np.load(digits / "calibration.npz")["image"][:3].copy()
     images[0, 0, 0, 0] = value
     with limits():
+        found = ""
         try:
-            compiled = api.compile(digits / "digits.onnx", BOARD, calibration=Samples({"image": images}))
+            assert api.compile(digits / "digits.onnx", BOARD, calibration=Samples({"image": images})).files
         except CompileError as e:
-            assert e.code == "E0202"
-            assert value > 1e38
-        else:
-            assert compiled.files
+            found = e.code
+    assert found == code
 
 
 def test_a_folder_of_the_users_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,12 +40,15 @@ NONSENSE = (ArithmeticError, AssertionError, LookupError, MemoryError, StopItera
 class Imported:
     """A graph whose tensors keep the model file's axis order at its inputs and outputs.
 
-    `notes` says what was decided for the user; `onnx_names` gives the name in the file of each graph input and output.
+    `notes` says what was decided for the user; `onnx_names` gives the name in the file of each graph input and output,
+    `operators` how often each operator stands in the file, whose opset is `opset`.
     """
 
     graph: Graph
     notes: tuple[str, ...]
     onnx_names: Mapping[str, str]
+    operators: Mapping[str, int]
+    opset: int
 
 
 class Importer:
@@ -73,8 +77,11 @@ class Importer:
         if self.problems:
             raise report(self.problems)
         verify(self.graph)
-        names = {c: onnx for onnx, c in (self.values.input_names | self.values.output_names).items()}
-        return Imported(self.graph, tuple(self.notes), names)
+        names = [v.name for v in (*self.model.inputs, *self.model.outputs)]
+        ports = [t.name for t in (*self.graph.inputs, *self.graph.outputs)]
+        operators = dict(sorted(Counter(node.op_type for node in self.model.nodes).items()))
+        onnx_names = dict(zip(ports, names, strict=True))
+        return Imported(self.graph, tuple(self.notes), onnx_names, operators, self.model.opset)
 
     def import_node(self, node: OnnxNode, reason: str) -> None:
         """Whatever is wrong with the node becomes a problem of the list or a CompileError that names it."""
@@ -160,16 +167,23 @@ class Importer:
         if problem or tensor is None:
             fix = "cast this output, or remove it" if problem.startswith("element") else REMOVE
             self.problems.append(Problem(f"output '{name}'", problem, fix))
-        elif name in self.values.unsigned:
-            outer = Tensor(self.values.output_names[name], tensor.shape, DType.U8)
-            if tensor.name == outer.name:
+            return
+        wanted = self.output_name(name)
+        if name in self.values.unsigned:
+            if tensor.name == wanted:
                 tensor.name = self.values.names.short(f"{name}_int8")
-            self.append_output(Requantize(), tensor, outer)
-        elif tensor in self.graph.outputs or tensor in self.graph.inputs:
-            copy = Tensor(self.values.output_names[name], tensor.shape, tensor.dtype, tensor.quant)
+            self.append_output(Requantize(), tensor, Tensor(wanted, tensor.shape, DType.U8))
+        elif tensor.name != wanted or tensor in self.graph.outputs:
+            copy = Tensor(wanted, tensor.shape, tensor.dtype, tensor.quant)
             self.append_output(Reshape(tensor.shape), tensor, copy)
         else:
             self.graph.outputs.append(tensor)
+
+    def output_name(self, name: str) -> str:
+        """The output's own name; another one for an output that the file lists again."""
+        own = self.values.output_names[name]
+        is_taken = any(t.name == own for t in self.graph.outputs)
+        return self.values.names.full(name) if is_taken else own
 
     def append_output(self, op: Op, x: Tensor, y: Tensor) -> None:
         self.graph.nodes.append(Node(op, [x], [y], (y.name,)))

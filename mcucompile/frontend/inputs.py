@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..errors import CompileError
-from ..ir import Shape, identifier
+from ..ir import Shape
+from ..ir.c_names import port_identifier
 from .model import Dimension, Value, check_nbytes
 
 
 def check_options(inputs: Sequence[Value], shapes: Mapping[str, Shape]) -> None:
     """Every --shape names an input, by its ONNX name or its C identifier."""
-    known = {v.name for v in inputs} | {identifier(v.name) for v in inputs}
+    known = {v.name for v in inputs} | {port_identifier(v.name) for v in inputs}
     for name in shapes:
         if name not in known:
             raise CompileError(
@@ -22,7 +23,7 @@ def check_options(inputs: Sequence[Value], shapes: Mapping[str, Shape]) -> None:
 
 def static_shape(value: Value, shapes: Mapping[str, Shape], notes: list[str]) -> Shape:
     """Raises E0104 for dimensions that nobody gives, E0105 for too many elements, E0107, E0108 for contradictions."""
-    given = shapes.get(value.name, shapes.get(identifier(value.name)))
+    given = shapes.get(value.name, shapes.get(port_identifier(value.name)))
     where = f"input '{value.name}'"
     shape = fitting(value, given, where) if given is not None else declared(value, where, notes)
     if any(d <= 0 for d in shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import identifier
+from ..ir.c_names import port_identifier
 
 LONGEST = 48
 
@@ -14,8 +15,8 @@ class Names:
         self.used: dict[str, int] = {}
 
     def full(self, name: str) -> str:
-        """As near to the name as C allows: for graph inputs and outputs."""
-        return self.unique(identifier(name))
+        """As near to the name as C and the library allow: for graph inputs and outputs."""
+        return self.unique(port_identifier(name))
 
     def short(self, name: str) -> str:
         """The same, and not too long: of the names of fused layers, which exporters join, the last one says most."""

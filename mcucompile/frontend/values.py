@@ -21,7 +21,7 @@ class Values:
     def __init__(
         self, name: str, constants: Mapping[str, Array], inputs: Sequence[str], outputs: Sequence[str]
     ) -> None:
-        self.graph = Graph(Names().full(name), [], [])
+        self.graph = Graph(identifier(name), [], [])
         self.names = Names()
         self.constants: dict[str, Array] = dict(constants)  # plain numbers, never dequantized
         self.tensors: dict[str, Tensor] = {}  # activations, and constants of the IR
@@ -31,7 +31,7 @@ class Values:
         self.invented = 0
         self.source: tuple[str, ...] = ()  # of the current node
         self.input_names = {name: self.names.full(name) for name in inputs}
-        self.output_names = {name: self.names.full(name) for name in outputs}
+        self.output_names = {name: self.names.full(name) for name in dict.fromkeys(outputs)}
 
     def begin(self, node: OnnxNode) -> None:
         """What follows comes from this node."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
+from ..ir import unique_identifier as unique
 from ..kernels.kernel import Kernel, Packed
 from ..ops.reshape import Reshape
 from ..target.cores import Core, Isa
@@ -86,8 +87,9 @@ def program_of(
     graph: Graph, chosen: Sequence[Chosen], roots: Mapping[Tensor, Tensor], problem: Problem, memory: MemoryPlan
 ) -> Program:
     ports = {t: Port(t.name, t.dtype, t.shape, memory.offsets[root.name], t.quant) for t, root in roots.items()}
-    flash = Flash(graph.name)
-    functions = Functions(graph.name)
+    taken = {f"{graph.name}_{t.name}" for t in (*graph.inputs, *graph.outputs)}
+    flash = Flash(graph.name, taken)
+    functions = Functions(graph.name, taken)
     steps = tuple(step_of(i, c, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen))
     return Program(
         name=graph.name,
@@ -103,9 +105,10 @@ def program_of(
 
 @dataclass
 class Flash:
-    """Constant arrays so far; equal ones are kept once."""
+    """Constant arrays so far; equal ones are kept once. `taken` are the C names in use."""
 
     program: str
+    taken: set[str]
     arrays: list[CArray] = field(default_factory=list)
     by_content: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
@@ -113,7 +116,8 @@ class Flash:
         values = np.ascontiguousarray(packed.values)
         key = (packed.dtype.value, values.tobytes())
         if key not in self.by_content:
-            name = f"{self.program}_{owner.outputs[0].name}_{packed.role}"
+            name = unique(f"{self.program}_{owner.outputs[0].name}_{packed.role}", self.taken)
+            self.taken.add(name)
             self.by_content[key] = name
             self.arrays.append(CArray(name, packed.dtype, values, f"{packed.role} of {owner.where}"))
         return self.by_content[key]
@@ -121,16 +125,19 @@ class Flash:
 
 @dataclass
 class Functions:
-    """Kernel instances so far; steps with equal template and parameters share one."""
+    """Kernel instances so far; steps with equal template and parameters share one. `taken` are the C names in use."""
 
     program: str
+    taken: set[str]
     known: dict[tuple[str, object], KernelInstance] = field(default_factory=dict)
 
     def instance(self, c: Chosen) -> KernelInstance:
         params = c.kernel.params(c.node)
         key = (c.kernel.template, params)
         if key not in self.known:
-            function = f"{self.program}_{c.node.op.name}_{c.kernel.variant}_{len(self.known)}"
+            base = f"{self.program}_{c.node.op.name}_{c.kernel.variant}_{len(self.known)}"
+            function = unique(base, self.taken)
+            self.taken.add(function)
             self.known[key] = KernelInstance(function, c.kernel.template, params, shapes_text(c.node))
         return self.known[key]
 

@@ -21,6 +21,7 @@ from ..ops.dequantize import Dequantize
 from ..ops.pad import Pad
 from ..ops.quantize import Quantize
 from ..ops.requantize import Requantize
+from ..ops.reshape import Reshape
 from ..ops.same_scale import SameScale
 from ..ops.weighted import Weighted
 from .base import Pass
@@ -67,16 +68,18 @@ def share_quantize(graph: Graph) -> int:
 
 
 def meet(graph: Graph, node: Node) -> bool:
-    """quantize(dequantize(q)) -> requantize(q), or q itself."""
+    """quantize(dequantize(q)) -> requantize(q), or q itself; of q under another name, a copy in the same buffer."""
     maker = graph.producer(node.inputs[0])
     if not maker or not isinstance(maker.op, Dequantize):
         return False
     (stored,) = maker.inputs
-    if stored.quant == node.output.quant and node.output not in graph.outputs:
+    if stored.quant != node.output.quant:
+        node.op, node.inputs = Requantize(), [stored]
+    elif node.output in graph.outputs:
+        node.op, node.inputs = Reshape(stored.shape), [stored]
+    else:
         graph.replace_uses(node.output, stored)
         graph.remove(node)
-    else:
-        node.op, node.inputs = Requantize(), [stored]
     return True
 
 

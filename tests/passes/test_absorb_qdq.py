@@ -123,7 +123,7 @@ class TestMoves:
     def test_split_to_two_scales(self) -> None:
         s = Sketch()
         a, b = s.adds(Split(1, (1, 2)), s.dequantize(s.input(2, 3, quant=Q)))
-        assert absorbed(s.done(s.quantize(a, Q2), s.quantize(b)), 0) == ["split", "requantize", "requantize"]
+        assert absorbed(s.done(s.quantize(a, Q2), s.quantize(b)), 0) == ["split", "requantize", "reshape"]
 
     def test_concat_of_two_scales(self) -> None:
         s = Sketch()
