@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import jinja2
 
 from .. import __version__
-from ..ir import Argument, KernelInstance, Program
+from ..ir import Argument, KernelInstance, Program, Step
 from ..resources import folder
-from .filters import c_comment, c_float, c_values
+from ..target.cores import Core, Isa
+from .filters import c_comment, c_float, c_values, plus, position, times, wrapped
+from .snippets import private_prefix, snippets, used_snippets, with_prefix
+
+BYTES = {"int8_t", "uint8_t", "const int8_t", "const uint8_t"}
 
 
 @cache
@@ -24,7 +30,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,
     )
     env.filters.update(c_values=c_values, c_comment=c_comment, c_float=c_float)
-    env.tests["a_loop"] = lambda count: count > 1
+    env.globals.update(times=times, plus=plus, position=position)
     return env
 
 
@@ -34,42 +40,81 @@ def render(template: str, **context: Any) -> str:
 
 
 def kernel_text(kernel: KernelInstance) -> str:
-    """The C of one kernel function."""
-    text = render(kernel.template, fn=kernel.function, p=kernel.params, description=c_comment(kernel.description))
-    return tidy(text)
+    """The C of one kernel function, and of those that only it calls."""
+    return render(kernel.template, fn=kernel.function, p=kernel.params, description=c_comment(kernel.description))
 
 
 def tidy(text: str) -> str:
-    """Without trailing blanks and runs of empty lines, which templates leave where they printed nothing."""
-    lines = [line.rstrip() for line in text.split("\n")]
-    kept = [line for i, line in enumerate(lines) if line or (i > 0 and lines[i - 1])]
-    return "\n".join(kept).strip("\n") + "\n"
+    """In lines that are not too long, without trailing blanks and without needless empty lines."""
+    text = re.sub(r"[ \t]+\n", "\n", text)
+    text = re.sub(r"\n{3,}", "\n\n", text)
+    text = re.sub(r"\{\n\n(?= )", "{\n", text)
+    text = re.sub(r"\n\n(?= *\}\n)", "\n", text)
+    return "\n".join(map(wrapped, text.strip("\n").split("\n"))) + "\n"
 
 
-def argument_text(argument: Argument) -> str:
+def kernels_text(name: str, kernels: Sequence[KernelInstance], core: Core, taken: Sequence[str] = ()) -> str:
+    """NAME_kernels.c: what the kernels share, then the kernels. `taken`: see `private_prefix`."""
+    texts = [kernel_text(k) for k in kernels]
+    text = render(
+        "model_kernels.c.j2",
+        name=name,
+        version=__version__,
+        core=core,
+        uses_dsp=needs(kernels, Isa.DSP),
+        uses_mve=needs(kernels, Isa.MVE),
+        parts=[snippets()[s] for s in used_snippets("\n".join(texts))] + texts,
+    )
+    return tidy(with_prefix(text, private_prefix(name, taken)))
+
+
+def needs(kernels: Sequence[KernelInstance], isa: Isa) -> bool:
+    return any(f".{isa.name.lower()}." in k.template for k in kernels)
+
+
+def prototype(step: Step) -> str:
+    """The declaration of a step's kernel, with the parameters' names of its definition."""
+    function = step.kernel.function
+    definition = re.search(rf"\bvoid {function}\(([^)]*)\)\n", kernel_text(step.kernel))
+    assert definition, f"{step.kernel.template} does not define {function}"
+    names = [parameter.rpartition("*")[2] for parameter in definition[1].split(",")]
+    parameters = (f"{a.c_type} *{name}" for a, name in zip(step.arguments, names, strict=True))
+    return f"void {function}({', '.join(parameters)});"
+
+
+def argument_text(argument: Argument, arena: str) -> str:
     if argument.constant is not None:
         return argument.constant
-    return f"({argument.c_type} *)(arena + {argument.offset})"
+    place = plus(arena, argument.offset or 0)
+    if argument.c_type == "uint8_t":
+        return place
+    through = "" if argument.c_type in BYTES else "(void *)"
+    return f"({argument.c_type} *){through}({place})" if argument.offset else f"({argument.c_type} *){through}{place}"
 
 
-def emit(program: Program) -> dict[str, str]:
-    """File name -> text of the library, without build files."""
+def emit(program: Program, core: Core) -> dict[str, str]:
+    """File name -> text of the library, without build files. `core` is the one whose instructions the kernels use."""
     name = program.name
+    ports = [p.name for p in (*program.inputs, *program.outputs)]
+    prefix = private_prefix(name, ports)
     context = {
         "program": program,
         "name": name,
         "NAME": name.upper(),
         "version": __version__,
-        "argument": argument_text,
-        "kernels": [kernel_text(k) for k in program.kernels],
+        "prefix": prefix,
+        "core": core,
+        "is_portable": not any(needs(program.kernels, isa) for isa in (Isa.DSP, Isa.MVE)),
+        "argument": lambda a: argument_text(a, f"{prefix}arena"),
+        "prototypes": [prototype(next(s for s in program.steps if s.kernel is k)) for k in program.kernels],
     }
     files = {
         f"{name}.h": "model.h.j2",
         f"{name}.c": "model.c.j2",
         f"{name}_kernels.h": "model_kernels.h.j2",
-        f"{name}_kernels.c": "model_kernels.c.j2",
         f"{name}_weights.h": "model_weights.h.j2",
         f"{name}_weights.c": "model_weights.c.j2",
         "CMakeLists.txt": "CMakeLists.txt.j2",
     }
-    return {file: tidy(render(template, **context)) for file, template in files.items()}
+    texts = {file: tidy(render(template, **context)) for file, template in files.items()}
+    return texts | {f"{name}_kernels.c": kernels_text(name, program.kernels, core, ports)}

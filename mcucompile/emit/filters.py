@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..ir import Array, DType
 
 LINE = 118
+WIDTH = 120
+WORD = re.compile(" +")
+ARGUMENT = re.compile("[,;] ")
+TERM = re.compile(r"\((?=\w)| (?=[?:+*] )|\] |\) (?=const )")
 
 
 def c_float(value: float) -> str:
@@ -41,3 +46,43 @@ def c_values(values: Array, dtype: DType) -> str:
 def c_comment(text: str) -> str:
     """Text that is safe inside a C comment: one line, no comment marks."""
     return re.sub(r"\s+", " ", text.replace("/*", "/ *").replace("*/", "* /").replace("\\", "/")).strip()
+
+
+def times(factor: str, number: int) -> str:
+    """factor * number, without a factor of one."""
+    return factor if number == 1 else f"{factor} * {number}"
+
+
+def plus(term: str, number: int) -> str:
+    """term + number, without a term of zero."""
+    return term if number == 0 else f"{term} - {-number}" if number < 0 else f"{term} + {number}"
+
+
+def position(index: str, count: int, stride: int, pad: int) -> str:
+    """Where window number `index` of `count` starts on an axis."""
+    return str(-pad) if count == 1 else plus(times(index, stride), -pad)
+
+
+def wrapped(line: str) -> str:
+    """A line of C or of a comment in lines of at most WIDTH columns, broken between words or arguments."""
+    if len(line) <= WIDTH or line.lstrip().startswith(("#", "//")):
+        return line
+    code = line.lstrip()
+    indent = line[: len(line) - len(code)]
+    if code.startswith(("/*", "* ")):
+        margin = indent + (" * " if code.startswith("/*") else "* ")
+        return _broken(line, (WORD,), margin)
+    return _broken(line, (ARGUMENT, TERM), indent + "    ")
+
+
+def _broken(line: str, places: Sequence[re.Pattern[str]], margin: str) -> str:
+    """The line in pieces that begin with the margin, except the first; broken at the first kind of place there is."""
+    pieces = []
+    while len(line) > WIDTH:
+        ends = [[m.end() for m in place.finditer(line, len(margin)) if m.end() <= WIDTH + 1] for place in places]
+        found = next((e[-1] for e in ends if e), None)
+        if found is None:
+            break
+        pieces.append(line[:found].rstrip())
+        line = margin + line[found:]
+    return "\n".join([*pieces, line])

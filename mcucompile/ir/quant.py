@@ -1,4 +1,4 @@
-"""Fixed-point arithmetic, defined once. templates/lib/fixed.h.j2 mirrors it in C, bit for bit.
+"""Fixed-point arithmetic, defined once. templates/lib/c/mcu_scale*.h mirror it in C, bit for bit.
 
 A quantized tensor stores q and means real = scale * (q - zero). An integer operator sums products of centred integers
 (q - zero) exactly and then *requantizes* the sum: multiplies by a real factor that is written as M / 2**s.

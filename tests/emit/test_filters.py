@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcucompile.emit.filters import c_comment, c_float, c_literal, c_values
+from mcucompile.emit.filters import c_comment, c_float, c_literal, c_values, plus, position, times, wrapped
 from mcucompile.ir import DType
 
 
@@ -43,3 +43,37 @@ def test_comments_cannot_end_early(text: str) -> None:
     assert "/*" not in shown
     assert "\n" not in shown
     assert not shown.endswith("\\")
+
+
+def test_neutral_operands_are_not_printed() -> None:
+    assert [times("x", 1), times("x", 3)] == ["x", "x * 3"]
+    assert [plus("x", 0), plus("x", 3), plus("x", -3)] == ["x", "x + 3", "x - 3"]
+
+
+def test_positions_of_windows() -> None:
+    assert position("oy", 5, 1, 0) == "oy"
+    assert position("oy", 5, 2, 1) == "oy * 2 - 1"
+    assert position("oy", 1, 2, 1) == "-1"
+    assert position("oy", 1, 2, 0) == "0"
+
+
+def test_long_lines_are_broken_between_arguments() -> None:
+    names = ", ".join(f"argument_{i:02}" for i in range(20))
+    lines = wrapped(f"    call({names});").split("\n")
+    assert max(map(len, lines)) <= 120
+    assert all(line.endswith(",") for line in lines[:-1]) and all(line.startswith("        a") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == f"call({names});"
+
+
+@pytest.mark.parametrize(("first", "margin"), [("/* ", " * "), (" * ", " * ")])
+def test_long_comments_stay_comments(first: str, margin: str) -> None:
+    words = " ".join(["word"] * 60)
+    lines = wrapped(f"{first}{words} */").split("\n")
+    assert max(map(len, lines)) <= 120
+    assert all(line.startswith(f"{margin}word") for line in lines[1:])
+    assert "".join(lines).replace(" ", "").count("word") == 60
+
+
+def test_what_has_no_place_to_break_stays() -> None:
+    for line in ("x" * 130, "#error " + "x, " * 60):
+        assert wrapped(line) == line

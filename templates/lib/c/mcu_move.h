@@ -1,5 +1,5 @@
 /* Copies upward, a word at a time where it can; `to` may lie below `from` and overlap it. */
-MCU_INLINE MCU_PLAIN_LOOPS void mcu_move(void *to, const void *from, int32_t nbytes)
+static inline MCU_PLAIN_LOOPS void mcu_move(void *to, const void *from, int32_t nbytes)
 {
     uint8_t *d = (uint8_t *)to;
     const uint8_t *s = (const uint8_t *)from;

@@ -1,0 +1,5 @@
+/* Four bytes at any address. */
+static inline uint32_t mcu_load_word(const void *from)
+{
+    return ((const mcu_unaligned_word *)from)->value;
+}
