@@ -6,16 +6,15 @@ import io
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from . import profile as profiling
 from . import verify as verification
+from .arguments import checked_ram, checked_shapes, checked_timeout, choice, data_source, of_type
 from .data import Samples, samples_for
 from .emit import emit
 from .errors import CompileError
@@ -23,7 +22,8 @@ from .files import REPORT, read_bytes, write_folder
 from .frontend.export import to_onnx
 from .ir import Array, Graph, Numerics, Program, Shape
 from .lower.picture import memory_map_svg
-from .metrics import Metrics, compare
+from .metrics import Metrics, accuracy, compare
+from .mismatch import differs, float_tolerance
 from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
 from .pipeline import (
     Dump,
@@ -38,15 +38,17 @@ from .pipeline import (
 from .profile import Profile
 from .reference import evaluate_all
 from .report import Json, report_of
+from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
-
-E = TypeVar("E", bound=Enum)
 
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """A compiled network: its integer (or float) graph, its program for one board, and the files to write."""
+    """A compiled network: its integer (or float) graph, its program for one board, and the files to write.
+
+    `saved` is the reference.npz of the folder that it was taken up from; `notes` say what happened on the way.
+    """
 
     name: str
     prepared: Prepared
@@ -54,6 +56,8 @@ class Compiled:
     board: Board
     options: Options
     report: Json
+    saved: Reference | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def graph(self) -> Graph:
@@ -70,18 +74,21 @@ class Compiled:
         files[f"{self.name}.twin.onnx"] = to_onnx(self.graph)
         files["reference.npz"] = self.reference_npz()
         report = {**self.report, "files": sorted([*files, REPORT])}
-        files[REPORT] = (json.dumps(report, indent=1) + "\n").encode()
-        return files
+        return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
 
     def reference_npz(self) -> bytes:
         """Arrays `input/NAME` and `output/NAME`, [samples, ...], as stored; outputs are the reference's."""
-        inputs = reference_inputs(self.prepared)
+        inputs = self.default_inputs()
         arrays = {f"input/{n}": v for n, v in inputs.items()}
         for name, values in self.expected(inputs).items():
             arrays[f"output/{name}"] = values
         stream = io.BytesIO()
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
         return stream.getvalue()
+
+    def default_inputs(self) -> dict[str, Array]:
+        """The stored inputs of reference.npz: those of the folder, else calibration samples, else random ones."""
+        return self.saved.inputs if self.saved else reference_inputs(self.prepared)
 
     def expected(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The reference's outputs for stored inputs [samples, ...]."""
@@ -92,50 +99,58 @@ class Compiled:
         """Write the output folder. Raises E0702."""
         write_folder(Path(folder), self.files)
 
-    def stored_inputs(self, samples: Samples) -> dict[str, Array]:
-        """Samples as the device takes them. Raises E0202."""
+    def stored_inputs(self, samples: Path | str | Samples) -> dict[str, Array]:
+        """Samples as the device takes them. Raises as `samples_from`."""
         inputs = self.samples_from(samples).inputs
         return {t.name: np.stack([stored_value(t, v) for v in inputs[t.name]]) for t in self.graph.inputs}
 
-    def samples_from(self, data: Path | Samples) -> Samples:
-        """The samples of an .npz, or checked ones, for this network; real also where the device takes integers.
+    def samples_from(self, data: Path | str | Samples) -> Samples:
+        """The samples of an .npz, or checked ones, for this network; real values, or the stored integers for an input
+        that the model itself has as integers.
 
-        Inputs are named as in the model file or as in the C. Raises E0202 and, for a file, E0702.
+        Inputs are named as in the model file or as in the C. Raises E0202, E0701 and, for a file, E0702.
         """
-        real = self.prepared.real
-        network = real or self.graph
-        return samples_for(data, network.inputs, network.outputs)
+        network = self.prepared.real or self.graph
+        return samples_for(data_source(data, "data"), network.inputs, network.outputs)
 
     def verify(
         self,
-        data: Path | Samples | None = None,
+        data: Path | str | Samples | None = None,
         *,
         per_layer: bool = False,
         port: str | None = None,
         opt: str | None = None,
+        timeout: float | None = None,
         progress: Progress | None = None,
     ) -> Verification:
         """Build, run on the board, compare every byte; without data on the samples of reference.npz.
 
-        Raises E0202, E0303, E0501, E0502, E06xx.
+        `timeout` is in seconds, for one run of the network. Nothing is run, only built, on a board that is neither
+        emulated nor at a `port`. Raises E0202, E0501, E0502, E06xx, E0701, E0702.
         """
-        samples = self.samples_from(data) if isinstance(data, Path) else data
-        inputs = reference_inputs(self.prepared) if samples is None else self.stored_inputs(samples)
+        seconds = checked_timeout(timeout)
+        given = None if data is None else self.stored_inputs(data)
+        saved = self.saved.outputs if self.saved and given is None else None
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             library = self.write_library(Path(work) / "library")
             return verification.run(
-                self.graph, self.program, library, self.board, inputs,
-                per_layer=per_layer, port=port, opt=opt or self.options.effort.value, progress=progress,
+                self.graph, self.program, library, self.board, self.default_inputs() if given is None else given,
+                saved=saved, per_layer=per_layer, port=port, opt=opt or self.options.effort.value, seconds=seconds,
+                progress=progress,
             )  # fmt: skip
 
-    def profile(self, *, opt: str | None = None) -> Profile:
-        """Instructions per layer, counted exactly on the emulated board. Raises E0303, E0501, E0502, E06xx."""
-        inputs = reference_inputs(self.prepared, 1)
+    def profile(self, *, opt: str | None = None, timeout: float | None = None) -> Profile:
+        """Instructions per layer, counted exactly on the emulated board; `timeout` in seconds, for one run.
+
+        Raises E0303, E0501, E0502, E06xx, E0701.
+        """
+        seconds = checked_timeout(timeout)
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             library = self.write_library(Path(work) / "library")
             return profiling.run(
-                self.graph, self.program, library, self.board, inputs, opt=opt or self.options.effort.value
-            )
+                self.graph, self.program, library, self.board, self.default_inputs(),
+                opt=opt or self.options.effort.value, seconds=seconds,
+            )  # fmt: skip
 
     def write_library(self, folder: Path) -> Path:
         """Only the C files, for building."""
@@ -146,10 +161,14 @@ class Compiled:
         return folder
 
     def metrics(self, outputs: Mapping[str, Array], samples: Samples) -> dict[str, Metrics]:
-        """Per output, the device's values against the float network's; empty for a file that was quantized before."""
+        """Per output, the device's values against the float network's and the labels.
+
+        Where the float network is not known (a file quantized before, a folder) only the accuracy, if there are labels.
+        """
         real = self.prepared.real
         if real is None:
-            return {}
+            shares = {t.name: accuracy(outputs[t.name], samples.labels) for t in self.graph.outputs}
+            return {name: Metrics(accuracy=share) for name, share in shares.items() if share is not None}
         samples = self.samples_from(samples)
         wanted = list(evaluate_all(real, samples.inputs))
         found = {t.name: real_outputs(self.graph, t.name, outputs[t.name]) for t in self.graph.outputs}
@@ -192,53 +211,51 @@ def compile(
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
-        choice(Effort, effort, "effort"), ram, choice(Ranges, ranges, "ranges"),
-        choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), prove, dict(shapes or {}),
+        choice(Effort, effort, "effort"), checked_ram(ram), choice(Ranges, ranges, "ranges"),
+        choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), bool(prove),
+        checked_shapes(shapes),
     )  # fmt: skip
+    of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
+    of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")
+    of_type(name, (str, type(None)), "name", "a C identifier")
     path = None if isinstance(model, bytes) else Path(model)
     content = model if isinstance(model, bytes) else read_bytes(Path(model))
     target = board_of(board)
     title = program_name(path, name)
-    data = Path(calibration) if isinstance(calibration, str) else calibration
+    data = None if calibration is None else data_source(calibration, "calibration")
     prepared = prepare(path or content, title, options, data, dump)
     program = lower_for(prepared.graph, target, options)
-    report = report_of(prepared, program, target, options, content, path.name if path else "")
+    report = report_of(prepared, program, target, options, (path.name if path else "", content), data)
     return Compiled(title, prepared, program, target, options, report)
 
 
 def load_compiled(folder: Path | str, board: Board | str | None = None) -> Compiled:
     """Take up what `compile` wrote: the twin is compiled again with the report's options and must give the same files.
 
-    Raises E0703 when the folder is no output, was changed, or is of another version.
+    With another `board` the twin is then compiled for that one. Raises E0703 when the folder is no output, was changed,
+    or is of another version.
     """
-    folder = Path(folder)
+    of_type(board, (str, Board, type(None)), "board", "a name, the path of a TOML file, or a Board")
+    saved = read_saved(Path(folder))
+    asked = None if board is None else board_of(board)
+    own = saved.board(asked)
     try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        name, options, target = report["name"], report["options"], board or report["board"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise CompileError("E0703", f"{folder} is not the output of mcucompile compile", why=str(e)) from e
-    keys = ("io", "numerics", "effort", "ram")
-    dtype = "auto" if options["dtype"] != "float32" else "float32"
-    twin = folder / f"{name}.twin.onnx"
-    again = compile(twin, target, name=name, dtype=dtype, **{k: options[k] for k in keys})
-    library = [f for f in again.files if f.endswith((".c", ".h"))]
-    changed = [f for f in library if target == report["board"] and not same(folder / f, again.files[f])]
-    if changed:
-        raise CompileError(
-            "E0703", f"{folder}/{changed[0]} is not what this version of mcucompile makes of {twin.name}",
-            fix="compile the model again",
-        )  # fmt: skip
-    return again
+        again = compile(saved.twin, own, name=saved.name, **saved.options)
+    except CompileError as e:
+        raise saved.error(f"{saved.twin.name} cannot be compiled again", str(e)) from e
+    saved.check(again.files, again.report)
+    reference = checked_reference(saved, again)
+    notes: tuple[str, ...] = ()
+    if asked is not None and asked.name != own.name:
+        notes = (f"compiled again for {asked.name}; the C files in {folder} are for {own.name}",)
+        again = compile(saved.twin, asked, name=saved.name, **saved.options)
+    return replace(again, saved=reference, notes=notes, report={**again.report, "fused": saved.report["fused"]})
 
 
-def same(path: Path, content: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == content
-
-
-def choice(kind: type[E], value: str, option: str) -> E:
-    """The member of an enum. Raises E0701 naming what is allowed."""
-    try:
-        return kind(value)
-    except ValueError:
-        allowed = ", ".join(str(member.value) for member in kind)
-        raise CompileError("E0701", f"{option} cannot be {value!r}", fix=f"one of: {allowed}") from None
+def checked_reference(saved: Saved, again: Compiled) -> Reference:
+    """The folder's reference.npz, whose outputs must be those of the folder's network. Raises E0703."""
+    reference, ulp = saved.reference(again.graph), float_tolerance(again.graph)
+    for name, values in again.expected(reference.inputs).items():
+        if differs(reference.outputs[name], values, ulp).any():
+            raise saved.error("the outputs in reference.npz are not the network's", f"output {name!r} differs")
+    return reference

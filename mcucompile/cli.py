@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import __version__, api, listing, show
+from . import api, listing, show
 from .api import Compiled
 from .errors import USER_ERROR, CompileError
-from .ir import Numerics, Shape
-from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+from .parser import parser, refuse_settled
 from .pipeline import Dump
 from .target.board import load_board
 
@@ -28,95 +31,79 @@ INTERNAL_ERROR = 70
 INTERRUPTED = 130
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    args = parser().parse_args(argv)
-    stream = sys.stderr if args.json else sys.stdout
-    console = Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
-    try:
-        result, code = args.run(args, console)
-        if args.json:
-            print(json.dumps(result, indent=1))
-        return int(code)
-    except CompileError as e:
-        report_error(e, args.json)
-        return e.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as e:
-        if os.environ.get("MCUCOMPILE_TRACEBACK"):
-            traceback.print_exc()
-        text = f"internal error: {type(e).__name__}: {e}\n  this is a bug in mcucompile; please report it"
-        print(f"{text} (MCUCOMPILE_TRACEBACK=1 shows where)", file=sys.stderr)
-        return INTERNAL_ERROR
-
-
-def report_error(e: CompileError, as_json: bool) -> None:
-    if as_json:
-        fields = {"code": e.code, "what": e.what, "where": e.where, "why": e.why, "fix": e.fix}
-        print(json.dumps({"error": fields}, indent=1))
-    print(e, file=sys.stderr)
-
-
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mcucompile", description="Trained ONNX networks to bit-exact C for Cortex-M.")
-    top.add_argument("--version", action="version", version=f"mcucompile {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="the result as JSON on stdout, everything else on stderr")
-    options = compile_options()
-
-    def add(name: str, run: Command, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, parents=[common, *parents])
-        command.set_defaults(run=run)
-        return command
-
-    c = add("compile", run_compile, "turn an ONNX network into C for a board", options)
-    c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
-    v = add("verify", run_verify, "build, run on the emulator or board, compare every byte", options)
-    v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
-    v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
-    v.add_argument("--port", help="serial port of a real board")
-    add("profile", run_profile, "count instructions per layer on the emulator", options)
-    i = add("inspect", run_inspect, "what is in a model, does it fit, what is unsupported")
-    i.add_argument("model", type=Path, metavar="MODEL.onnx")
-    i.add_argument("--board", help="say whether the network fits this board")
-    i.add_argument("--shape", action="append", default=[], type=shape_option, metavar="INPUT=1,3,32,32")
-    add("boards", run_boards, "the boards that mcucompile knows")
-    add("ops", run_ops, "the operators that mcucompile compiles, and their kernels")
-    add("passes", run_passes, "the passes in order")
-    add("explain", run_explain, "what an error code means").add_argument("code", metavar="CODE")
-    return top
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. SIGTERM and SIGHUP end it with everything cleaned up."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    as_json = "--json" in words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
+    try:
+        with ended_by_signals():
+            return run_command(words, as_json)
+    except CompileError as e:
+        return report_error(e, as_json)
+    except KeyboardInterrupt:
+        return failed(as_json, INTERRUPTED, "interrupted", "interrupted")
+    except BrokenPipeError:  # whoever read the output has enough, as in `mcucompile ops | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as e:
+        if os.environ.get("MCUCOMPILE_TRACEBACK"):
+            traceback.print_exc()
+        what = f"internal error: {type(e).__name__}: {e}"
+        hint = "this is a bug in mcucompile; please report it (MCUCOMPILE_TRACEBACK=1 shows where)"
+        return failed(as_json, INTERNAL_ERROR, what, f"{what}\n  {hint}")
 
 
-def compile_options() -> argparse.ArgumentParser:
-    """The options that compile, verify and profile share."""
-    p = argparse.ArgumentParser(add_help=False)
-    p.add_argument("model", type=Path, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote")
-    p.add_argument("--board", metavar="BOARD", help="a name that `mcucompile boards` lists, or a TOML file")
-    p.add_argument("--name", help="prefix of all C names (default: from the file)")
-    p.add_argument("--shape", action="append", default=[], type=shape_option, metavar="INPUT=1,3,32,32")
-    p.add_argument("--calibration", type=Path, metavar="DATA.npz", help="representative inputs of a float network")
-    p.add_argument("--dtype", choices=values(NetworkType), default="auto", help="what to compute in")
-    p.add_argument("--io", choices=values(BoundaryType), default="int8", help="what the caller hands over")
-    p.add_argument("--numerics", choices=values(Numerics), default="onnx", help="whose rounding to follow")
-    p.add_argument("--ram", type=size_option, metavar="BYTES", help="limit of the arena, e.g. 64K")
-    p.add_argument("--ranges", choices=values(Ranges), default="auto", help="how activation ranges are found")
-    p.add_argument("--equalize", choices=values(Switch), default="auto", help="cross-layer equalization")
-    p.add_argument("--correct-bias", choices=values(Switch), default="auto", help="bias correction")
-    p.add_argument("--dump-after", metavar="PASS", choices=pass_names(), help="print the graph after this pass")
-    p.add_argument("--prove", action="store_true", help="prove the memory plan with OR-tools")
-    for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):
-        p.add_argument(effort.value, dest="effort", action="store_const", const=effort.value, default="-O2", help=text)
-    return p
+def run_command(words: Sequence[str], as_json: bool) -> int:
+    args = parser().parse_args(words)
+    stream = sys.stderr if as_json else sys.stdout
+    console = Console(file=stream, highlight=False, markup=False, emoji=False,
+                      width=None if stream.isatty() else PIPE_WIDTH)  # fmt: skip
+    result, code = COMMANDS[args.command](args, console)
+    if as_json:
+        print(json.dumps(result, indent=1))
+    sys.stdout.flush()
+    return code
 
 
-def pass_names() -> list[str]:
-    return sorted({row["pass"] for row in listing.passes()} - {"quantize"})
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP become SystemExit, so that temporary folders and the emulator go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    kinds = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {kind: signal.signal(kind, end) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def report_error(e: CompileError, as_json: bool) -> int:
+    if as_json:
+        fields = {"code": e.code, "what": e.what, "where": e.where, "why": e.why, "fix": e.fix}
+        print(json.dumps({"error": fields}, indent=1))
+    print(show.printable(str(e)), file=sys.stderr)
+    return e.exit_code
+
+
+def failed(as_json: bool, code: int, what: str, text: str) -> int:
+    """An end that is no error of the user's, and so has no code of the catalogue."""
+    if as_json:
+        print(json.dumps({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}, indent=1))
+    print(show.printable(text), file=sys.stderr)
+    return code
 
 
 def dump_after(wanted: str | None) -> Dump | None:
@@ -131,76 +118,61 @@ def dump_after(wanted: str | None) -> Dump | None:
     return dump
 
 
-def values(kind: Any) -> list[str]:
-    return [member.value for member in kind]
-
-
-def shape_option(text: str) -> tuple[str, Shape]:
-    name, _, sizes = text.partition("=")
-    try:
-        return name, tuple(int(s) for s in sizes.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not INPUT=1,3,32,32") from None
-
-
-def size_option(text: str) -> int:
-    """Bytes, with an optional K or M (1,024 and 1,048,576)."""
-    units = {"K": 1 << 10, "M": 1 << 20}
-    digits = text.upper().rstrip("B")
-    unit = units.get(digits[-1:], 1)
-    digits = digits.rstrip("KM")
-    if not digits.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes")
-    return int(digits) * unit
-
-
 def compiled_from(args: argparse.Namespace) -> Compiled:
     """Compile MODEL, or take up what compile left in a folder."""
     if args.model.is_dir():
+        if args.command == "compile":
+            raise CompileError("E0701", f"{args.model} is a folder", fix="give the .onnx file of a model")
+        refuse_settled(args)
         return api.load_compiled(args.model, args.board)
     if args.board is None:
         raise CompileError("E0701", "--board is missing", fix="name a board; `mcucompile boards` lists them")
+    names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "ranges", "equalize", "correct_bias")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return api.compile(
-        args.model, args.board, calibration=args.calibration, name=args.name, dtype=args.dtype, io=args.io,
-        numerics=args.numerics, effort=args.effort, ram=args.ram, ranges=args.ranges, equalize=args.equalize,
-        dump=dump_after(args.dump_after), correct_bias=args.correct_bias, prove=args.prove, shapes=dict(args.shape),
+        args.model, args.board, dump=dump_after(args.dump_after), prove=bool(args.prove),
+        shapes=dict(args.shape or []), **given,
     )  # fmt: skip
 
 
 def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    """The summary is made before anything is written, and printed when everything is."""
     with spinner(console, "compiling"):
         compiled = compiled_from(args)
         folder = args.output or Path(compiled.name)
+        with console.capture() as summary:
+            show.compiled(console, compiled.report, compiled.board)
         compiled.write(folder)
-    show.compiled(console, compiled.report, compiled.board)
-    console.print(f"\nwritten to {folder}/")
+    console.file.write(summary.get())
+    show.say(console, f"\nwritten to {folder}/")
     return compiled.report, 0
 
 
 def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling"):
         compiled = compiled_from(args)
-        samples = compiled.samples_from(args.data) if args.data else compiled.prepared.samples
+        samples = compiled.samples_from(args.data) if args.data else None
     with progress_bar(console, "verifying") as advance:
-        data = samples if args.data else None
-        result = compiled.verify(data, per_layer=args.per_layer, port=args.port, progress=advance)
-    metrics = compiled.metrics(result.outputs, samples) if args.data and samples else {}
+        result = compiled.verify(
+            samples, per_layer=args.per_layer, port=args.port, timeout=args.timeout, progress=advance
+        )
+    metrics = compiled.metrics(result.outputs, samples) if samples and result.ran else {}
     show.verification(console, compiled, result, metrics)
-    return show.verification_json(compiled, result, metrics), 0 if result.ok else COMPARISON_FAILED
+    return show.verification_json(compiled, result, metrics), COMPARISON_FAILED if result.mismatch else 0
 
 
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling"):
         compiled = compiled_from(args)
     with spinner(console, "counting instructions"):
-        result = compiled.profile()
+        result = compiled.profile(timeout=args.timeout)
     show.profile(console, compiled, result)
     return show.profile_json(compiled, result), 0
 
 
 def run_inspect(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "reading"):
-        found = listing.inspect(args.model, dict(args.shape), load_board(args.board) if args.board else None)
+        found = listing.inspect(args.model, dict(args.shape or []), load_board(args.board) if args.board else None)
     show.inspection(console, found)
     return found, USER_ERROR if found["unsupported"] else 0
 
@@ -220,7 +192,7 @@ def run_passes(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 def run_explain(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     text = listing.explain(args.code)
     if not args.json:
-        console.print(text)
+        show.say(console, text)
     return {"code": args.code, "explanation": text}, 0
 
 
@@ -242,6 +214,12 @@ def progress_bar(console: Console, text: str) -> Iterator[Callable[[int, int], N
     with Progress(*columns, console=stderr, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(text, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+COMMANDS: dict[str, Command] = {
+    "compile": run_compile, "verify": run_verify, "profile": run_profile, "inspect": run_inspect, "boards": run_boards,
+    "ops": run_ops, "passes": run_passes, "explain": run_explain,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Calibration and test data: `.npz` files with one array per graph input.
 
 Every array is named as its input and has the samples along its first axis; with a single input the array may be called
-`x`. `y` may hold labels: the number of the right class, one per sample. Real values for a float input, the stored
-integers for an integer input; preprocessing is the user's. A damaged or hostile file is an error, never a traceback:
-headers are checked against what the network needs before anything is read, so that memory stays bounded, and pickled
-objects are refused.
+`x`. `y` may hold labels: the number of the right class, one per sample. Real values for a float input; for a quantized
+input floats are real values, too, and integers are the stored ones. Preprocessing is the user's. A damaged or hostile
+file is an error, never a traceback: headers are checked against what the network needs before anything is read, so that
+memory stays bounded, and pickled objects are refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ Read = TypeVar("Read")
 class Samples:
     """`inputs` by the graph input's name, each [samples, *input shape]; `labels` [samples] when the file has them.
 
-    Values for float inputs are float32, those for integer inputs have the input's own type.
+    Values for float inputs are float32; those for quantized inputs are float32 when they are real values, and have the
+    input's own type when they are the stored integers.
     """
 
     inputs: dict[str, Array]
@@ -88,7 +89,7 @@ def checked_samples(given: Samples, inputs: Sequence[Tensor], outputs: Sequence[
         for name, values in {**given.inputs, **labels}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(values))
-        return Archive("the object given as samples", archive, quantizes=True).samples(inputs, class_count(outputs))
+        return Archive("the object given as samples", archive).samples(inputs, class_count(outputs))
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,10 @@ class Header:
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """An open `.npz` and its name for messages; `quantizes` takes real values for quantized inputs too."""
+    """An open `.npz` and its name for messages."""
 
     name: str
     file: zipfile.ZipFile
-    quantizes: bool = False
 
     def samples(self, inputs: Sequence[Tensor], classes: int | None = None) -> Samples:
         keys = {t: self.key(t, len(inputs)) for t in inputs}
@@ -161,8 +161,7 @@ class Archive:
                         "put the samples along the first axis, in the layout of the model's input")  # fmt: skip
         if shape[0] == 0:
             raise self.misfit(f"array '{key}' has no samples")
-        takes_reals = not tensor.dtype.is_integer or (self.quantizes and tensor.quant is not None)
-        allowed = "fiu" if takes_reals else "iu"
+        allowed = "iu" if tensor.dtype.is_integer and tensor.quant is None else "fiu"
         if header.dtype.kind not in allowed:
             kind = "the stored integers" if tensor.dtype.is_integer else "real numbers"
             raise self.misfit(f"array '{key}' holds {header.dtype}", f"{tensor!r} needs {kind}")

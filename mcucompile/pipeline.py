@@ -18,6 +18,7 @@ from .lower.fit import check_flash, check_ram
 from .lower.lower import lower
 from .lower.select import fastest, smallest
 from .options import BoundaryType, Effort, NetworkType, Options
+from .origins import Origins, origins_of
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.base import Pass
 from .passes.eliminate_transposes import EliminateTransposes
@@ -72,7 +73,7 @@ class PassRecord:
 class Prepared:
     """A graph ready to be lowered. `real` is the float network that it stands for, None for a file quantized before.
 
-    `samples` are inputs as `real` (or the graph, where there is no `real`) takes them.
+    `samples` are inputs as `real` (or the graph, where there is no `real`) takes them. `origins` are the model's nodes.
     """
 
     graph: Graph
@@ -81,6 +82,7 @@ class Prepared:
     notes: tuple[str, ...]
     quantization: QuantizationReport | None
     samples: Samples | None
+    origins: Origins
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass], dump: Dump | None = None) -> list[PassRecord]:
@@ -113,6 +115,7 @@ def prepare(
     imported = load(model, dict(options.shapes))
     graph = imported.graph
     graph.name, graph.numerics = name, options.numerics
+    origins = origins_of(graph)
     samples = read_samples(calibration, graph)
     records = run_passes(graph, PASSES_BEFORE, dump)
     dtype = resolve_dtype(graph, options, samples)
@@ -127,7 +130,8 @@ def prepare(
         real = graph
     wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
     records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
-    return Prepared(graph, real, tuple(records), (*imported.notes, *numerics_notes(graph)), quantization, samples)
+    notes = (*imported.notes, *numerics_notes(graph))
+    return Prepared(graph, real, tuple(records), notes, quantization, samples, origins)
 
 
 def numerics_notes(graph: Graph) -> list[str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from dataclasses import asdict
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .ir import Port, Program, QuantParams, Step
-from .options import Options
+from .data import Samples
+from .ir import DType, Graph, Port, Program, QuantParams, Step
+from .options import NetworkType, Options
+from .origins import fused_away
 from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
@@ -18,16 +22,30 @@ SCHEMA = 1
 Json = dict[str, Any]
 
 
-def report_of(prepared: Prepared, program: Program, board: Board, options: Options, model: bytes, file: str) -> Json:
-    """The content of report.json; the schema's version changes when a field changes its meaning or goes."""
+def report_of(
+    prepared: Prepared,
+    program: Program,
+    board: Board,
+    options: Options,
+    model: tuple[str, bytes],
+    calibration: Path | Samples | None,
+) -> Json:
+    """The content of report.json; the schema's version changes when a field changes its meaning or goes.
+
+    `model` is the file's name and content. Sizes are in bytes.
+    """
+    file, content = model
     return {
         "schema": SCHEMA,
         "mcucompile": __version__,
         "name": program.name,
-        "model": {"file": file, "sha256": hashlib.sha256(model).hexdigest()},
+        "model": {"file": file, "sha256": hashlib.sha256(content).hexdigest()},
         "board": board.name,
         "core": board.core.name,
+        "board_memory": {"flash": board.flash_nbytes, "ram": board.ram_nbytes},
         "options": options.plain(),
+        "resolved": resolved_json(prepared),
+        "calibration": calibration_json(prepared, calibration),
         "inputs": [port_json(p) for p in program.inputs],
         "outputs": [port_json(p) for p in program.outputs],
         "memory": {
@@ -39,10 +57,44 @@ def report_of(prepared: Prepared, program: Program, board: Board, options: Optio
         "constants": program.weight_nbytes,
         "macs": sum(s.macs for s in program.steps),
         "steps": [step_json(s) for s in program.steps],
+        "fused": list(fused_away(prepared.origins, prepared.graph)),
         "passes": [pass_json(r) for r in prepared.records],
         "quantization": plain(prepared.quantization),
         "notes": list(prepared.notes),
     }
+
+
+def resolved_json(prepared: Prepared) -> Json:
+    """What `auto` and defaults came to; how ranges were found is None where nothing was quantized."""
+    chosen = prepared.quantization.chosen if prepared.quantization else None
+    return {
+        "dtype": network_type(prepared.graph).value,
+        "ranges": chosen.ranges if chosen else None,
+        "equalize": chosen.equalized if chosen else None,
+        "correct_bias": chosen.bias_corrected if chosen else None,
+    }
+
+
+def network_type(graph: Graph) -> NetworkType:
+    types = {t.dtype for t in graph.activations()}
+    if DType.I16 in types:
+        return NetworkType.INT16X8
+    return NetworkType.INT8 if DType.I8 in types else NetworkType.FLOAT32
+
+
+def calibration_json(prepared: Prepared, source: Path | Samples | None) -> Json | None:
+    """Which data the network was quantized with; arrays that came without a file are named by their hash alone."""
+    if prepared.samples is None or source is None:
+        return None
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+    else:
+        digest = hashlib.sha256()
+        for name, values in sorted(prepared.samples.inputs.items()):
+            digest.update(json.dumps([name, values.dtype.str, values.shape]).encode() + values.tobytes())
+    file = source.name if isinstance(source, Path) else ""
+    return {"file": file, "sha256": digest.hexdigest(), "samples": prepared.samples.count}
 
 
 def port_json(port: Port) -> Json:

@@ -10,27 +10,42 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .api import Compiled
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
 from .target.board import Board
-from .verify import FLOAT_ULP, Verification
+from .verify import Fit, Verification
 
 FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %)?")
 
 
+def printable(text: str) -> str:
+    """Without what could move a terminal's cursor: names come from model files."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print the text as it is: brackets and colons in it mean nothing."""
+    console.print(Text(printable(text), style))
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table whose columns of figures are aligned on the right."""
-    result = Table(title=title or None, box=box.SIMPLE_HEAD, show_header=any(columns), pad_edge=False)
+    result = Table(
+        title=Text(printable(title)) if title else None, box=box.SIMPLE_HEAD, show_header=any(columns), pad_edge=False
+    )
     result.title_justify, result.title_style = "left", "bold"
     texts = [[value_text(v) for v in row] for row in rows]
     for i, column in enumerate(columns):
         is_figures = all(FIGURE.fullmatch(row[i]) for row in texts)
-        result.add_column(column, justify="right" if is_figures else "left", overflow="fold", no_wrap=i == 0)
+        result.add_column(
+            Text(printable(column)), justify="right" if is_figures else "left", overflow="fold", no_wrap=i == 0
+        )
     for row in texts:
-        result.add_row(*row)
+        result.add_row(*(Text(printable(cell)) for cell in row))
     return result
 
 
@@ -75,12 +90,22 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         ("flash: constants (code comes on top)", report["constants"], share(report["constants"], board.flash_nbytes)),
     ]
     console.print(table("", ("", "bytes", "of the board"), figures))
-    console.print(f"The arena is {gap_text(memory)} the lower bound of what is live at once.")
-    quantization = report["quantization"] or {}
-    if quantization.get("weakest"):
-        console.print(f"The layer that loses most to quantization: {quantization['weakest']}")
+    say(console, f"The arena is {gap_text(memory)} the lower bound of what is live at once.")
+    weakest = weakest_text(report["quantization"] or {})
+    if weakest:
+        say(console, f"The layer that loses most to quantization: {weakest}")
     for note in report["notes"]:
-        console.print(f"note: {note}")
+        say(console, f"note: {note}")
+
+
+def weakest_text(quantization: Json) -> str:
+    """Operator, ONNX nodes and signal-to-noise ratio of the layer that loses most by itself."""
+    name = quantization.get("weakest")
+    layers = [e for e in quantization.get("layers", []) if name is not None and e["tensor"] == name]
+    if not layers or layers[0]["alone"] is None:
+        return ""
+    source = " + ".join(layers[0]["source"]) or name
+    return f"{layers[0]['op']} '{source}', {layers[0]['alone']:.1f} dB signal to quantization noise"
 
 
 def gap_text(memory: Json) -> str:
@@ -93,50 +118,84 @@ def shortened(text: str, width: int = 44) -> str:
 
 
 def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
-    verdict = "every byte equals the reference" if v.ok else "the outputs DIFFER from the reference"
-    console.print(f"[bold]{c.name} on {v.board}: {verdict}[/bold]")
-    console.print(f"{v.samples} samples, {v.over_serial} of them over the serial line")
-    if c.report["options"]["dtype"] == "float32":
-        console.print(
-            f"floats compare within {FLOAT_ULP} ULP of the largest value; the largest distance was {v.max_ulp:g}"
-        )
-    if v.layers_compared:
-        console.print(
-            f"{v.layers_compared} intermediate tensors compared; fused away: {len(v.layers_fused)} ONNX nodes"
-        )
+    say(console, f"{c.name} on {v.board}: {verdict(v)}", "bold")
+    for note in c.notes:
+        say(console, f"note: {note}")
+    if v.ran:
+        run_details(console, c, v)
     if v.mismatch:
-        console.print(f"first difference: {v.mismatch}")
+        say(console, f"first difference: {v.mismatch}")
     figures = [
         ("RAM: arena", c.program.arena_nbytes),
-        ("RAM: stack", v.stack_nbytes),
+        ("RAM: stack", v.stack_nbytes if v.ran else None),
         ("flash: constants", c.program.weight_nbytes),
         ("flash: code", v.firmware.library_code_nbytes),
         ("flash: library", v.firmware.library_flash_nbytes),
     ]
     console.print(table("", ("", "bytes"), figures))
+    if not v.ran:
+        fit(console, v.fit)
     if metrics:
         names = ("output", "rmse", "mae", "l2r", "nse", "cos", "agreement", "accuracy", "float accuracy")
         lines = [(name, *asdict(m).values()) for name, m in metrics.items()]
-        console.print(table("against the float network", names, lines))
+        against = "the float network" if any(m.rmse is not None for m in metrics.values()) else "the labels"
+        console.print(table(f"against {against}", names, lines))
+
+
+def verdict(v: Verification) -> str:
+    if not v.ran:
+        return "built; nothing was run, for the board is neither emulated nor at a serial port (--port)"
+    if v.mismatch:
+        return "the outputs DIFFER from the reference"
+    return f"every value is within {v.ulp} ULP of the reference" if v.ulp else "every byte equals the reference"
+
+
+def run_details(console: Console, c: Compiled, v: Verification) -> None:
+    say(console, f"{v.samples} samples, {v.over_serial} of them over the serial line")
+    if v.ulp:
+        say(
+            console,
+            f"floats compare in units in the last place of a tensor's largest value; the outputs' largest distance was "
+            f"{v.max_ulp:g}",
+        )
+    if v.layers_compared:
+        say(console, f"{v.layers_compared} intermediate tensors compared, for {v.layer_samples} samples")
+        if c.report["fused"]:
+            say(console, f"fused into others, without a tensor of their own: {', '.join(c.report['fused'])}")
+
+
+def fit(console: Console, f: Fit) -> None:
+    figures = [
+        ("flash", f.flash_nbytes, f.board_flash_nbytes, share(f.flash_nbytes, f.board_flash_nbytes)),
+        ("RAM", f.ram_nbytes, f.board_ram_nbytes, share(f.ram_nbytes, f.board_ram_nbytes)),
+        ("RAM: reserved for the stack", f.stack_nbytes, f.board_ram_nbytes, share(f.stack_nbytes, f.board_ram_nbytes)),
+    ]
+    columns = ("the linked firmware", "bytes", "of the board's", "share")
+    console.print(table("", columns, figures))
 
 
 def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> Json:
     return {
         "name": c.name,
         "board": v.board,
-        "equal": v.ok,
+        "ran": v.ran,
+        "equal": v.ok if v.ran else None,
         "samples": v.samples,
         "over_serial": v.over_serial,
         "mismatch": asdict(v.mismatch) if v.mismatch else None,
         "layers_compared": v.layers_compared,
-        "layers_fused": list(v.layers_fused),
+        "layer_samples": v.layer_samples,
+        "layers_fused": c.report["fused"],
+        "ulp": v.ulp,
         "max_ulp": v.max_ulp,
         "arena": c.program.arena_nbytes,
         "arena_lower_bound": c.program.arena_lower_bound,
-        "stack": v.stack_nbytes,
+        "stack": v.stack_nbytes if v.ran else None,
         "constants": c.program.weight_nbytes,
         "code": v.firmware.library_code_nbytes,
         "library_flash": v.firmware.library_flash_nbytes,
+        "fit": asdict(v.fit),
+        "notes": list(c.notes),
         "metrics": {name: asdict(m) for name, m in metrics.items()},
     }
 
@@ -158,7 +217,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
     ]
     names = ("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC", "share", "constants", "scratch")
     console.print(table(f"{c.name} on {p.board}", names, lines))
-    console.print(f"instructions of one run: {p.total:,} (exact); code {p.firmware.library_code_nbytes:,} bytes")
+    say(console, f"instructions of one run: {p.total:,} (exact); code {p.firmware.library_code_nbytes:,} bytes")
 
 
 def profile_json(c: Compiled, p: Profile) -> Json:

@@ -1,18 +1,22 @@
-"""Run a compiled network on a board, emulated or real, and compare every byte with the reference."""
+"""Run a compiled network on a board, emulated or real, and compare every byte with the reference.
+
+A board that is neither emulated nor on a serial port is built for only, and the fit is told.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from . import reference
 from .ir import Array, Graph, Program, Tensor
-from .run.build import Firmware, build
-from .run.device import Device, open_device
+from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
+from .run.build import EMULATED_STACK_NBYTES, STACK_NBYTES, Firmware, build
+from .run.device import Device, open_device, time_limit
 from .run.interface import Interface
 from .target.board import Board
 
@@ -22,47 +26,51 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """The first differing element of a tensor, in the first sample that differs."""
+class Fit:
+    """Bytes of the linked firmware (the network and what runs it) and of the board; RAM includes the stack's."""
 
-    tensor: str
-    source: str
-    sample: int
-    differing: int
-    size: int
-    first: int
-    expected: float
-    found: float
-
-    def __str__(self) -> str:
-        return (
-            f"%{self.tensor} ('{self.source}'), sample {self.sample}: {self.differing} of {self.size} values differ, "
-            f"first at {self.first}: expected {self.expected:g}, found {self.found:g}"
-        )
+    flash_nbytes: int
+    board_flash_nbytes: int
+    ram_nbytes: int
+    board_ram_nbytes: int
+    stack_nbytes: int
 
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """`outputs` by name are what the device answered, [samples, ...] as stored; float networks compare within `ulp`."""
+    """`outputs` by name are what the device answered, [samples, ...] as stored; float networks compare within `ulp`.
+
+    Of a board that nothing could be run on `ran` is False, and there is only the firmware and its fit. `layer_samples`
+    is for how many samples the `layers_compared` intermediate tensors were compared.
+    """
 
     board: str
     samples: int
     over_serial: int
     mismatch: Mismatch | None
     layers_compared: int
-    layers_fused: tuple[str, ...]
+    layer_samples: int
     outputs: Mapping[str, Array]
     firmware: Firmware
+    fit: Fit
     stack_nbytes: int
+    ulp: int = 0
     max_ulp: float = 0.0
+    ran: bool = True
 
     @property
     def ok(self) -> bool:
-        return self.mismatch is None
+        """The device ran, and nothing differs."""
+        return self.ran and self.mismatch is None
 
 
-FLOAT_ULP = 256
-"""float32 networks: units in the last place, of the largest magnitude in the tensor, within which values are equal."""
+def fit_of(firmware: Firmware, board: Board) -> Fit:
+    rooms = {
+        kind: sum(r.nbytes for r in board.regions if r.kind == kind and (kind == "ram" or r.holds))
+        for kind in ("flash", "ram")
+    }
+    stack = EMULATED_STACK_NBYTES if board.emulator else STACK_NBYTES
+    return Fit(firmware.flash_nbytes, rooms["flash"], firmware.ram_nbytes, rooms["ram"], stack)
 
 
 def to_bytes(graph: Graph, inputs: Mapping[str, Array], index: int) -> list[bytes]:
@@ -73,53 +81,48 @@ def from_bytes(tensors: Sequence[Tensor], data: Sequence[bytes]) -> list[Array]:
     return [np.frombuffer(d, t.dtype.numpy).reshape(t.shape) for t, d in zip(tensors, data, strict=True)]
 
 
-def ulp_errors(found: Array, expected: Array) -> Array:
-    """Differences in units in the last place of the largest magnitude in `expected`; infinite for a stray NaN."""
-    finite = np.isfinite(expected)
-    unit = np.spacing(np.float32(np.abs(expected[finite]).max(initial=1e-30)))
-    with np.errstate(invalid="ignore"):
-        errors = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / float(unit)
-    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
-    return np.where(same, 0.0, np.where(np.isnan(errors), np.inf, errors))
+def source_of(graph: Graph, tensor: Tensor) -> str:
+    producer = graph.producer(tensor)
+    return " + ".join(producer.source) if producer else "graph input"
 
 
-def ulp_distance(found: Array, expected: Array) -> float:
-    """The largest of `ulp_errors`."""
-    return float(ulp_errors(found, expected).max(initial=0.0))
+@dataclass(eq=False)
+class Comparison:
+    """Outputs as they arrive, held against the reference and, where there are any, against the outputs `saved`."""
+
+    graph: Graph
+    inputs: Mapping[str, Array]
+    saved: Mapping[str, Array] | None
+    ulp: int
+    mismatch: Mismatch | None = None
+    worst: float = 0.0
+    collected: dict[str, list[Array]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> dict[str, Array]:
+        return {name: np.stack(values) for name, values in self.collected.items()}
+
+    def add(self, index: int, outputs: Sequence[Array]) -> None:
+        wanted = reference.evaluate(self.graph, {n: v[index] for n, v in self.inputs.items()})
+        for t, found in zip(self.graph.outputs, outputs, strict=True):
+            self.collected.setdefault(t.name, []).append(found)
+            self.compare(t, index, found, wanted[t.name])
+            if self.saved is not None:
+                self.compare(t, index, found, self.saved[t.name][index])
+
+    def compare(self, tensor: Tensor, index: int, found: Array, expected: Array) -> None:
+        if found.dtype == np.float32:
+            self.worst = max(self.worst, ulp_distance(found, expected))
+        source = source_of(self.graph, tensor)
+        self.mismatch = self.mismatch or first_mismatch(tensor, source, index, found, expected, self.ulp)
 
 
-def differs(found: Array, expected: Array) -> Array:
-    """Where two tensors differ: in any bit for integers, by more than FLOAT_ULP for floats."""
-    wrong: Array = ulp_errors(found, expected) > FLOAT_ULP if expected.dtype == np.float32 else found != expected
-    return wrong
-
-
-def first_mismatch(tensor: Tensor, source: str, sample: int, found: Array, expected: Array) -> Mismatch | None:
-    where = np.flatnonzero(differs(found, expected))
-    if not where.size:
-        return None
-    at = int(where[0])
-    values = float(expected.ravel()[at]), float(found.ravel()[at])
-    return Mismatch(tensor.name, source, sample, where.size, expected.size, at, *values)
-
-
-def verify_outputs(
-    graph: Graph, device: Device, inputs: Mapping[str, Array], progress: Progress | None = None
-) -> tuple[Mismatch | None, dict[str, Array], int, float]:
-    """First mismatch, all outputs, how many samples went over the serial line, the largest ULP distance."""
-    count = len(next(iter(inputs.values())))
-    collected: dict[str, list[Array]] = {t.name: [] for t in graph.outputs}
-    mismatch, worst = None, 0.0
-    for index, outputs in device_outputs(graph, device, inputs, count):
-        expected = reference.evaluate(graph, {n: v[index] for n, v in inputs.items()})
-        for t, found in zip(graph.outputs, outputs, strict=True):
-            collected[t.name].append(found)
-            if found.dtype == np.float32:
-                worst = max(worst, ulp_distance(found, expected[t.name]))
-            mismatch = mismatch or first_mismatch(t, source_of(graph, t), index, found, expected[t.name])
+def compare_outputs(comparison: Comparison, device: Device, progress: Progress | None) -> None:
+    count = len(next(iter(comparison.inputs.values())))
+    for index, outputs in device_outputs(comparison.graph, device, comparison.inputs, count):
+        comparison.add(index, outputs)
         if progress:
             progress(index + 1, count)
-    return mismatch, {n: np.stack(v) for n, v in collected.items()}, min(count, SERIAL_SAMPLES), worst
 
 
 def device_outputs(
@@ -135,25 +138,88 @@ def device_outputs(
             yield i, from_bytes(graph.outputs, data)
 
 
-def source_of(graph: Graph, tensor: Tensor) -> str:
-    producer = graph.producer(tensor)
-    return " + ".join(producer.source) if producer else "graph input"
-
-
 def verify_layers(
-    graph: Graph, program: Program, device: Device, inputs: Mapping[str, Array]
-) -> tuple[Mismatch | None, int]:
-    """Compare what every step wrote, for the first sample: the first mismatch in execution order, tensors compared."""
-    values = reference.trace(graph, {n: v[0] for n, v in inputs.items()})
+    graph: Graph, program: Program, device: Device, inputs: Mapping[str, Array], samples: Sequence[int], ulp: int
+) -> Mismatch | None:
+    """Compare what every step wrote for these samples: the first mismatch in execution order of the first sample."""
     by_name = {t.name: t for t in graph.activations()}
     tensors = [by_name[port.name] for step in program.steps for port in step.outputs]
-    written = device.trace(to_bytes(graph, inputs, 0))
-    for t, item in zip(tensors, written, strict=True):
-        found = np.frombuffer(item.data, t.dtype.numpy).reshape(t.shape)
-        mismatch = first_mismatch(t, source_of(graph, t), 0, found, values[t])
-        if mismatch:
-            return mismatch, len(tensors)
-    return None, len(tensors)
+    for index in samples:
+        values = reference.trace(graph, {n: v[index] for n, v in inputs.items()})
+        written = device.trace(to_bytes(graph, inputs, index))
+        for t, item in zip(tensors, written, strict=True):
+            (found,) = from_bytes([t], [item.data])
+            mismatch = first_mismatch(t, source_of(graph, t), index, found, values[t], ulp)
+            if mismatch:
+                return mismatch
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A network, its program and its library's folder, to be built for a board and run there.
+
+    `port` is a real board's serial port, `seconds` the time limit of one run of the network.
+    """
+
+    graph: Graph
+    program: Program
+    library: Path
+    board: Board
+    inputs: Mapping[str, Array]
+    port: str | None
+    opt: str
+    seconds: float
+
+    @property
+    def ulp(self) -> int:
+        return float_tolerance(self.graph)
+
+    @property
+    def can_run(self) -> bool:
+        return self.port is not None or self.board.emulator is not None
+
+    @property
+    def serial_samples(self) -> range:
+        return range(min(len(next(iter(self.inputs.values()))), SERIAL_SAMPLES))
+
+    def build(self, folder: Path, hook: bool) -> Firmware:
+        return build(self.library, Interface.of(self.program), self.board, folder, opt=self.opt, hook=hook)
+
+    def layers(self, device: Device, samples: Sequence[int]) -> Mismatch | None:
+        return verify_layers(self.graph, self.program, device, self.inputs, samples, self.ulp)
+
+    def verify(
+        self, work: Path, saved: Mapping[str, Array] | None, per_layer: bool, progress: Progress | None
+    ) -> Verification:
+        firmware = self.build(work / "firmware", per_layer)
+        count = len(next(iter(self.inputs.values())))
+        result = Verification(
+            self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp, ran=False
+        )
+        if not self.can_run:
+            return replace(result, samples=0)
+        comparison = Comparison(self.graph, self.inputs, saved, self.ulp)
+        with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
+            first = self.layers(device, self.serial_samples) if per_layer else None
+            compare_outputs(comparison, device, progress)
+            stack = device.stack_nbytes
+        if comparison.mismatch and not per_layer:
+            first = self.locate(work, comparison.mismatch)
+        return replace(
+            result, ran=True, over_serial=len(self.serial_samples), mismatch=first or comparison.mismatch,
+            layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
+            layer_samples=len(self.serial_samples) if per_layer else 0,
+            outputs=comparison.outputs, stack_nbytes=stack, max_ulp=comparison.worst,
+        )  # fmt: skip
+
+    def locate(self, work: Path, mismatch: Mismatch) -> Mismatch | None:
+        """The first differing layer of a sample whose outputs differ. A real board would have to be flashed again."""
+        if self.port is not None:
+            return None
+        firmware = self.build(work / "hooked", True)
+        with open_device(firmware, self.board, run_seconds=self.seconds) as device:
+            return self.layers(device, [mismatch.sample])
 
 
 def run(
@@ -163,36 +229,18 @@ def run(
     board: Board,
     inputs: Mapping[str, Array],
     *,
+    saved: Mapping[str, Array] | None = None,
     per_layer: bool = False,
     port: str | None = None,
     opt: str = "-O2",
+    seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Build the library in folder `library`, run it on the board, compare. Raises E0303, E0501, E0502, E06xx."""
-    interface = Interface.of(program)
+    """Build the library in folder `library`, run it on the board, compare with the reference, and with `saved` outputs.
+
+    Raises E0501, E0502, E06xx.
+    """
+    limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
+    job = Run(graph, program, library, board, inputs, port, opt, limit)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
-        firmware = build(library, interface, board, Path(work), opt=opt, hook=per_layer)
-        with open_device(firmware, board, port=port) as device:
-            layer_mismatch, layers = None, 0
-            if per_layer:
-                layer_mismatch, layers = verify_layers(graph, program, device, inputs)
-            mismatch, outputs, serial, worst = verify_outputs(graph, device, inputs, progress)
-            stack = device.stack_nbytes
-    count = len(next(iter(inputs.values())))
-    return Verification(
-        board=board.name,
-        samples=count,
-        over_serial=serial,
-        mismatch=layer_mismatch or mismatch,
-        layers_compared=layers,
-        layers_fused=fused_sources(graph),
-        outputs=outputs,
-        firmware=firmware,
-        stack_nbytes=stack,
-        max_ulp=worst,
-    )
-
-
-def fused_sources(graph: Graph) -> tuple[str, ...]:
-    """ONNX nodes that have no tensor of their own any more: all but the last source of every node."""
-    return tuple(s for n in graph.nodes for s in n.source[:-1])
+        return job.verify(Path(work), saved, per_layer, progress)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from mcucompile.cli import main
 from mcucompile.errors import CODES
+from mcucompile.parser import size_option
 from mcucompile.run.tools import find_tool
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 MODEL, CALIBRATION = str(DIGITS / "digits.onnx"), str(DIGITS / "calibration.npz")
+needs_compiler = pytest.mark.skipif(not find_tool("arm-none-eabi-gcc"), reason="needs the Arm compiler")
 needs_emulator = pytest.mark.skipif(
     not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
 )
@@ -110,6 +119,8 @@ def test_verify_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert result["equal"] is True
     assert result["over_serial"] == 10
     assert result["layers_compared"] >= 10
+    assert result["layer_samples"] == 10
+    assert "/stem/conv/Conv" in result["layers_fused"]
 
 
 def test_a_changed_folder_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,10 +176,143 @@ def raise_missing() -> None:
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
 def test_cmake_builds_the_library(tmp_path: Path) -> None:
-    import subprocess
-
     portable = ("-O0", "--board", "qemu-m0", "--calibration", CALIBRATION)
     assert main(["compile", MODEL, *portable, "-o", str(tmp_path / "out")]) == 0
     for command in (["cmake", "-S", "out", "-B", "build"], ["cmake", "--build", "build"]):
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "build" / "libdigits.a").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "nbytes"),
+    [("65536", 65536), ("64K", 65536), ("64k", 65536), ("64KB", 65536), ("64KiB", 65536), ("1MiB", 1 << 20), ("7B", 7)],
+)
+def test_sizes(text: str, nbytes: int) -> None:
+    assert size_option(text) == nbytes
+
+
+@pytest.mark.parametrize("text", ["", "K", "5KMK", "64iB", "-1", "1.5K", "64 K", "64KK", "٣K", "0x10"])
+def test_what_is_no_size(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer = run_json(capsys, "compile", MODEL, "--board", "qemu-m4", f"--ram={text}")
+    assert code == 2
+    assert answer["error"]["code"] == "E0701"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["bake"], ["compile"], ["compile", MODEL, "--dtype", "int4"], ["verify", MODEL, "--timeout", "0"]]
+)
+def test_a_wrong_command_line_is_an_error_like_others(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, answer = run_json(capsys, *words)
+    assert code == 2
+    assert answer["error"]["code"] == "E0701"
+    assert main(words) == 2
+    assert "error[E0701]" in capsys.readouterr().err
+
+
+def test_an_error_of_our_own_is_json_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("mcucompile.listing.boards", lambda: 1 // 0)
+    code, answer = run_json(capsys, "boards")
+    assert code == 70
+    assert "ZeroDivisionError" in answer["error"]["what"]
+
+
+SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
+           ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["verify", "profile"])
+@pytest.mark.parametrize("options", SETTLED, ids=lambda options: options[0])
+def test_a_folder_has_settled_compiles_options(
+    command: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = run_json(capsys, command, str(tmp_path), *options)
+    assert code == 2
+    assert answer["error"]["code"] == "E0701"
+    assert options[0] in answer["error"]["what"]
+
+
+def test_a_folder_is_not_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(tmp_path), "--board", "qemu-m4"]) == 2
+    assert "error[E0701]" in capsys.readouterr().err
+
+
+@needs_compiler
+def test_a_board_that_is_not_emulated(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["verify", MODEL, "--board", "nucleo-f446re", "--calibration", CALIBRATION]
+    code, result = run_json(capsys, *command)
+    assert (code, result["ran"], result["equal"]) == (0, False, None)
+    assert result["fit"]["board_flash_nbytes"] == 512 << 10
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert "nothing was run" in text
+    assert "524,288" in text
+    assert "every byte" not in text
+
+
+@needs_emulator
+def test_floats_are_not_said_to_be_equal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", MODEL, "--board", "qemu-m4", "--dtype", "float32"]) == 0
+    text = capsys.readouterr().out
+    assert "every byte" not in text
+    assert "ULP of the reference" in text
+
+
+NAMES = ("[/x]", "[bold]a", ":apple:", "\x1b[31mred")
+
+
+@pytest.fixture
+def oddly_named(tmp_path: Path) -> Path:
+    nodes = [helper.make_node("Tanh", [f"x{i}"], [f"x{i + 1}"], name) for i, name in enumerate(NAMES)]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 8]) for n in ("x0", f"x{len(NAMES)}"))
+    graph = helper.make_graph(nodes, "g", [x], [y])
+    path = tmp_path / "odd.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_names_are_printed_as_they_are(oddly_named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--board", "qemu-m4", "--dtype", "float32"]
+    assert main(["compile", str(oddly_named), *options, "-o", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in NAMES[:3])
+    assert "\x1b" not in text
+
+
+@needs_emulator
+def test_names_are_verified_as_they_are(oddly_named: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [str(oddly_named), "--board", "qemu-m4", "--dtype", "float32"]
+    assert main(["verify", *options, "--per-layer"]) == 0
+    assert main(["profile", *options]) == 0
+    assert NAMES[0] in capsys.readouterr().out
+
+
+def test_nothing_is_written_when_the_summary_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mcucompile.show.gap_text", lambda _: 1 // 0)
+    options = ["--board", "qemu-m4", "--calibration", CALIBRATION]
+    assert main(["compile", MODEL, *options, "-o", str(tmp_path / "out")]) == 70
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_summary_names_the_weakest_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compile_digits(tmp_path / "out")
+    text = " ".join(capsys.readouterr().out.split())
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    alone = {layer["alone"]: layer["source"] for layer in report["quantization"]["layers"] if layer["alone"]}
+    assert f"'{' + '.join(alone[min(alone)])}', {min(alone):.1f} dB" in text
+
+
+@needs_emulator
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(kind: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mcucompile.cli", "verify", MODEL, "--board", "qemu-m4", "--dtype", "float32"]
+    paths = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent.parent)}
+    process = subprocess.Popen(command, env={**os.environ, **paths}, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.o")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None
+    process.send_signal(kind)
+    assert process.wait(60) == 128 + kind
+    assert not list(tmp_path.iterdir())

@@ -140,8 +140,15 @@ def test_nan_names_its_sample(tmp_path: Path) -> None:
     assert "sample 2" in rejected(write(tmp_path, image=values)).what
 
 
+def test_real_values_for_a_quantized_input(tmp_path: Path) -> None:
+    samples = load_samples(write(tmp_path, stored=np.full((2, 4), 0.5)), [STORED])
+    assert samples.inputs["stored"].dtype == np.float32
+    assert "NaN" in rejected(write(tmp_path, stored=np.full((2, 4), np.nan)), STORED).what
+
+
 def test_real_values_for_an_integer_input(tmp_path: Path) -> None:
-    assert "float32" in rejected(write(tmp_path, stored=np.zeros((2, 4), np.float32)), STORED).what
+    counts = Tensor("counts", (1, 4), DType.I32)
+    assert "float32" in rejected(write(tmp_path, counts=np.zeros((2, 4), np.float32)), counts).what
 
 
 def test_integers_beyond_the_input_type(tmp_path: Path) -> None:

@@ -22,9 +22,12 @@ LAYERS = (
     ("lower",),
     ("emit",),
     ("run",),
-    ("options", "files", "metrics", "verify", "profile", "report", "pipeline", "api"),
+    (
+        *("options", "files", "metrics", "mismatch", "verify", "profile"),
+        *("report", "pipeline", "origins", "saved", "arguments", "api"),
+    ),
     ("train",),
-    ("show", "listing", "cli", "__main__"),
+    ("show", "listing", "parser", "cli", "__main__"),
 )
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 DOORS = {

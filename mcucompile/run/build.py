@@ -26,6 +26,8 @@ EMULATED_STACK_NBYTES = 16384
 PAYLOAD_NBYTES = 512
 EMULATED_PAYLOAD_NBYTES = 4096
 
+COMPILER_SECONDS = 300  # for one file
+
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
 _COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 # The firmware is as fast as it can be, whatever level the network is built at. Without jump tables and the loops that
@@ -155,9 +157,24 @@ class _Job:
 
     def _call(self, *arguments: str) -> None:
         command = [*self.toolchain.command, *self.toolchain.target_flags(self.board.core), *arguments]
-        done = subprocess.run(command, cwd=self.work_dir, capture_output=True, text=True)
+        done = call(command, self.work_dir)
         if done.returncode != 0:
             raise _rejected(self.board, done.stderr)
+
+
+def call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a compiler in a folder. Raises E0603 when it cannot be run, or does not end."""
+    try:
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=COMPILER_SECONDS
+        )
+    except subprocess.TimeoutExpired as e:
+        raise CompileError(
+            "E0603", f"the compiler did not end within {COMPILER_SECONDS} s", where=" ".join(command[:3]),
+            fix="look at what else the machine is doing, or compile with -Os",
+        ) from e  # fmt: skip
+    except OSError as e:
+        raise CompileError("E0603", f"{command[0]} cannot be run: {e.strerror}", fix="install it again") from e
 
 
 _OVERFLOW = re.compile(r"region [`'](\w+)'[^\n]*?overflowed by (\d+) bytes")

@@ -18,8 +18,14 @@ from .qemu import Qemu
 from .serial import Link, SerialPort
 
 RUN_SECONDS = 120.0
+RUN_MACS_PER_SECOND = 100_000  # floats in software at 16 MHz
 BOOT_SECONDS = 2.0
 _FINISHED = 0
+
+
+def time_limit(macs: int) -> float:
+    """Seconds after which one run of a network with so many multiplications counts as hung."""
+    return max(RUN_SECONDS, macs / RUN_MACS_PER_SECOND)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..emit.project import render_program
 from ..errors import CompileError
 from ..resources import folder
+from .build import call
 from .interface import Interface, StepOutput
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -79,6 +80,6 @@ class HostLibrary:
         hook = f"-D{interface.name.upper()}_ON_STEP=mcu_on_step"
         sources = [*sorted(library_dir.glob("*.c")), self._program.parent / "program.c", project / "host_main.c"]
         command = [compiler, *WARNINGS, *options, hook, f"-I{library_dir}", f"-I{project}", *map(str, sources)]
-        done = subprocess.run([*command, "-o", str(self._program)], capture_output=True, text=True)
+        done = call([*command, "-o", str(self._program)], self._program.parent)
         if done.returncode != 0:
             raise CompileError("E0603", "the host's C compiler rejected the network", why=done.stderr[:4000])

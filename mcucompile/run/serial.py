@@ -191,7 +191,7 @@ def _no_answer(damaged: int, seconds: float) -> CompileError:
     return CompileError(
         "E0605",
         f"the device did not answer within {seconds:g} s",
-        fix="reset the device; raise the time limit if the network is that slow",
+        fix="reset the device; raise the time limit (--timeout) if the network is that slow",
     )
 
 

@@ -14,6 +14,7 @@ from ..errors import CompileError
 from ..resources import PACKAGE
 from ..target.cores import Core
 
+VERSION_SECONDS = 60
 LOCAL_TOOLS = PACKAGE.parent / ".tools" / "bin"
 
 # zig's names of cores and of their floating-point units: its plain core names leave the unit out.
@@ -64,7 +65,10 @@ class Toolchain:
 
 @cache
 def _version(command: tuple[str, ...]) -> str:
-    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
+    try:
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise CompileError("E0601", f"{command[0]} does not even say its version: {e}", fix="install it again") from e
     return done.stdout.splitlines()[0] if done.stdout else ""
 
 

@@ -1,0 +1,58 @@
+"""Arguments of the Python API: what cannot be used is an E0701 that says what can."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .data import Samples
+from .errors import CompileError
+from .ir import Shape
+
+E = TypeVar("E", bound=Enum)
+
+
+def of_type(value: object, kinds: tuple[type, ...], option: str, wanted: str) -> None:
+    """Raises E0701."""
+    if not isinstance(value, kinds):
+        raise CompileError("E0701", f"{option} cannot be {value!r}", fix=f"give {wanted}")
+
+
+def data_source(data: Path | str | Samples, option: str) -> Path | Samples:
+    of_type(data, (str, Path, Samples), option, "the path of an .npz file, or Samples")
+    return Path(data) if isinstance(data, str) else data
+
+
+def checked_ram(ram: int | None) -> int | None:
+    if isinstance(ram, bool) or (ram is not None and (not isinstance(ram, int) or ram < 0)):
+        raise CompileError("E0701", f"ram cannot be {ram!r}", fix="give bytes as an integer")
+    return ram
+
+
+def checked_shapes(shapes: Mapping[str, Shape] | None) -> dict[str, Shape]:
+    of_type(shapes, (Mapping, type(None)), "shapes", "a mapping of input names to tuples of integers")
+    for shape in (shapes or {}).values():
+        of_type(shape, (tuple, list), "a shape", "a tuple of integers")
+        for size in shape:
+            of_type(size, (int,), "a dimension", "an integer")
+    return {name: tuple(shape) for name, shape in (shapes or {}).items()}
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """Raises E0701 for what is no number of seconds."""
+    of_type(timeout, (int, float, type(None)), "timeout", "seconds")
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise CompileError("E0701", f"timeout cannot be {timeout!r}", fix="give seconds, more than 0")
+    return timeout
+
+
+def choice(kind: type[E], value: Any, option: str) -> E:
+    """The member of an enum. Raises E0701 naming what is allowed."""
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(str(member.value) for member in kind)
+        raise CompileError("E0701", f"{option} cannot be {value!r}", fix=f"one of: {allowed}") from None

@@ -1,0 +1,132 @@
+"""The command line's words: commands, options, and what their values may be."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import __version__, listing
+from .errors import CompileError
+from .ir import Numerics, Shape
+from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+
+SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
+FIXED_BY_A_FOLDER = {
+    "name": "--name", "shape": "--shape", "calibration": "--calibration", "dtype": "--dtype", "io": "--io",
+    "numerics": "--numerics", "ram": "--ram", "ranges": "--ranges", "equalize": "--equalize",
+    "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
+}  # fmt: skip
+"""Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors become CompileErrors, so that they are printed like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CompileError("E0701", message, fix=f"`{self.prog} --help` lists what there is")
+
+
+def parser() -> Parser:
+    top = Parser(
+        prog="mcucompile", description="Trained ONNX networks to bit-exact C for Cortex-M.", allow_abbrev=False
+    )
+    top.add_argument("--version", action="version", version=f"mcucompile {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    common = Parser(add_help=False)
+    common.add_argument("--json", action="store_true", help="the result as JSON on stdout, everything else on stderr")
+    options, limit = compile_options(), Parser(add_help=False)
+    limit.add_argument(
+        "--timeout", type=seconds_option, metavar="SECONDS",
+        help="for one run of the network (default: 120, more for a large network)",
+    )  # fmt: skip
+
+    def add(name: str, text: str, *parents: Parser) -> Parser:
+        shared = (common, *parents)
+        return commands.add_parser(name, help=text, description=text, parents=shared, allow_abbrev=False)
+
+    c = add("compile", "turn an ONNX network into C for a board", options)
+    c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
+    v = add("verify", "build, run on the emulator or board, compare every byte", options, limit)
+    v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
+    v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
+    v.add_argument("--port", help="serial port of a real board")
+    add("profile", "count instructions per layer on the emulator", options, limit)
+    i = add("inspect", "what is in a model, does it fit, what is unsupported")
+    i.add_argument("model", type=Path, metavar="MODEL.onnx")
+    i.add_argument("--board", help="say whether the network fits this board")
+    i.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
+    add("boards", "the boards that mcucompile knows")
+    add("ops", "the operators that mcucompile compiles, and their kernels")
+    add("passes", "the passes in order")
+    add("explain", "what an error code means").add_argument("code", metavar="CODE")
+    return top
+
+
+def compile_options() -> Parser:
+    """The options that compile, verify and profile share. Defaults are None: what was not given can be told apart."""
+    p = Parser(add_help=False)
+    p.add_argument("model", type=Path, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote")
+    p.add_argument("--board", metavar="BOARD", help="a name that `mcucompile boards` lists, or a TOML file")
+    p.add_argument("--name", help="prefix of all C names (default: from the file)")
+    p.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
+    p.add_argument("--calibration", type=Path, metavar="DATA.npz", help="representative inputs of a float network")
+    p.add_argument("--dtype", choices=values(NetworkType), help="what to compute in (auto)")
+    p.add_argument("--io", choices=values(BoundaryType), help="what the caller hands over (int8)")
+    p.add_argument("--numerics", choices=values(Numerics), help="whose rounding to follow (onnx)")
+    p.add_argument("--ram", type=size_option, metavar="BYTES", help="limit of the arena, e.g. 64K")
+    p.add_argument("--ranges", choices=values(Ranges), help="how activation ranges are found (auto)")
+    p.add_argument("--equalize", choices=values(Switch), help="cross-layer equalization (auto)")
+    p.add_argument("--correct-bias", choices=values(Switch), help="bias correction (auto)")
+    p.add_argument("--dump-after", metavar="PASS", choices=pass_names(), help="print the graph after this pass")
+    p.add_argument("--prove", action="store_true", default=None, help="prove the memory plan with OR-tools")
+    for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):
+        p.add_argument(effort.value, dest="effort", action="store_const", const=effort.value, help=text)
+    return p
+
+
+def refuse_settled(args: argparse.Namespace) -> None:
+    """Raises E0701 when options were given that a folder has settled."""
+    given = [option for key, option in FIXED_BY_A_FOLDER.items() if getattr(args, key) is not None]
+    given += [args.effort] if args.effort else []
+    if given:
+        raise CompileError(
+            "E0701", f"{args.model} was compiled before, which settled {', '.join(given)}",
+            fix="leave them away, or give the model instead of the folder",
+        )  # fmt: skip
+
+
+def pass_names() -> list[str]:
+    return sorted({row["pass"] for row in listing.passes()} - {"quantize"})
+
+
+def values(kind: Any) -> list[str]:
+    return [member.value for member in kind]
+
+
+def shape_option(text: str) -> tuple[str, Shape]:
+    name, _, sizes = text.partition("=")
+    try:
+        return name, tuple(int(s) for s in sizes.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not INPUT=1,3,32,32") from None
+
+
+def size_option(text: str) -> int:
+    """Bytes; with K, KB or KiB times 1,024, with M, MB or MiB times 1,048,576."""
+    found = SIZE.fullmatch(text)
+    if not found or (found[3] and len(found[3]) == 2 and not found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes, such as 65536, 64K or 1MiB")
+    return int(found[1]) << {"": 0, "K": 10, "M": 20}[found[2].upper()]
+
+
+def seconds_option(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
