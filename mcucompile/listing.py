@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from .data import Samples
 from .errors import CODES, CompileError
 from .frontend import load
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
 from .lower.fit import room_nbytes
 from .ops import ALL
+from .ops.weighted import Weighted
+from .options import Effort, NetworkType, Options, Ranges, Switch
 from .passes.base import Pass
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .pipeline import PASSES_AFTER, PASSES_BEFORE, pass_name
+from .pipeline import PASSES_AFTER, PASSES_BEFORE, is_quantized, lowered, pass_name, prepare, random_input, run_passes
 from .target.board import Board, list_boards, load_board
 
 Row = dict[str, Any]
@@ -72,29 +77,48 @@ def explain(code: str) -> str:
 
 
 def inspect(model: Path, shapes: Mapping[str, Shape], board: Board | None) -> Row:
-    """What is in a model. Unsupported nodes are listed, not raised; other errors are raised as CompileError."""
+    """What is in a model, and about how much of a board it needs as int8, or as the file is quantized.
+
+    Unsupported nodes are listed under "unsupported", with which the command exits with 2; whether the network fits
+    changes no exit code. Raises E0702 for a folder or a missing file, E01xx for what is wrong with the file.
+    """
+    if model.is_dir():
+        fix = "name the .onnx file; what a compilation holds stands in its report.json"
+        raise CompileError("E0702", f"{model} is a folder, not a model file", fix=fix)
     try:
         imported = load(model, dict(shapes))
     except CompileError as e:
         if e.code != "E0103":
             raise
         return {"model": model.name, "unsupported": e.why.splitlines()}
-    graph = imported.graph
-    row = {"model": model.name, **contents(graph), "notes": list(imported.notes), "unsupported": []}
-    return {**row, "fit": fit(graph, board)} if board else row
+    row = {
+        "model": model.name,
+        "opset": imported.opset,
+        "operators": dict(imported.operators),
+        **contents(imported.graph),
+        "notes": list(imported.notes),
+        "unsupported": [],
+    }
+    return {**row, "fit": fit(model, shapes, imported.graph, board)} if board else row
 
 
 def contents(graph: Graph) -> Row:
-    quantized = any(t.quant for t in graph.activations())
-    return {
+    """Sizes in bytes; int8 constants have one byte a weight and four a bias."""
+    row = {
         "inputs": [port_text(t.name, t.dtype, t.shape) for t in graph.inputs],
         "outputs": [port_text(t.name, t.dtype, t.shape) for t in graph.outputs],
-        "quantized": quantized,
-        "operators": dict(sorted(Counter(n.op.name for n in graph.nodes).items())),
         "parameters": sum(t.size for t in graph.constants()),
         "macs": sum(n.op.macs(n) for n in graph.nodes),
-        "float_constants": sum(t.size * 4 for t in graph.constants()),
-        "int8_constants": sum(t.size for t in graph.constants()),
+    }
+    fused = copy.deepcopy(graph)
+    run_passes(fused, PASSES_BEFORE)
+    biases = {t for n in fused.nodes if isinstance(n.op, Weighted) for t in n.inputs[2:] if t.const is not None}
+    constants = fused.constants()
+    return {
+        **row,
+        "quantized": is_quantized(fused),
+        "float_constants": sum(t.size * 4 for t in constants),
+        "int8_constants": sum(t.size * (4 if t in biases else 1) for t in constants),
     }
 
 
@@ -102,16 +126,34 @@ def port_text(name: str, dtype: DType, shape: Shape) -> str:
     return f"{name} {dtype.value}[{'x'.join(map(str, shape))}]"
 
 
-def fit(graph: Graph, board: Board) -> Row:
-    """A quick look, before anything is quantized: one byte a value, the largest operator's inputs and outputs."""
-    sizes = [sum(t.size for t in {*n.activations(), *n.outputs}) for n in graph.nodes]
-    need, flash = max(sizes, default=0), sum(t.size for t in graph.constants())
-    room = room_nbytes(board)
+def fit(model: Path, shapes: Mapping[str, Shape], graph: Graph, board: Board) -> Row:
+    """About what the compiled network needs: its plan is exact for scales that are not; code comes on top of flash."""
+    compiled = trial(model, shapes, graph)
+    program = lowered(compiled, board, Effort.O2)
+    room, flash = room_nbytes(board), board.region("weights").nbytes
     return {
         "board": board.name,
-        "RAM_at_least": need,
+        "dtype": type_of(compiled).value,
+        "arena_about": program.arena_nbytes,
         "RAM": room,
-        "flash_at_least": flash,
-        "flash": board.flash_nbytes,
-        "fits": need <= room and flash <= board.flash_nbytes,
+        "constants_about": program.weight_nbytes,
+        "flash": flash,
+        "fits": program.arena_nbytes <= room and program.weight_nbytes <= flash,
     }
+
+
+def type_of(graph: Graph) -> NetworkType:
+    if not is_quantized(graph):
+        return NetworkType.FLOAT32
+    return NetworkType.INT16X8 if any(t.dtype is DType.I16 for t in graph.activations()) else NetworkType.INT8
+
+
+def trial(model: Path, shapes: Mapping[str, Shape], graph: Graph) -> Graph:
+    """The network as it would be compiled, with scales from random inputs; in floats where these give none."""
+    options = Options(ranges=Ranges.MINMAX, equalize=Switch.OFF, correct_bias=Switch.OFF, shapes=shapes)
+    rng = np.random.default_rng(0)
+    samples = Samples({t.name: np.stack([random_input(t, rng) for _ in range(2)]) for t in graph.inputs})
+    try:
+        return prepare(model, "network", options, samples).graph
+    except CompileError:
+        return prepare(model, "network", Options(dtype=NetworkType.FLOAT32, shapes=shapes), None).graph

@@ -253,15 +253,17 @@ def inspection(console: Console, found: Json) -> None:
         return
     for side in ("inputs", "outputs"):
         console.print(f"{side}: {', '.join(found[side])}")
-    console.print(table("operators", ("operator", "count"), list(found["operators"].items())))
+    title = f"operators of opset {found['opset']}"
+    console.print(table(title, ("operator", "count"), list(found["operators"].items())))
     kind = "quantized" if found["quantized"] else "float"
     console.print(f"{kind} network, {found['parameters']:,} parameters, {found['macs']:,} MACs")
+    console.print(f"bytes of constants: {found['float_constants']:,} as float32, {found['int8_constants']:,} as int8")
     for note in found["notes"]:
         console.print(f"note: {note}")
     if "fit" in found:
         f = found["fit"]
-        verdict = "may fit" if f["fits"] else "does NOT fit"
+        verdict = "fits" if f["fits"] else "does NOT fit"
         console.print(
-            f"{verdict} {f['board']}: int8 needs at least {f['RAM_at_least']:,} of {f['RAM']:,} bytes of RAM "
-            f"and {f['flash_at_least']:,} of {f['flash']:,} bytes of flash"
+            f"{verdict} {f['board']}: as {f['dtype']} it needs about {f['arena_about']:,} of {f['RAM']:,} bytes of RAM "
+            f"and about {f['constants_about']:,} of {f['flash']:,} bytes of flash, where code comes on top"
         )
