@@ -247,23 +247,24 @@ def profile_json(c: Compiled, p: Profile) -> Json:
 def inspection(console: Console, found: Json) -> None:
     """What `inspect` prints."""
     if found["unsupported"]:
-        console.print(f"{found['model']}: {len(found['unsupported'])} nodes cannot be compiled")
+        say(console, f"{found['model']}: {len(found['unsupported'])} nodes cannot be compiled")
         for line in found["unsupported"]:
-            console.print(f"  {line}")
+            say(console, f"  {line}")
         return
     for side in ("inputs", "outputs"):
-        console.print(f"{side}: {', '.join(found[side])}")
+        say(console, f"{side}: {', '.join(found[side])}")
     title = f"operators of opset {found['opset']}"
     console.print(table(title, ("operator", "count"), list(found["operators"].items())))
     kind = "quantized" if found["quantized"] else "float"
-    console.print(f"{kind} network, {found['parameters']:,} parameters, {found['macs']:,} MACs")
-    console.print(f"bytes of constants: {found['float_constants']:,} as float32, {found['int8_constants']:,} as int8")
+    say(console, f"{kind} network, {found['parameters']:,} parameters, {found['macs']:,} MACs")
+    say(console, f"bytes of constants: {found['float_constants']:,} as float32, {found['int8_constants']:,} as int8")
     for note in found["notes"]:
-        console.print(f"note: {note}")
+        say(console, f"note: {note}")
     if "fit" in found:
         f = found["fit"]
         verdict = "fits" if f["fits"] else "does NOT fit"
-        console.print(
+        say(
+            console,
             f"{verdict} {f['board']}: as {f['dtype']} it needs about {f['arena_about']:,} of {f['RAM']:,} bytes of RAM "
-            f"and about {f['constants_about']:,} of {f['flash']:,} bytes of flash, where code comes on top"
+            f"and about {f['constants_about']:,} of {f['flash']:,} bytes of flash, where code comes on top",
         )
