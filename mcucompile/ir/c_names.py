@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from .graph import identifier
 
-OWN_NAMES = frozenset(
-    ("init", "run", "reset", "arena", "state", "weights", "kernels", "on_step", "step", "size", "no_own_arena")
-)
+FUNCTIONS = ("init", "run", "reset", "step", "on_step")
+STORES = ("arena", "own_arena", "no_own_arena", "state", "weights", "kernels", "size")
+OWN_NAMES = frozenset((*FUNCTIONS, *STORES))
 # A library's header would hide the system's, its sources meet those of the firmware, its target those of CMake.
 HEADERS = """
     arm_acle arm_mve assert complex ctype errno fcntl fenv float inttypes iso646 limits locale malloc math memory poll
