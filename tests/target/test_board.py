@@ -67,11 +67,11 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_every_board_is_accounted_for() -> None:
-    assert list_boards() == sorted([*EMULATED, *REAL])
+def test_no_board_is_lost() -> None:
+    assert {*EMULATED, *REAL} <= set(list_boards())
 
 
-@pytest.mark.parametrize("name", [*EMULATED, *REAL])
+@pytest.mark.parametrize("name", list_boards())
 def test_board_holds_everything_somewhere(name: str) -> None:
     board = load_board(name)
     assert [board.region(held).kind for held in HELD[3:]] == ["ram"] * 3
