@@ -54,7 +54,7 @@ def parser() -> Parser:
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
     v.add_argument("--port", help="serial port of a real board")
     add("profile", "count instructions per layer on the emulator", options, limit)
-    i = add("inspect", "what is in a model, does it fit, what is unsupported")
+    i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
     i.add_argument("model", type=Path, metavar="MODEL.onnx")
     i.add_argument("--board", help="say whether the network fits this board")
     i.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
