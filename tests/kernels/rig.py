@@ -32,13 +32,14 @@ from mcucompile.lower.select import fitting
 from mcucompile.reference import evaluate
 from mcucompile.resources import folder
 from mcucompile.run.host import SANITIZERS, find_host_compiler
-from mcucompile.run.tools import find_qemu, find_toolchain
+from mcucompile.run.tools import find_qemu, find_tool, find_toolchain
 from mcucompile.target.board import Board, load_board
 from mcucompile.target.cores import CORES, Core, Isa
 
 HERE = Path(__file__).parent
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
 NO_SANITIZERS = "needs a C compiler for the host, with its sanitizers"
 STACK_NBYTES = 8192
 STATUS_OK = 0
@@ -81,17 +82,21 @@ def check(
 ) -> None:
     """Fails with the list of everything that is wrong. `only` narrows the kernels."""
     failures: list[str] = []
-    if host and not has_sanitizers():
-        if not boards:
-            pytest.skip(NO_SANITIZERS)
-    elif host:
+    on_host, on_boards = host and has_sanitizers(), tuple(boards) if has_emulator() else ()
+    if not on_host and not on_boards:
+        pytest.skip(NO_EMULATOR if boards else NO_SANITIZERS)
+    if on_host:
         runs = runs_of(cases, CORES["cortex-m4f"], Isa.SCALAR, only)
         failures += [f"host: {f}" for f in failures_of(runs, run_on_host(runs))]
-    for name in boards:
+    for name in on_boards:
         board = load_board(name)
         runs = runs_of(cases, board.core, board.isa, only)
         failures += [f"{name}: {f}" for f in failures_of(runs, run_on_board(runs, board, opt))]
     assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures[:40])
+
+
+def has_emulator() -> bool:
+    return bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc"))
 
 
 def runs_of(cases: Sequence[Case], core: Core, isa: Isa, only: Callable[[Kernel], bool]) -> list[Run]:
