@@ -72,7 +72,8 @@ def test_two_networks_in_one_translation_unit(board: str, cxx: bool, tmp_path: P
 
 def test_two_networks_share_an_arena(tmp_path: Path) -> None:
     compiler = find_host_compiler()
-    assert compiler
+    if compiler is None:
+        pytest.skip("needs a C compiler for the host")
     networks = digits("qemu-m0"), classifier("qemu-m0")
     sources, body = [], []
     for c in networks:
