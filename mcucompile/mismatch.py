@@ -37,12 +37,13 @@ def float_tolerance(graph: Graph) -> int:
 
     Host and device add the same products in another order. A sum of n terms rounds n times, each time by up to half a
     unit in a random direction, so that two orders differ by about sqrt(n) units at most (Higham and Mary, "A new
-    approach to probabilistic rounding error analysis", 2019); layers add up likewise. 0 for a network of integers,
-    whose floats at the ends are exact too.
+    approach to probabilistic rounding error analysis", 2019); layers add up likewise. 0 for a network
+    that computes on integers only, whose floats at the ends are exact too.
     """
-    if any(t.dtype.is_integer for t in graph.activations()):
+    real = [n for n in graph.nodes if not any(t.dtype.is_integer for t in [*n.activations(), *n.outputs])]
+    if not real:
         return 0
-    terms = sum(n.op.macs(n) / max(1, sum(t.size for t in n.outputs)) for n in graph.nodes)
+    terms = sum(n.op.macs(n) / max(1, sum(t.size for t in n.outputs)) for n in real)
     return FUNCTION_ULP + math.ceil(math.sqrt(terms))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcucompile.ir import DType, Graph, Node, QuantParams, Tensor
+from mcucompile.ir import Clip, DType, Graph, Node, QuantParams, Tensor
 from mcucompile.metrics import accuracy, compare
 from mcucompile.mismatch import FUNCTION_ULP, differs, first_mismatch, float_tolerance, ulp_distance
+from mcucompile.ops import Clamp, Dequantize, LogSoftmax
 from mcucompile.ops.matmul import MatMul
 
 
@@ -86,3 +87,13 @@ def test_one_element_has_no_largest_entry() -> None:
 @pytest.mark.parametrize("labels", [np.eye(2), np.asarray(["a", "b"]), np.asarray([1, 0, 1]), None])
 def test_accuracy_needs_a_class_per_sample(labels: np.ndarray | None) -> None:
     assert accuracy(np.asarray([[1.0, 3.0], [2.0, 0.0]]), labels) is None
+
+
+def test_a_float_operator_at_the_end_of_an_integer_network_has_a_tolerance() -> None:
+    quant = QuantParams.per_tensor(0.5)
+    x, stored = Tensor("x", (1, 4), DType.I8, quant), Tensor("s", (1, 4), DType.I8, quant)
+    real, y = Tensor("r", (1, 4)), Tensor("y", (1, 4))
+    nodes = [Node(Clamp(Clip(0.0)), [x], [stored]), Node(Dequantize(), [stored], [real])]
+    assert float_tolerance(Graph("net", [x], [real], nodes)) == 0
+    nodes.append(Node(LogSoftmax(), [real], [y]))
+    assert float_tolerance(Graph("net", [x], [y], nodes)) > 0
