@@ -104,7 +104,7 @@ def emit(program: Program, core: Core) -> dict[str, str]:
         "version": __version__,
         "prefix": prefix,
         "core": core,
-        "is_portable": not any(needs(program.kernels, isa) for isa in (Isa.DSP, Isa.MVE)),
+        "is_portable": not any(needs(program.kernels, isa) for isa in Isa if isa > Isa.SCALAR),
         "argument": lambda a: argument_text(a, f"{prefix}arena"),
         "prototypes": [prototype(next(s for s in program.steps if s.kernel is k)) for k in program.kernels],
     }

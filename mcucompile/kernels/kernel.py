@@ -59,6 +59,10 @@ class Kernel(ABC):
         """In which order which bytes are read and written, so that input and output may share memory."""
         return None
 
+    def code_nbytes(self, node: Node) -> int:
+        """Estimated bytes of machine code of the C function, which nodes with equal params share."""
+        return 500
+
     @abstractmethod
     def cycles(self, node: Node, core: Core) -> float:
         """Estimated cycles of one call, for choosing among fitting kernels."""

@@ -9,9 +9,10 @@ from enum import IntEnum
 class Isa(IntEnum):
     """Instruction sets that kernels are written for; a core runs its own and all lower ones."""
 
-    SCALAR = 0  # any core
-    DSP = 1  # SMLAD, SXTB16, SSAT: M4, M7, M33, M35P
-    MVE = 2  # Helium: M55, M85, M52
+    SCALAR = 0  # any core, M0 and M0+ included
+    MAINLINE = 1  # Thumb-2 with MLA, SMULL and SSAT: M3
+    DSP = 2  # SMLAD, SXTB16: M4, M7, M33, M35P
+    MVE = 3  # Helium: M55, M85, M52
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ CORES = {
     for core in (
         Core("cortex-m0", "cortex-m0", Isa.SCALAR),
         Core("cortex-m0plus", "cortex-m0plus", Isa.SCALAR),
-        Core("cortex-m3", "cortex-m3", Isa.SCALAR),
+        Core("cortex-m3", "cortex-m3", Isa.MAINLINE),
         Core("cortex-m4", "cortex-m4", Isa.DSP),
         Core("cortex-m4f", "cortex-m4", Isa.DSP, "fpv4-sp-d16"),
         Core("cortex-m7", "cortex-m7", Isa.DSP, "fpv5-d16"),
