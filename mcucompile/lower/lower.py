@@ -9,26 +9,16 @@ import numpy as np
 
 from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
 from ..ir import unique_identifier as unique
-from ..kernels.kernel import Kernel, Packed
-from ..ops.reshape import Reshape
+from ..kernels.kernel import Packed
 from ..target.cores import Core, Isa
 from .check_plan import check
-from .memory import MemoryPlan, MemoryStep, Problem, Schedule, planning_problem
+from .memory import MemoryPlan, Problem, planning_problem
 from .order import best_order
 from .ortools_plan import prove_with_ortools
 from .plan import plan
 from .select import Chooser, fastest
-
-ALIGNMENT = 4  # of every buffer; vector kernels load bytes, the others words
-SCRATCH_ALIGNMENT = 8
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A node with the kernel that computes it."""
-
-    node: Node
-    kernel: Kernel
+from .steps import Chosen, schedule_of
+from .views import View, Views
 
 
 def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: bool = False) -> Program:
@@ -36,57 +26,19 @@ def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: 
 
     `prove`: let OR-tools try to prove or better the memory plan; raises E0503 where it is not installed.
     """
-    chosen = [Chosen(n, choose(n, core, isa)) for n in graph.nodes if not isinstance(n.op, Reshape)]
-    roots = buffer_roots(graph)
-    schedule = schedule_of(graph, chosen, roots)
+    views = Views(graph)
+    chosen = [Chosen(n, choose(n, core, isa)) for n in graph.nodes if not views.is_free(n)]
+    schedule = schedule_of(graph, chosen, views)
     order = best_order(schedule).order
     schedule, chosen = schedule.reordered(order), [chosen[k] for k in order]
     problem = planning_problem(schedule)
     memory = prove_with_ortools(problem, plan(problem)) if prove else plan(problem)
     check(schedule, memory.offsets, memory.arena_nbytes)
-    return program_of(graph, chosen, roots, problem, memory)
+    return program_of(graph, chosen, views, problem, memory)
 
 
-def buffer_roots(graph: Graph) -> dict[Tensor, Tensor]:
-    """For every activation, the tensor whose buffer it lives in: a Reshape shares its input's."""
-    roots = {t: t for t in graph.activations()}
-    for node in graph.nodes:
-        if isinstance(node.op, Reshape):
-            roots[node.output] = roots[node.inputs[0]]
-    return roots
-
-
-def scratch_name(node: Node) -> str:
-    return f"{node.outputs[0].name} scratch"
-
-
-def schedule_of(graph: Graph, chosen: Sequence[Chosen], roots: Mapping[Tensor, Tensor]) -> Schedule:
-    """What the steps do to memory, in the graph's order."""
-    steps, nbytes, alignment = [], {}, {}
-    for tensor in set(roots.values()):
-        nbytes[tensor.name], alignment[tensor.name] = max(tensor.nbytes, 1), ALIGNMENT
-    for c in chosen:
-        scratch = c.kernel.scratch_nbytes(c.node)
-        if scratch:
-            nbytes[scratch_name(c.node)], alignment[scratch_name(c.node)] = scratch, SCRATCH_ALIGNMENT
-        steps.append(
-            MemoryStep(
-                c.node.where,
-                tuple(roots[t].name for t in c.node.activations()),
-                tuple(roots[t].name for t in c.node.outputs),
-                (scratch_name(c.node),) if scratch else (),
-                c.kernel.trace(c.node),
-            )
-        )
-    inputs = tuple(t.name for t in graph.inputs)
-    outputs = tuple(dict.fromkeys(roots[t].name for t in graph.outputs))
-    return Schedule(tuple(steps), nbytes, alignment, inputs, outputs)
-
-
-def program_of(
-    graph: Graph, chosen: Sequence[Chosen], roots: Mapping[Tensor, Tensor], problem: Problem, memory: MemoryPlan
-) -> Program:
-    ports = {t: Port(t.name, t.dtype, t.shape, memory.offsets[root.name], t.quant) for t, root in roots.items()}
+def program_of(graph: Graph, chosen: Sequence[Chosen], views: Views, problem: Problem, memory: MemoryPlan) -> Program:
+    ports = {t: port_of(t, views[t], memory.offsets) for t in graph.activations()}
     taken = {f"{graph.name}_{t.name}" for t in (*graph.inputs, *graph.outputs)}
     flash = Flash(graph.name, taken)
     functions = Functions(graph.name, taken)
@@ -101,6 +53,10 @@ def program_of(
         arena_nbytes=memory.arena_nbytes,
         arena_lower_bound=memory.lower_bound,
     )
+
+
+def port_of(t: Tensor, view: View, offsets: Mapping[str, int]) -> Port:
+    return Port(t.name, t.dtype, t.shape, offsets[view.root.name] + view.offset, t.quant)
 
 
 @dataclass
@@ -152,7 +108,7 @@ def step_of(
     arguments += [Argument(f"const {p.dtype.c}", constant=flash.place(node, p)) for p in constants]
     scratch = c.kernel.scratch_nbytes(node)
     if scratch:
-        arguments.append(Argument("uint8_t", offset=offsets[scratch_name(node)]))
+        arguments.append(Argument("uint8_t", offset=offsets[c.scratch_name]))
     return Step(
         index=index,
         kernel=functions.instance(c),
