@@ -24,7 +24,7 @@ __asm__(
 #else
     ".section .rodata,\"a\"\n"
 #endif
-    ".balign 16\n.global blob\nblob:\n.incbin \"blob.bin\"\n.text\n");
+    ".balign 16\n.global blob, blob_end\nblob:\n.incbin \"blob.bin\"\nblob_end:\n.text\n");
 extern uint8_t blob[];
 
 #ifdef __arm__
@@ -32,6 +32,21 @@ extern uint8_t blob[];
 static uint64_t memory64[MEMORY_NBYTES / 8u];
 static int file;
 int main(void);
+
+/* For the plugin accesses.c: both ends of an operand, then where watching begins and ends. */
+void watch_readable(const uint8_t *first, const uint8_t *last);
+void watch_writable(const uint8_t *first, const uint8_t *last);
+void watch_begin(void);
+void watch_end(void);
+__asm__(
+    ".syntax unified\n"
+    ".macro watched name\n"
+    ".balign 4\n.global \\name\n.type \\name, %function\n.thumb_func\n\\name:\n"
+    ".endm\n"
+    "watched watch_readable\n ldrb r0, [r0]\n ldrb r1, [r1]\n bx lr\n"
+    "watched watch_writable\n ldrb r0, [r0]\n ldrb r1, [r1]\n bx lr\n"
+    "watched watch_begin\n bx lr\n"
+    "watched watch_end\n bx lr\n");
 
 static void open_results(void) { file = file_open("results.bin", FILE_WRITE); }
 static void write_results(const void *data, uint32_t nbytes) {
@@ -52,6 +67,14 @@ void server_report_fault(const uint32_t *registers, uint32_t count) {
     emulator_exit(92u);
 }
 #else
+static void watch_readable(const uint8_t *first, const uint8_t *last) {
+    (void)first;
+    (void)last;
+}
+static void watch_writable(const uint8_t *first, const uint8_t *last) { watch_readable(first, last); }
+static void watch_begin(void) {}
+static void watch_end(void) {}
+
 static FILE *file;
 
 static void open_results(void) { file = fopen("results.bin", "wb"); }
@@ -137,6 +160,14 @@ static uint32_t check_apart(const Row *row, const uint8_t *memory, uint32_t nbyt
     return is_filled(checked, (uint32_t)(memory + nbytes - checked)) ? 0u : STATUS_GUARD;
 }
 
+static void declare(const Operand *o, const uint8_t *at) {
+    if (o->kind == INPUT || o->kind == CONSTANT) {
+        watch_readable(at, at + o->nbytes - 1u);
+    } else {
+        watch_writable(at, at + o->nbytes - 1u);
+    }
+}
+
 static void run_apart(const Row *row) {
     uint8_t *arguments[MAX_ARGUMENTS];
     const uint32_t nbytes = lay_out_apart(row, NULL, arguments);
@@ -148,7 +179,12 @@ static void run_apart(const Row *row) {
             copy(arguments[k], blob + row->operands[k].blob, row->operands[k].nbytes);
         }
     }
+    for (uint32_t k = 0; k < row->count; k++) {
+        declare(&row->operands[k], arguments[k]);
+    }
+    watch_begin();
     row->call(arguments);
+    watch_end();
     write_outputs(row, arguments, check_apart(row, memory, nbytes, arguments));
     give_back(memory);
 }
@@ -183,8 +219,14 @@ static void run_planned(const Row *row) {
         if (o->kind == INPUT) {
             copy(arguments[k], blob + o->blob, o->nbytes);
         }
+        if (o->kind == CONSTANT) {
+            declare(o, arguments[k]);
+        }
     }
+    watch_writable(arena, arena + row->arena_nbytes - 1u);
+    watch_begin();
     row->call(arguments);
+    watch_end();
     const int intact = is_filled(memory, GUARD_NBYTES) && is_filled(arena + row->arena_nbytes, GUARD_NBYTES);
     write_outputs(row, arguments, intact ? 0u : STATUS_GUARD);
     give_back(memory);

@@ -6,8 +6,9 @@ Every kernel that fits a case's only node is compiled: scalar ones for the host 
 sanitizers, and all that a board's instruction set allows for each board, one program per board. Without a host
 compiler with sanitizers that part is left out, and a test that has no other part is skipped. Each is run twice per
 sample: with every operand apart and guard bytes around it, and in the arena that the planner made of the kernel's
-trace, where input and output may overlap. Inputs must be unchanged after the first run. Every byte of the outputs must
-be the reference's, or, for floats, within `tolerance`.
+trace, where input and output may overlap. Inputs must be unchanged after the first run, and on boards nothing may be
+read beside the operands (watch.py). Every byte of the outputs must be the reference's, or, for floats, within
+`tolerance`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import watch
 
 from mcucompile.emit.c import kernels_text
 from mcucompile.emit.project import render_linker_script
@@ -91,7 +93,8 @@ def check(
     for name in on_boards:
         board = load_board(name)
         runs = runs_of(cases, board.core, board.isa, only)
-        failures += [f"{name}: {f}" for f in failures_of(runs, run_on_board(runs, board, opt))]
+        results, strays = run_on_board(runs, board, opt)
+        failures += [f"{name}: {f}" for f in (*failures_of(runs, results), *strays)]
     assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures[:40])
 
 
@@ -174,8 +177,8 @@ def run_on_host(runs: Sequence[Run]) -> bytes:
         return (work_dir / "results.bin").read_bytes()
 
 
-def run_on_board(runs: Sequence[Run], board: Board, opt: str) -> bytes:
-    """Compiled for the board and run on its emulator."""
+def run_on_board(runs: Sequence[Run], board: Board, opt: str) -> tuple[bytes, list[str]]:
+    """Compiled for the board and run on its emulator: what came out, and accesses beside the operands."""
     with tempfile.TemporaryDirectory(prefix="mcucompile-rig-") as temporary:
         work_dir = Path(temporary)
         write_sources(runs, work_dir)
@@ -184,9 +187,9 @@ def run_on_board(runs: Sequence[Run], board: Board, opt: str) -> bytes:
         call(
             work_dir, find_qemu(), "-M", board.emulator.machine, *board.emulator.options, "-kernel", "rig.elf",
             "-display", "none", "-monitor", "none", "-serial", "null",
-            "-semihosting-config", "enable=on,target=native",
+            "-semihosting-config", "enable=on,target=native", *watch.options(work_dir / "rig.elf", board),
         )  # fmt: skip
-        return (work_dir / "results.bin").read_bytes()
+        return (work_dir / "results.bin").read_bytes(), watch.strays(work_dir, row_names(runs))
 
 
 def build_for_board(work_dir: Path, board: Board, opt: str) -> None:
@@ -245,6 +248,17 @@ def write_sources(runs: Sequence[Run], work_dir: Path) -> None:
     listing = ["const Row rows[] = {", *rows, "};", f"const uint32_t row_count = {len(rows)};"]
     (work_dir / "cases.c").write_text("\n".join([text, *wrappers, *listing]) + "\n")
     (work_dir / "blob.bin").write_bytes(blob.data)
+
+
+def row_names(runs: Sequence[Run]) -> list[list[str]]:
+    """Per row of the table of cases.c its name and its operands' names."""
+    kinds = ("input", "output", "constant", "scratch")
+    names = []
+    for run in runs:
+        rows = operand_rows(run, run.case.samples[0], Blob(), {c.name: (0, 0) for c in run.program.constants})
+        operands = [f"{kinds[kind]} {i}" for i, (kind, *_) in enumerate(rows)]
+        names += [[run.name, *operands]] * len(run.case.samples)
+    return names
 
 
 def operand_rows(
