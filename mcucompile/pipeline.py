@@ -1,4 +1,4 @@
-"""From a model file to a program. PASSES_BEFORE and PASSES_AFTER are THE ordered list of passes."""
+"""From a model file to a program. PASSES_BEFORE, PASSES_AFTER and PASSES_FIXED are THE ordered list of passes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .errors import CompileError
 from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, verify
 from .ir.c_names import is_library_name, library_identifier
+from .lower.choose import SIZE, SPEED, choose
 from .lower.fit import check_flash, check_ram
 from .lower.lower import lower
-from .lower.select import fastest, smallest
 from .options import BoundaryType, Effort, NetworkType, Options
 from .origins import Origins, origins_of
 from .passes.absorb_qdq import AbsorbQdq
@@ -29,6 +29,7 @@ from .passes.fuse_clip import FuseClip
 from .passes.fuse_pad import FusePad
 from .passes.name_tensors import NameTensors
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
+from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
@@ -58,25 +59,30 @@ PASSES_AFTER: tuple[Pass, ...] = (
     NameTensors(),
     FixMultipliers(),
 )
+# On fixed-point constants, which they keep. The twin has the network as it was before, whose scales give them again.
+PASSES_FIXED: tuple[Pass, ...] = (RemoveChannels(),)
 
 
 @dataclass(frozen=True)
 class PassRecord:
-    """What a pass did: how many places it changed."""
+    """What a pass did: how many places it changed, and what there is to tell of them."""
 
     name: str
     exact: bool
     changes: int
+    details: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A graph ready to be lowered. `real` is the float network that it stands for, None for a file quantized before.
 
+    `twin` is the graph before PASSES_FIXED, with the same outputs: what importing and fixing it again can give.
     `samples` are inputs as `real` (or the graph, where there is no `real`) takes them. `origins` are the model's nodes.
     """
 
     graph: Graph
+    twin: Graph
     real: Graph | None
     records: tuple[PassRecord, ...]
     notes: tuple[str, ...]
@@ -90,13 +96,13 @@ def run_passes(graph: Graph, passes: Sequence[Pass], dump: Dump | None = None) -
     verify(graph)
     records: list[PassRecord] = []
     for p in passes:
-        changes = p.run(graph)
+        changes, details = p.run_telling(graph)
         try:
             verify(graph)
         except AssertionError as e:
             ran = ", ".join(r.name for r in records) or "none"
             raise AssertionError(f"{pass_name(p)} broke the graph (passes before it: {ran}): {e}") from e
-        records.append(PassRecord(pass_name(p), p.exact, changes))
+        records.append(PassRecord(pass_name(p), p.exact, changes, details))
         if dump:
             dump(pass_name(p), graph_text(graph))
     return records
@@ -130,8 +136,10 @@ def prepare(
         real = graph
     wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
     records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
+    twin = copy.deepcopy(graph)
+    records += run_passes(graph, PASSES_FIXED, dump)
     notes = (*imported.notes, *numerics_notes(graph))
-    return Prepared(graph, real, tuple(records), notes, quantization, samples, origins)
+    return Prepared(graph, twin, real, tuple(records), notes, quantization, samples, origins)
 
 
 def numerics_notes(graph: Graph) -> list[str]:
@@ -187,7 +195,8 @@ def lower_for(graph: Graph, board: Board, options: Options) -> Program:
 def lowered(graph: Graph, board: Board, effort: Effort, prove: bool = False) -> Program:
     """The program, whether it fits the board or not."""
     isa = Isa.SCALAR if effort is Effort.O0 else board.isa
-    return lower(graph, board.core, isa, smallest if effort is Effort.OS else fastest, prove)
+    goal = SIZE if effort is Effort.OS else SPEED
+    return lower(graph, board.core, isa, choose(graph, board.core, isa, goal).kernel_of, prove)
 
 
 def reference_inputs(prepared: Prepared, count: int = REFERENCE_SAMPLES) -> dict[str, Array]:

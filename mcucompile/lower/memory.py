@@ -135,7 +135,7 @@ class Schedule:
 
 def planning_problem(schedule: Schedule) -> Problem:
     """Buffers with their lifetimes, in order of birth, and the distances that the steps' traces allow."""
-    lives = _lives(schedule)
+    lives = lifetimes(schedule)
     buffers = (Buffer(n, schedule.nbytes[n], schedule.alignment[n], *lives[n]) for n in lives)
     gaps: dict[tuple[str, str], int] = {}
     for k, step in enumerate(schedule.steps):
@@ -145,7 +145,7 @@ def planning_problem(schedule: Schedule) -> Problem:
     return Problem(tuple(buffers), gaps)
 
 
-def _lives(schedule: Schedule) -> dict[str, tuple[int, int]]:
+def lifetimes(schedule: Schedule) -> dict[str, tuple[int, int]]:
     """Buffer -> (first, last) step."""
     lives = dict.fromkeys(schedule.inputs, (-1, -1))
     for k, step in enumerate(schedule.steps):

@@ -1,0 +1,228 @@
+"""Which kernel computes each node of a network: cycles, flash and RAM weighed against each other.
+
+Decided: for every height that the arena could have, each node takes its cheapest kernel among those that fit under it;
+then the best height is taken. Kernels with equal parameters share their code, so nodes are looked at again until none
+wants to change. Instead of: an integer program, which would need a solver for a gain of a few hundred bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ..ir import Graph, Node
+from ..kernels.kernel import Kernel
+from ..target.cores import Core, Isa
+from .memory import Schedule, lifetimes, most_overlap, step_gaps
+from .order import best_order
+from .select import fastest, fitting
+from .steps import Chosen, memory_step, schedule_of
+from .views import Views
+
+MOST_HEIGHTS = 24  # of the arena that are tried
+ROUNDS = 8  # of nodes changing their kernels
+HARDER = 1.5  # by which flash weighs more as long as it is above its limit
+MOST_HARDER = 40
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How much one per cent more cycles, flash or RAM weighs, relative to the least possible; limits are in bytes."""
+
+    cycles: float
+    flash: float
+    ram: float
+    flash_limit: int | None = None
+    ram_limit: int | None = None
+
+
+SPEED = Goal(cycles=1.0, flash=0.1, ram=0.15)
+SIZE = Goal(cycles=0.2, flash=1.0, ram=0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A kernel for a node: estimated cycles, bytes of constants, of code and of live memory while it runs."""
+
+    kernel: Kernel
+    cycles: float
+    constant_nbytes: int
+    code: tuple[str, object]
+    code_nbytes: int
+    live_nbytes: int
+
+
+Row = Sequence[Candidate]  # what one node may take
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A candidate for every node of `nodes`, and what they come to."""
+
+    nodes: tuple[Node, ...]
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def cycles(self) -> float:
+        return sum(c.cycles for c in self.candidates)
+
+    @property
+    def flash_nbytes(self) -> int:
+        code = {c.code: c.code_nbytes for c in self.candidates}
+        return sum(code.values()) + sum(c.constant_nbytes for c in self.candidates)
+
+    @property
+    def ram_nbytes(self) -> int:
+        return max((c.live_nbytes for c in self.candidates), default=0)
+
+    def kernel_of(self, node: Node, *_: object) -> Kernel:
+        """For `lower`."""
+        return self._kernels[node]
+
+    @cached_property
+    def _kernels(self) -> Mapping[Node, Kernel]:
+        return {n: c.kernel for n, c in zip(self.nodes, self.candidates, strict=True)}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The least cycles, flash and RAM: what the goal's weights refer to."""
+
+    cycles: float
+    flash: float
+    ram: float
+
+    @classmethod
+    def of(cls, table: Sequence[Row]) -> Scale:
+        cycles = sum(min(c.cycles for c in row) for row in table)
+        flash = sum(min(c.constant_nbytes + c.code_nbytes for c in row) for row in table)
+        ram = max((min(c.live_nbytes for c in row) for row in table), default=0)
+        return cls(max(cycles, 1), max(flash, 1), max(ram, 1))
+
+
+def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
+    """The kernels of a whole graph. Raises E0401 where a node has none.
+
+    A limit that cannot be kept is missed by as little as possible; whether it was is for the caller to see.
+    """
+    nodes, table = candidates(graph, core, isa)
+    scale = Scale.of(table)
+    best = cheapest(nodes, table, goal, scale)
+    harder = goal
+    for _ in range(MOST_HARDER):
+        if goal.flash_limit is None or best.flash_nbytes <= goal.flash_limit:
+            break
+        harder = replace(harder, flash=harder.flash * HARDER)
+        best = cheapest(nodes, table, harder, scale)
+    return best
+
+
+def candidates(graph: Graph, core: Core, isa: Isa) -> tuple[tuple[Node, ...], list[Row]]:
+    """The nodes that need a kernel, and what each may take."""
+    views = Views(graph)
+    nodes = [n for n in graph.nodes if not views.is_free(n)]
+    trial = [Chosen(n, fastest(n, core, isa)) for n in nodes]
+    schedule = schedule_of(graph, trial, views)
+    order = best_order(schedule).order
+    ordered = [nodes[k] for k in order]
+    memory = Memory(schedule.reordered(order), views)
+    table = [[memory.candidate(k, n, kernel, core) for kernel in fitting(n, isa)] for k, n in enumerate(ordered)]
+    shared = {code for code, rows in possible(table).items() if rows > 1}
+    return tuple(ordered), [list(undominated(row, shared)) for row in table]
+
+
+class Memory:
+    """How much is live in each step, whatever kernel computes it."""
+
+    def __init__(self, schedule: Schedule, views: Views) -> None:
+        self.schedule, self.views = schedule, views
+        scratch = {n for s in schedule.steps for n in s.scratch}
+        self.lives = {n: life for n, life in lifetimes(schedule).items() if n not in scratch}
+
+    def candidate(self, step: int, node: Node, kernel: Kernel, core: Core) -> Candidate:
+        constants = sum(p.values.nbytes for p in kernel.constants(node))
+        code = (kernel.template, kernel.params(node))
+        live = self.live_nbytes(step, Chosen(node, kernel)) + kernel.scratch_nbytes(node)
+        return Candidate(kernel, kernel.cycles(node, core), constants, code, kernel.code_nbytes(node), live)
+
+    def live_nbytes(self, k: int, chosen: Chosen) -> int:
+        """Tensors that are live in a step, less what inputs that die there can share with outputs that are born."""
+        nbytes, step = self.schedule.nbytes, memory_step(chosen, self.views)
+        dying = {n: nbytes[n] for n in step.inputs if self.lives[n][1] == k}
+        born = {n: nbytes[n] for n in step.outputs if self.lives[n][0] == k}
+        gaps = step_gaps(step, nbytes, dying, born)
+        live = sum(nbytes[n] for n, (first, last) in self.lives.items() if first <= k <= last)
+        return live - (most_overlap(dying, born, gaps) if gaps else 0)
+
+
+def possible(table: Sequence[Row]) -> Counter[object]:
+    """For every function, how many nodes it could compute."""
+    return Counter(code for row in table for code in {c.code for c in row})
+
+
+def undominated(row: Row, shared: Collection[object]) -> Iterable[Candidate]:
+    """Without those that another one with the same or less of everything makes pointless; the first of equals stays.
+
+    A function that several nodes could share is never pointless.
+    """
+    for i, c in enumerate(row):
+        others = (d for j, d in enumerate(row) if j != i and (j < i or measures(d) != measures(c)))
+        is_pointless = any(all(x <= y for x, y in zip(measures(d), measures(c), strict=True)) for d in others)
+        if c.code in shared or not is_pointless:
+            yield c
+
+
+def measures(c: Candidate) -> tuple[float, int, int, int]:
+    return c.cycles, c.constant_nbytes, c.code_nbytes, c.live_nbytes
+
+
+def cheapest(nodes: tuple[Node, ...], table: Sequence[Row], goal: Goal, scale: Scale) -> Choice:
+    """The best choice over all heights of the arena within the goal's limit, or at the least height there is."""
+    best, lowest = None, None
+    for height in heights(table):
+        if best is not None and goal.ram_limit is not None and height > goal.ram_limit:
+            break
+        rows = [[c for c in row if c.live_nbytes <= height] for row in table]
+        choice = Choice(nodes, tuple(settled(rows, goal, scale)))
+        cost = total(choice, goal, scale)
+        if lowest is None or cost < lowest:
+            best, lowest = choice, cost
+    assert best is not None
+    return best
+
+
+def heights(table: Sequence[Row]) -> list[int]:
+    """Arena sizes worth trying, from the least possible one on."""
+    least = max((min(c.live_nbytes for c in row) for row in table), default=0)
+    above = sorted({c.live_nbytes for row in table for c in row if c.live_nbytes > least})
+    step = max(1, -(-len(above) // MOST_HEIGHTS))
+    return [least, *above[step - 1 :: step], *above[-1:]]
+
+
+def total(choice: Choice, goal: Goal, scale: Scale) -> float:
+    return (
+        goal.cycles * choice.cycles / scale.cycles
+        + goal.flash * choice.flash_nbytes / scale.flash
+        + goal.ram * choice.ram_nbytes / scale.ram
+    )
+
+
+def settled(rows: Sequence[Row], goal: Goal, scale: Scale) -> list[Candidate]:
+    """For every row the candidate that adds the least cost, code that another row has anyway being free."""
+    per_cycle, per_byte = goal.cycles / scale.cycles, goal.flash / scale.flash
+    users = possible(rows)
+
+    def cost(c: Candidate, sharers: float) -> float:
+        return per_cycle * c.cycles + per_byte * (c.constant_nbytes + c.code_nbytes / sharers)
+
+    taken = [min(row, key=lambda c: cost(c, users[c.code])) for row in rows]
+    for _ in range(ROUNDS):
+        before = list(taken)
+        for k, row in enumerate(rows):
+            others = {c.code for j, c in enumerate(taken) if j != k}
+            taken[k] = min(row, key=lambda c, others=others: cost(c, float("inf") if c.code in others else 1))  # type: ignore[misc]
+        if taken == before:
+            break
+    return taken
