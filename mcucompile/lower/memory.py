@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -204,18 +205,17 @@ def min_distance_above(trace: tuple[Sweep, ...], input_index: int, output_index:
 
 def _touches(trace: tuple[Sweep, ...], operand: int, reading: bool) -> tuple[Ints, Ints, Ints]:
     """(time, start, stop) of every read, or every write, of an operand. Time counts iterations over all sweeps."""
-    times, starts, lengths = [], [], []
-    begin = 0
-    for sweep in trace:
-        iterations = np.arange(sweep.count, dtype=np.int64)
-        for r in _of_operand(sweep.reads if reading else sweep.writes, operand):
-            times.append(begin + iterations)
-            starts.append(r.offset + r.stride * iterations)
-            lengths.append(np.full(sweep.count, r.nbytes, dtype=np.int64))
-        begin += sweep.count
-    empty = [np.empty(0, dtype=np.int64)]
-    start = np.concatenate(starts or empty)
-    return np.concatenate(times or empty), start, start + np.concatenate(lengths or empty)
+    ends = accumulate((s.count for s in trace), initial=0)
+    walks = [
+        (begin, sweep.count, r.offset, r.stride, r.nbytes)
+        for begin, sweep in zip(ends, trace, strict=False)
+        for r in _of_operand(sweep.reads if reading else sweep.writes, operand)
+    ]
+    begin, count, offset, stride, nbytes = np.array(walks, dtype=np.int64).reshape(-1, 5).T
+    walk = np.repeat(np.arange(len(walks)), count)
+    iteration = np.arange(walk.size) - (np.cumsum(count) - count)[walk]
+    start = offset[walk] + stride[walk] * iteration
+    return begin[walk] + iteration, start, start + nbytes[walk]
 
 
 def _of_operand(ranges: Sequence[Range], operand: int) -> Iterator[Range]:
