@@ -61,6 +61,7 @@ def kernels_text(name: str, kernels: Sequence[KernelInstance], core: Core, taken
         name=name,
         version=__version__,
         core=core,
+        uses_mainline=needs(kernels, Isa.MAINLINE),
         uses_dsp=needs(kernels, Isa.DSP),
         uses_mve=needs(kernels, Isa.MVE),
         parts=[snippets()[s] for s in used_snippets("\n".join(texts))] + texts,

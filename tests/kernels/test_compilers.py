@@ -29,20 +29,20 @@ def sample() -> list[rig.Case]:
 
 
 @pytest.mark.parametrize("opt", ["-O0", "-Os", "-O3"])
-@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m4", "qemu-m55"])
+@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
 def test_optimization_levels(board: str, opt: str) -> None:
     rig.check(sample(), (board,), opt, host=False)
 
 
 @pytest.mark.parametrize("opt", ["-O0", "-O2"])
-@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m4", "qemu-m55"])
+@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
 def test_clang(board: str, opt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ziglang", reason="clang comes with the Python package ziglang")
     monkeypatch.setattr(rig, "find_toolchain", lambda: ZIG)
     rig.check(sample(), (board,), opt, host=False)
 
 
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f", "cortex-m55"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m55"])
 def test_is_valid_cplusplus(core: str, tmp_path: Path) -> None:
     runs = rig.runs_of(sample(), CORES[core], CORES[core].isa, lambda kernel: True)
     rig.write_sources(runs, tmp_path)

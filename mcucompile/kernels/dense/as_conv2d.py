@@ -11,6 +11,7 @@ from ..conv2d.direct import Direct
 from ..conv2d.geometry import geometry
 from ..conv2d.pairs import Pairs
 from ..conv2d.real import Real
+from ..conv2d.triples import Triples
 from ..conv2d.vectors import Vectors
 from ..kernel import Kernel
 
@@ -34,6 +35,11 @@ class DenseReal(AsConv2d, Real):
 
 
 class DensePairs(AsConv2d, Pairs):
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and geometry(node).pixels > 1
+
+
+class DenseTriples(AsConv2d, Triples):
     def fits(self, node: Node) -> bool:
         return super().fits(node) and geometry(node).pixels > 1
 

@@ -1,0 +1,140 @@
+"""Convolution of int8 with plain multiplications, two for the products of three output pixels with one weight.
+
+With the values p, q, r of three windows packed as x0 = p + 2**11 * r and x1 = q + 2**21 * r, sums of w * x0 and w * x1
+modulo 2**32 hold P + 2**11 * R and Q + 2**21 * R, from which P, Q and R follow if each has at most 21 bits: the second
+yields Q and the lower 11 bits of R, and what is left of the first is P and the upper bits of R, 22 bits further up.
+Long windows are cut into segments whose sums have 21 bits, whatever the input is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ...ir import Array, DType, Node, Op
+from ...ops.conv2d import Conv2d
+from ...target.cores import Core, Isa
+from ..kernel import Kernel, Packed
+from ..scaling import Scaling, channel_constants, scaling
+from ..trace import Trace
+from .geometry import Gather, Geometry, geometry, pixel_trace
+from .packing import fill_groups, fits_int32, folded_bias, weight_rows
+
+PIXELS = 3
+CHANNELS = 4
+WORDS = 2  # per triple of values or sums
+REACH = 1 << 20  # sums are in -REACH .. REACH - 1
+UNITS = np.array([1 + (1 << 11), 1 + (1 << 21)])  # the two words of three ones
+CYCLES = {  # of a step's twelve products, and of three outputs
+    "cortex-m3": (26.5, 52.0),
+    "cortex-m4": (18.5, 46.0),
+    "cortex-m7": (11.0, 30.0),
+    "cortex-m33": (15.0, 40.0),
+    "cortex-m55": (15.0, 40.0),
+}
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A window of `patch` values in segments of `steps`. `is_late`: the bias is added to what they sum up to."""
+
+    count: int
+    steps: int
+    is_late: bool
+
+
+@dataclass(frozen=True)
+class TriplesParams:
+    """`block_words`: weights of four channels for all segments; `channel_words`: the other constants of a channel."""
+
+    g: Geometry
+    segments: Segments
+    block_words: int
+    channel_words: int
+    scaling: Scaling
+
+
+class Triples(Kernel):
+    op: ClassVar[type[Op]] = Conv2d
+    variant = "triples"
+    isa = Isa.MAINLINE
+
+    def fits(self, node: Node) -> bool:
+        int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
+        return int8 and fits_int32(folded_bias(node).values)
+
+    def params(self, node: Node) -> TriplesParams:
+        g, s = geometry(node), scaling(node)
+        cut = segments(node, g)
+        words = 1 + cut.is_late + (s.shift is None)
+        return TriplesParams(g, cut, CHANNELS * WORDS * cut.count + g.patch, words, s)
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        g = geometry(node)
+        cut, bias = segments(node, g), folded_bias(node).values
+        channels = channel_constants(node, bias)[:, 0 if cut.is_late else 1 :]
+        return (
+            Packed("weight", weight_stream(flat_rows(node, g), bias, g, cut)),
+            Packed("channel", fill_groups(channels, g.groups, CHANNELS)),
+        )
+
+    def scratch_nbytes(self, node: Node) -> int:
+        g = geometry(node)
+        return 4 * WORDS * g.patch + (0 if g.gather is Gather.NEVER else PIXELS * g.patch)
+
+    def trace(self, node: Node) -> Trace:
+        g = geometry(node)
+        return pixel_trace(g, 1, PIXELS, reads_first=g.groups == 1)
+
+    def code_nbytes(self, node: Node) -> int:
+        g = geometry(node)
+        return 500 + (0 if g.is_pointwise else 200) + (0 if g.gather is Gather.NEVER else 250)
+
+    def cycles(self, node: Node, core: Core) -> float:
+        g, (step, outputs) = geometry(node), CYCLES.get(core.cpu, CYCLES["cortex-m3"])
+        triples = -(-g.pixels // PIXELS) * g.groups
+        per_value = {Gather.NEVER: 12, Gather.BORDER: 16, Gather.ALWAYS: 30}[g.gather]
+        block = g.patch * step + CHANNELS * outputs + 40 * segments(node, g).count
+        blocks = g.filled_outputs(CHANNELS) // CHANNELS
+        return triples * ((30 if g.is_pointwise else 120) + g.patch * per_value + blocks * block)
+
+
+def flat_rows(node: Node, g: Geometry) -> Array:
+    """The weights as [O, patch]."""
+    return weight_rows(node, g).reshape(g.out_channels, g.patch)
+
+
+def segments(node: Node, g: Geometry) -> Segments:
+    """The fewest segments that no input makes exceed 21 bits, with the bias in the first one if there is room."""
+    rows, bias = flat_rows(node, g).astype(np.int64), folded_bias(node).values
+    for count in range(1, g.patch + 1):
+        steps = -(-g.patch // count)
+        low, high = sum_bounds(rows, steps)
+        for is_late in (False, True):
+            first = np.zeros_like(low)
+            first[:, 0] = 0 if is_late else bias
+            if (low + first).min() >= -REACH and (high + first).max() < REACH:
+                return Segments(-(-g.patch // steps), steps, is_late)
+    raise AssertionError(node.where)
+
+
+def sum_bounds(rows: Array, steps: int) -> tuple[Array, Array]:
+    """The least and the largest sum of products of each segment of int64 weights [O, K], [O, segments]."""
+    starts = np.arange(0, rows.shape[1], steps)
+    negative = np.add.reduceat(np.minimum(rows, 0), starts, axis=1)
+    positive = np.add.reduceat(np.maximum(rows, 0), starts, axis=1)
+    return 127 * negative - 128 * positive, 127 * positive - 128 * negative
+
+
+def weight_stream(rows: Array, bias: Array, g: Geometry, cut: Segments) -> Array:
+    """int8: per four channels and segment the eight words that sums start from, then four weights for each value."""
+    filled = fill_groups(rows, g.groups, CHANNELS).reshape(-1, CHANNELS, g.patch)
+    start = fill_groups(np.zeros_like(bias) if cut.is_late else bias, g.groups, CHANNELS).astype(np.int64)
+    words = (start[:, None] * UNITS).astype(np.uint32).view(np.int8).reshape(-1, CHANNELS * WORDS * 4)
+    parts = []
+    for first in range(0, g.patch, cut.steps):
+        values = filled[:, :, first : first + cut.steps].swapaxes(1, 2)
+        parts += [words if first == 0 else np.zeros_like(words), values.reshape(len(filled), -1)]
+    return np.concatenate(parts, axis=1)
