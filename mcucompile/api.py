@@ -71,7 +71,7 @@ class Compiled:
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
         files = {name: text.encode() for name, text in texts.items()}
-        files[f"{self.name}.twin.onnx"] = to_onnx(self.graph)
+        files[f"{self.name}.twin.onnx"] = to_onnx(self.prepared.twin)
         files["reference.npz"] = self.reference_npz()
         report = {**self.report, "files": sorted([*files, REPORT])}
         return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}

@@ -22,7 +22,17 @@ from .options import Effort, NetworkType, Options, Ranges, Switch
 from .passes.base import Pass
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .pipeline import PASSES_AFTER, PASSES_BEFORE, is_quantized, lowered, pass_name, prepare, random_input, run_passes
+from .pipeline import (
+    PASSES_AFTER,
+    PASSES_BEFORE,
+    PASSES_FIXED,
+    is_quantized,
+    lowered,
+    pass_name,
+    prepare,
+    random_input,
+    run_passes,
+)
 from .target.board import Board, list_boards, load_board
 
 Row = dict[str, Any]
@@ -61,7 +71,7 @@ def passes() -> list[Row]:
     """Every pass in order, with what its docstring says."""
     quantize = {"pass": "quantize", "exact": False, "what it does": "give a float network its integer form"}
     before = [pass_row(p) for p in PASSES_BEFORE]
-    return [*before, quantize, *(pass_row(p) for p in (StripBoundary(), WrapBoundary(), *PASSES_AFTER))]
+    return [*before, quantize, *(pass_row(p) for p in (StripBoundary(), WrapBoundary(), *PASSES_AFTER, *PASSES_FIXED))]
 
 
 def pass_row(p: Pass) -> Row:

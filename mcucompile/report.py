@@ -119,7 +119,8 @@ def step_json(step: Step) -> Json:
 
 
 def pass_json(record: PassRecord) -> Json:
-    return {"name": record.name, "exact": record.exact, "changes": record.changes}
+    return {"name": record.name, "exact": record.exact, "changes": record.changes,
+            "details": [plain(d) for d in record.details]}  # fmt: skip
 
 
 def plain(value: Any) -> Any:

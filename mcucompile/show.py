@@ -91,11 +91,27 @@ def compiled(console: Console, report: Json, board: Board) -> None:
     ]
     console.print(table("", ("", "bytes", "of the board"), figures))
     say(console, f"The arena is {gap_text(memory)} the lower bound of what is live at once.")
+    removed = removed_text(report["passes"])
+    if removed:
+        say(console, removed)
     weakest = weakest_text(report["quantization"] or {})
     if weakest:
         say(console, f"The layer that loses most to quantization: {weakest}")
     for note in report["notes"]:
         say(console, f"note: {note}")
+
+
+def removed_text(passes: list[Json]) -> str:
+    """What channels that never matter had cost."""
+    layers = [d for p in passes if p["name"] == "remove_channels" for d in p["details"]]
+    names = ("channels", "zero_filters", "constant", "unread", "macs", "weights")
+    channels, zero, constant, unread, macs, weights = (sum(layer[n] for layer in layers) for n in names)
+    if not layers:
+        return ""
+    return (
+        f"Removed, with every bit of the outputs as before: {channels:,} channels ({zero:,} with a filter of zeros, "
+        f"{constant:,} constant otherwise, {unread:,} that nobody reads), and so {macs:,} MACs and {weights:,} weights."
+    )
 
 
 def weakest_text(quantization: Json) -> str:

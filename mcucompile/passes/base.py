@@ -21,3 +21,7 @@ class Pass(ABC):
     @abstractmethod
     def run(self, graph: Graph) -> int:
         """Rewrite the graph; how many places were changed."""
+
+    def run_telling(self, graph: Graph) -> tuple[int, tuple[object, ...]]:
+        """`run`, and what to report of the changes beside their number: dataclasses of plain values."""
+        return self.run(graph), ()

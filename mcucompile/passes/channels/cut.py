@@ -1,0 +1,109 @@
+"""Take channels out of nodes: of their constants, of the fields of their operators, of their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ...ir import Array, Graph, Node, Op, Requant, Shape, Tensor, constant
+from ...ops.binary import Binary
+from ...ops.conv2d import Conv2d
+from ...ops.reshape import Reshape
+from ...ops.slice import Slice
+from ...ops.split import Split
+from ...ops.weighted import Weighted
+from .kept import Kept, Reading
+from .links import mixes
+
+Masks = Mapping[Tensor, Array]  # per activation, which channels stay
+
+
+def cut(graph: Graph, kept: Kept) -> None:
+    """Remove every channel that is not kept; what it always added to a sum goes into the bias."""
+    for node in graph.nodes:
+        if all(kept.of[t].all() for t in [*node.activations(), *node.outputs]):
+            continue
+        if isinstance(node.op, Weighted):
+            cut_layer(node, node.op, kept.of, kept.readings.get(node))
+        else:
+            cut_other(node, kept.of)
+    for t, mask in kept.of.items():
+        t.shape = (*t.shape[:-1], int(mask.sum())) if t.shape else ()
+    rename_twice_used(graph)
+
+
+def cut_layer(node: Node, op: Weighted, masks: Masks, reading: Reading | None) -> None:
+    x, weights, bias = node.inputs
+    inputs, outputs = masks[x], masks[node.output]
+    if reading:
+        assert bias.const is not None
+        gone = np.where(inputs, 0, reading.amounts).sum(axis=1)
+        bias = replace(bias, const=(bias.const + gone).astype(bias.const.dtype))
+    axes = {op.weight_axis: outputs} | ({len(weights.shape) - 1: inputs} if mixes(node) else {})
+    node.inputs = [x, taken(weights, axes), taken(bias, {0: outputs})]
+    assert op.requant
+    op = replace(op, requant=taken_requant(op.requant, outputs))  # type: ignore[type-var]
+    if isinstance(op, Conv2d) and op.groups > 1:
+        op = replace(op, groups=op.groups * int(inputs.sum()) // len(inputs))
+    node.op = op
+
+
+def taken(tensor: Tensor, axes: Mapping[int, Array]) -> Tensor:
+    """A constant without what the masks leave out along the axes; its scales per channel likewise."""
+    values, quant = tensor.const, tensor.quant
+    assert values is not None
+    for axis, mask in axes.items():
+        values = np.compress(mask, values, axis)
+    if quant and quant.axis is not None and quant.axis in axes:
+        scales = np.asarray(quant.scales)[axes[quant.axis]]
+        quant = replace(quant, scales=tuple(map(float, scales)))
+    return replace(constant(tensor.name, values, quant), encoding=tensor.encoding)
+
+
+def taken_requant(requant: Requant, mask: Array) -> Requant:
+    """The same multipliers and shifts: those of the layer as it was define the bits."""
+    if len(requant.multipliers) == 1:
+        return requant
+    kept = np.flatnonzero(mask)
+    multipliers, shifts = (tuple(v[i] for i in kept) for v in (requant.multipliers, requant.shifts))
+    return replace(requant, multipliers=multipliers, shifts=shifts)
+
+
+def cut_other(node: Node, masks: Masks) -> None:
+    y = node.outputs[0]
+    node.op = narrowed(node.op, node, masks)
+    if isinstance(node.op, Binary):
+        is_wide = [t.const is not None and t.shape[-1] == len(masks[y]) for t in node.inputs]
+        node.inputs = [
+            taken(t, {len(t.shape) - 1: masks[y]}) if wide else t for t, wide in zip(node.inputs, is_wide, strict=True)
+        ]
+
+
+def narrowed(op: Op, node: Node, masks: Masks) -> Op:
+    """The operator with those of its fields that count channels."""
+    sizes = [int(masks[t].sum()) for t in node.outputs]
+    match op:
+        case Reshape():
+            return replace(op, shape=last(op.shape, sizes[0]))
+        case Slice():
+            start = int(masks[node.inputs[0]][: op.starts[-1]].sum())
+            return replace(op, starts=last(op.starts, start), sizes=last(op.sizes, sizes[0]))
+        case Split() if op.axis == len(node.outputs[0].shape) - 1:
+            return replace(op, sizes=tuple(sizes))
+    return op
+
+
+def last(values: Shape, value: int) -> Shape:
+    """The tuple with another last entry."""
+    return (*values[:-1], value)
+
+
+def rename_twice_used(graph: Graph) -> None:
+    """A constant that two nodes shared may have become two."""
+    names: set[str] = set()
+    for t in graph.constants():
+        if t.name in names:
+            t.name = graph.fresh_name(t.name)
+        names.add(t.name)
