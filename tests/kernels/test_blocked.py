@@ -7,7 +7,8 @@ from rig import Case, check
 from test_conv2d import CONVS, POINTWISE, TFLITE, Conv
 
 from mcucompile.ir import Clip, Numerics
-from mcucompile.kernels.conv2d.blocked import rounds_of, split_steps
+from mcucompile.kernels.conv2d.blocked import split_steps
+from mcucompile.kernels.conv2d.rounds import rounds_of
 from mcucompile.kernels.kernel import Kernel
 
 VARIANTS = ("blocked", "blocked16")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,72 +11,17 @@ from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
-from ..trace import Range, Sweep, Trace
-from .geometry import Gather, Geometry, geometry, window_span
+from ..trace import Trace
+from .geometry import Gather, Geometry
+from .lanes import Band, Lanes, band_of, block_geometry, lane_weights, lanes_of
 from .mirrored import STEP, mirrored, mirrored_bias
-from .packing import fill_groups, folded_bias, weight_rows
+from .packing import fill_groups, folded_bias
 from .requantization import HighWord, fits_high_word, high_word, high_word_constants
+from .rounds import Round, block_trace, rounds_of
 
 CHANNELS = 2
 UNROLL = 16  # steps that are written out, at most
 REACH = 4095  # of a store's immediate offset
-
-
-@dataclass(frozen=True)
-class Round:
-    """Pixels first to last, `pixels` at a time."""
-
-    first: int
-    last: int
-    pixels: int
-
-
-@dataclass(frozen=True)
-class BlockedParams:
-    """A window is `steps` of four values: `first` of them, then `trips` times `unroll`; `lanes` windows lie side by
-    side in scratch. `mirrored` weights are bytes, the others int16. `run_unroll` words of a run are written out.
-    """
-
-    g: Geometry
-    mirrored: bool
-    steps: int
-    first: int
-    unroll: int
-    trips: int
-    lanes: int
-    rounds: tuple[Round, ...]
-    run_unroll: int
-    expanded_nbytes: int
-    requant: HighWord
-
-    @property
-    def group_words(self) -> int:
-        """Words of a group's weights."""
-        per_step = 2 if self.mirrored else 4
-        return self.g.filled_outputs(2) // 2 * (2 + per_step * self.steps + 2 * self.requant.words)
-
-    @property
-    def values(self) -> int:
-        """Values of a run that are there; those behind them in the last word are 0."""
-        return self.g.run if self.g.gather is Gather.ALWAYS else self.g.run - self.g.tail
-
-
-def rounds_of(count: int) -> tuple[Round, ...]:
-    """Blocks of four pixels, three where that leaves none over, or first fours, then threes."""
-    if count < 3 or count % 4 == 0 or count % 3 == 0:
-        size = count if count < 3 else 3 if count % 4 else 4
-        return (Round(0, count, size),)
-    if count == 5:
-        return Round(0, 3, 3), Round(3, 5, 2)
-    fours = count - 3 * (-count % 4)
-    return tuple(Round(a, b, size) for a, b, size in ((0, fours, 4), (fours, count, 3)) if a < b)
-
-
-def block_geometry(node: Node) -> Geometry:
-    """Windows of a single tap are read where they are, whatever their length."""
-    g = geometry(node, STEP)
-    is_single = g.window.kernel == (1, 1) and g.groups == 1 and not any(g.window.pads)
-    return replace(g, gather=Gather.NEVER) if is_single else g
 
 
 def split_steps(steps: int) -> tuple[int, int, int]:
@@ -86,6 +31,38 @@ def split_steps(steps: int) -> tuple[int, int, int]:
         return steps, 0, 0
     unroll = (steps - 1) // trips
     return steps - trips * unroll, unroll, trips
+
+
+@dataclass(frozen=True)
+class BlockedParams:
+    """The steps of a window are `first`, then `trips` times `unroll`; `side` windows lie side by side in scratch.
+    `mirrored` weights are bytes, the others int16.
+    """
+
+    g: Geometry
+    mirrored: bool
+    lanes: Lanes
+    band: Band | None
+    first: int
+    unroll: int
+    trips: int
+    side: int
+    rounds: tuple[Round, ...]
+    expanded_nbytes: int
+    requant: HighWord
+
+    @property
+    def group_words(self) -> int:
+        """Words of a group's weights."""
+        per_step = 2 if self.mirrored else 4
+        return self.g.filled_outputs(2) // 2 * (2 + per_step * self.lanes.steps + 2 * self.requant.words)
+
+    @property
+    def row_stride(self) -> int | None:
+        """From one run of a window to the next, unless windows differ in that."""
+        if self.band:
+            return self.band.nbytes
+        return None if self.g.gather is Gather.BORDER else self.g.row_stride
 
 
 class Blocked(Kernel):
@@ -105,37 +82,38 @@ class Blocked(Kernel):
         return int8 and 3 * node.output.shape[-1] < REACH and fits_high_word(node)
 
     def params(self, node: Node) -> BlockedParams:
-        g, nbytes = block_geometry(node), self.expanded_nbytes(node)
-        steps, rounds = g.patch // STEP, rounds_of(g.pixels)
-        first, unroll, trips = split_steps(steps)
-        run_unroll = next(u for u in (4, 3, 2, 1) if (g.run // STEP) % u == 0)
+        g = block_geometry(node)
+        lanes, rounds = lanes_of(g), rounds_of(g.pixels)
+        first, unroll, trips = split_steps(lanes.steps)
         return BlockedParams(
-            g, self.mirrored, steps, first, unroll, trips, rounds[0].pixels, rounds, run_unroll, nbytes, high_word(node)
-        )
+            g, self.mirrored, lanes, band_of(g), first, unroll, trips, rounds[0].pixels, rounds,
+            self.expanded_nbytes(node), high_word(node),
+        )  # fmt: skip
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         g, requant = block_geometry(node), high_word(node)
-        rows = fill_groups(weight_rows(node, g).reshape(g.out_channels, g.patch), g.groups, CHANNELS)
+        rows = fill_groups(lane_weights(node, g), g.groups, CHANNELS)
         bias = fill_groups(folded_bias(node).values.astype(np.int64), g.groups, CHANNELS)
-        doubled = 2 if requant.doubled and not self.mirrored else 1
         if self.mirrored:
             bias, words = mirrored_bias(bias, rows), mirrored(rows, CHANNELS).copy().view(np.int32)
         else:
-            bias, words = doubled * bias, paired(doubled * rows.astype(np.int16))
+            factor = 2 if requant.doubled else 1
+            bias, words = factor * bias, paired(factor * rows.astype(np.int16))
         scales = fill_groups(high_word_constants(node), g.groups, CHANNELS)
         pairs = len(rows) // CHANNELS
-        parts = [a.reshape(pairs, -1).astype(np.int32) for a in (wrapped(bias), words, scales)]
+        parts = [a.reshape(pairs, -1).astype(np.int32) for a in (modulo_word(bias), words, scales)]
         return (Packed("weight", np.concatenate(parts, axis=1)),)
 
     def expanded_nbytes(self, node: Node) -> int:
         """Two words per step of each window, and a correction of each where weights are mirrored."""
         g = block_geometry(node)
-        lanes = rounds_of(g.pixels)[0].pixels
-        return lanes * (8 * (g.patch // STEP) + (4 if self.mirrored else 0))
+        return rounds_of(g.pixels)[0].pixels * (8 * lanes_of(g).steps + (4 if self.mirrored else 0))
 
     def scratch_nbytes(self, node: Node) -> int:
         g = block_geometry(node)
-        return self.expanded_nbytes(node) + (0 if g.gather is Gather.NEVER else g.patch)
+        band = band_of(g)
+        copied = band.nbytes * g.rows if band else 0 if g.gather is Gather.NEVER else g.patch
+        return self.expanded_nbytes(node) + copied
 
     def trace(self, node: Node) -> Trace:
         return block_trace(block_geometry(node))
@@ -161,20 +139,6 @@ def paired(rows: Array) -> Array:
     return np.ascontiguousarray(halves).view(np.int32)[..., 0]
 
 
-def wrapped(values: Array) -> Array:
+def modulo_word(values: Array) -> Array:
     """int64 as int32: sums are formed modulo 2**32, and only the whole sum need fit."""
     return np.ascontiguousarray(values.astype(np.int64)).astype(np.uint64).astype(np.uint32).view(np.int32)
-
-
-def block_trace(g: Geometry) -> Trace:
-    """Each block's windows are copied before its outputs are written; groups come back to the same windows."""
-    sweeps = []
-    for r in rounds_of(g.pixels):
-        for first in range(r.first, r.last, r.pixels):
-            spans = [window_span(g, p) for p in range(first, first + r.pixels)]
-            start, stop = min(s for s, _ in spans), max(e for _, e in spans)
-            reads = (Range(0, start, 0, stop - start),) if stop > start else ()
-            sweeps.append(Sweep(1, reads, (Range(1, first * g.out_channels, 0, r.pixels * g.out_channels),)))
-            if g.groups > 1 and reads:
-                sweeps.append(Sweep(1, reads, ()))
-    return tuple(sweeps)

@@ -1,194 +1,107 @@
-"""Convolution of int8 on Armv6-M: two output pixels in the lanes of a word, two channels at a time."""
+"""How the values of a window are put into words: in place, whatever the length of its runs.
+
+A run of values has whole words, which are read where they are, at any address, and up to three values more. Of a single
+run, or where there are three, these are the end of another word, which begins earlier: weights are zero for values that
+were there before. Otherwise the values that are left of several runs make a word. So no byte outside a run is read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
-from ...ir import Array, DType, Node, Op
-from ...ops.conv2d import Conv2d
-from ...target.cores import Core, Isa
-from ..digits import Digits, digit_words, digits
-from ..kernel import Kernel, Packed
-from ..trace import Trace
-from .geometry import Gather, Geometry, geometry, pixel_trace
-from .lane_groups import WEIGHT_ZERO, Excess, excess_count, initial_sums, split_excess
-from .packing import fill_groups, fits_int32, folded_bias, weight_rows
+from ...ir import Array, Node
+from .geometry import Gather, Geometry, geometry
+from .mirrored import STEP
+from .packing import weight_rows
 
-CHANNELS = 2
-PIXELS = 2
-GROUP_SIZES = (2, 3, 4, 6)
-MAX_UNROLL = 6
-MAX_TAPS = 1 << 13  # excesses name a tap by 16 bits of byte offset
-LOADED = 3  # taps that a load of several words brings at once
-BYTE_OFFSETS = 32  # what LDRB reaches
+BAND_NBYTES = 1024  # for more, windows at the border are copied one by one
 
 
 @dataclass(frozen=True)
-class LanesParams:
-    """`groups` groups of `size` taps make a window, `unroll` of them are written out; `weight_words` hold them for two
-    channels. `has_excess`: whether blocks have a list of weights that their groups could not hold.
+class Lanes:
+    """Of each of `rows` runs: `words` whole ones, one more that ends with the run if `overlaps`, else `rest` values
+    that share a word with those of other runs.
     """
 
-    g: Geometry
-    size: int
-    groups: int
-    unroll: int
-    has_excess: bool
-    digits: Digits
-    stream_words: int = 0
+    rows: int
+    run: int
+    words: int
+    overlaps: bool
+    rest: int
 
     @property
-    def taps(self) -> int:
-        return self.size * self.groups
+    def runs_per_word(self) -> int:
+        """How many runs have their rests in one word."""
+        return STEP // self.rest
 
     @property
-    def packed_words(self) -> int:
-        """Two windows: in front of each group's taps the word that it starts from."""
-        return (self.size + 1) * self.groups
+    def row_words(self) -> int:
+        return self.words + self.overlaps
 
     @property
-    def weight_words(self) -> int:
-        return -(-CHANNELS * self.taps // 4)
+    def rest_words(self) -> int:
+        return -(-self.rows // self.runs_per_word) if self.rest else 0
 
     @property
-    def tail(self) -> int:
-        """Taps of a partly filled last group."""
-        return self.g.run % self.size
+    def steps(self) -> int:
+        return self.rows * self.row_words + self.rest_words
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """For each value of the words its place in the window, or -1 where the weight is zero."""
+        places: list[int] = []
+        for row in range(0, self.rows * self.run, self.run):
+            places += range(row, row + STEP * self.words)
+            if self.overlaps:
+                last = range(row + self.run - STEP, row + self.run)
+                places += [i if i >= row + STEP * self.words else -1 for i in last]
+        return (*places, *self.rests()) if self.rest else tuple(places)
+
+    def rests(self) -> list[int]:
+        """The places of the values in the words that runs share."""
+        places: list[int] = []
+        for first in range(0, self.rows, self.runs_per_word):
+            for row in range(first, first + self.runs_per_word):
+                ends = range((row + 1) * self.run - self.rest, (row + 1) * self.run)
+                places += ends if row < self.rows else [-1] * self.rest
+            places += [-1] * (STEP - self.runs_per_word * self.rest)
+        return places
 
 
-class Lanes(Kernel):
-    op: ClassVar[type[Op]] = Conv2d
-    variant = "lanes"
-    isa = Isa.SCALAR
+@dataclass(frozen=True)
+class Band:
+    """The rows of the image that windows of one output row touch, copied with their padding: `nbytes` each."""
 
-    def fits(self, node: Node) -> bool:
-        int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
-        if not int8 or not fits_int32(folded_bias(node).values):
-            return False
-        return geometry(node).patch <= MAX_TAPS and digits(node, sum_reach(node)) is not None
-
-    def params(self, node: Node) -> LanesParams:
-        size = group_size(node)
-        g, d = lane_geometry(node, size), digits(node, sum_reach(node))
-        assert d is not None
-        rows = lane_rows(node, size)
-        groups = rows.shape[1] // size
-        p = LanesParams(g, size, groups, unrolled(groups, size), excess_count(rows, size) > 0, d)
-        return replace(p, stream_words=stream(node, p).shape[1]) if g.groups > 1 else p
-
-    def constants(self, node: Node) -> tuple[Packed, ...]:
-        return (Packed("weight", stream(node, self.params(node))),)
-
-    def scratch_nbytes(self, node: Node) -> int:
-        p = self.params(node)
-        return 4 * p.packed_words + (0 if p.g.gather is Gather.NEVER else PIXELS * p.g.patch)
-
-    def trace(self, node: Node) -> Trace:
-        g = lane_geometry(node, group_size(node))
-        return pixel_trace(g, 1, PIXELS, reads_first=g.groups == 1)
-
-    def code_nbytes(self, node: Node) -> int:
-        p = self.params(node)
-        gathers = 0 if p.g.gather is Gather.NEVER else 220
-        return 360 + 2 * (7 * p.size + 8) * p.unroll + 40 * p.digits.count + (64 if p.has_excess else 0) + gathers
-
-    def cycles(self, node: Node, core: Core) -> float:
-        if not core.cpu.startswith("cortex-m0"):
-            return 5.0 * node.op.macs(node) + 40 * node.output.size
-        return lane_cycles(node, group_size(node), 1 if core.cpu == "cortex-m0plus" else 2)
+    nbytes: int
+    before: int
+    inside: int
 
 
-def lane_geometry(node: Node, size: int) -> Geometry:
-    """Windows of one run may end with a partly filled group, those of several runs are gathered then."""
+def block_geometry(node: Node) -> Geometry:
+    """Runs of any length, but patches of whole words."""
     g = geometry(node)
-    return g if g.rows == 1 and g.gather is not Gather.ALWAYS else geometry(node, size)
+    return geometry(node, STEP) if g.gather is Gather.ALWAYS else g
 
 
-def group_size(node: Node) -> int:
-    """Taps per group: large ones split their sums seldom, small ones have little excess."""
-    return min(GROUP_SIZES, key=lambda size: lane_cycles(node, size, 2))
+def lanes_of(g: Geometry) -> Lanes:
+    words, rest = divmod(g.run, STEP)
+    overlaps = bool(words) and (rest == 3 or (rest > 0 and g.rows == 1))
+    return Lanes(g.rows, g.run, words, overlaps, 0 if overlaps else rest)
 
 
-def lane_rows(node: Node, size: int) -> Array:
-    """The weights as [O, taps], filled up with zeros to whole groups."""
-    g = lane_geometry(node, size)
-    rows = weight_rows(node, g).reshape(g.out_channels, g.patch)
-    return np.pad(rows, ((0, 0), (0, -g.patch % size)))
+def band_of(g: Geometry) -> Band | None:
+    """The band for windows that touch the padding, where it is small."""
+    _, left, _, right = g.window.pads
+    nbytes = (left + g.width + right) * g.channels * g.element.nbytes
+    if g.gather is not Gather.BORDER or g.rows * nbytes > BAND_NBYTES:
+        return None
+    return Band(nbytes, left * g.channels, g.width * g.channels)
 
 
-def unrolled(groups: int, size: int) -> int:
-    most = min(MAX_UNROLL, BYTE_OFFSETS // (CHANNELS * size))
-    return next(u for u in range(most, 0, -1) if groups % u == 0)
-
-
-def sum_reach(node: Node) -> int:
-    """The largest magnitude that a sum of stored values, from the bias on, may have."""
-    weight, bias = node.inputs[1].const, folded_bias(node).values.astype(np.int64)
-    assert weight is not None
-    rows = weight.reshape(len(weight), -1).astype(np.int64)
-    positive, negative = np.maximum(rows, 0).sum(axis=1), np.maximum(-rows, 0).sum(axis=1)
-    lowest, highest = bias - 128 * positive - 127 * negative, bias + 127 * positive + 128 * negative
-    return int(np.maximum(np.abs(lowest), np.abs(highest)).max())
-
-
-def stream(node: Node, p: LanesParams) -> Array:
-    """int32 words in the order of reading, a row for each group of the convolution: the offset of the requantization,
-    then per block of two channels their initial sums, the excesses, the weights and the digits.
-    """
-    g, filled = p.g, p.g.filled_outputs(CHANNELS)
-    rows = fill_groups(lane_rows(node, p.size), g.groups, CHANNELS)
-    bias = fill_groups(folded_bias(node).values, g.groups, CHANNELS)
-    words = fill_groups(digit_words(node, p.digits, g.out_channels), g.groups, CHANNELS)
-    streams = []
-    for start in range(0, len(rows), filled):
-        parts: list[Array] = [np.asarray([p.digits.offset])]
-        for first in range(start, start + filled, CHANNELS):
-            block = slice(first, first + CHANNELS)
-            parts += [block_words(rows[block], bias[block], p), words[block].ravel()]
-        streams.append(np.concatenate(parts))
-    length = max(map(len, streams))
-    return np.stack([np.pad(s, (0, length - len(s))) for s in streams]).astype(np.int32)
-
-
-def block_words(rows: Array, bias: Array, p: LanesParams) -> Array:
-    """Initial sums, [bytes of excesses,] excesses and weights of two channels."""
-    split = [split_excess(row, p.size) for row in rows]
-    initial = [initial_sums(int(b), p.groups + len(e)) for b, (_, e) in zip(bias, split, strict=True)]
-    (kept0, first), (kept1, second) = split
-    listed = [excess_word(e, p.size) for e in (*first, *second)]
-    counts = [4 * len(first) | 4 * len(second) << 16] if p.has_excess else []
-    stored = (np.stack([kept0, kept1], axis=1) + WEIGHT_ZERO).astype(np.uint8).ravel()
-    weights = np.pad(stored, (0, 4 * p.weight_words - stored.size)).view(np.int32)
-    return np.concatenate([np.ravel(initial), counts, listed, weights]).astype(np.int64)
-
-
-def excess_word(excess: Excess, size: int) -> int:
-    """The byte offset of the tap's word among the packed ones, and above it the weight."""
-    group, tap = divmod(excess.tap, size)
-    return 4 * (group * (size + 1) + 1 + tap) + (excess.weight << 16)
-
-
-def lane_cycles(node: Node, size: int, fetch: int) -> float:
-    """Of one call on a core whose taken branches cost `fetch` cycles more."""
-    g, rows = lane_geometry(node, size), lane_rows(node, size)
-    groups = rows.shape[1] // size
-    unroll = unrolled(groups, size)
-    loads = 1 + -(-size // LOADED)
-    d = digits(node, sum_reach(node))
-    assert d is not None
-    group = size + 1 + loads + 4 * CHANNELS * size + 6 + (3 + fetch) / unroll
-    scaled = 2 * (5 + 4 * d.count + (6 if d.gemmlowp else 2) + 5) + 4
-    block = 26 + groups * group + CHANNELS * scaled + (5 if excess_count(rows, size) else 0)
-    excess = excess_count(rows, size) / len(rows) * CHANNELS * (14 + fetch)
-    blocks = g.groups * (g.filled_outputs(CHANNELS) // CHANNELS)
-    per_pair = blocks * (block + excess) + g.groups * (90 + packing_cycles(g, size))
-    return float(-(-g.pixels // PIXELS) * per_pair)
-
-
-def packing_cycles(g: Geometry, size: int) -> float:
-    """Of two windows."""
-    gathered = {Gather.NEVER: 0.0, Gather.BORDER: 20.0, Gather.ALWAYS: 60 + 14.0 * g.patch}[g.gather]
-    return 12 * g.patch + 12 * g.patch / size + 20 * g.rows + gathered
+def lane_weights(node: Node, g: Geometry) -> Array:
+    """The weights [O, 4 * steps] in the order of `Lanes`."""
+    flat = weight_rows(node, g).reshape(g.out_channels, g.patch)
+    with_zero = np.pad(flat, ((0, 0), (0, 1)))
+    return with_zero[:, list(lanes_of(g).order)]
