@@ -6,24 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .memory import Problem
+from .memory import Only, Problem
 
 
 class Pair(NamedTuple):
-    """Buffers i and j are live together: offset(j) >= offset(i) + up, or offset(i) >= offset(j) + down."""
+    """Buffers i and j are live together: offset(j) >= offset(i) + up, or offset(i) >= offset(j) + down.
+
+    With `same`, the same offset will do as well.
+    """
 
     i: int
     j: int
     up: int
     down: int
+    same: bool = False
 
 
 class Neighbour(NamedTuple):
-    """Seen from a buffer: its offset must not lie strictly between offset(other) - below and offset(other) + above."""
+    """Seen from a buffer: its offset must not lie strictly between offset(other) - below and offset(other) + above.
+
+    With `same`, it may be offset(other).
+    """
 
     other: int
     below: int
     above: int
+    same: bool
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,9 @@ def conflicts_of(problem: Problem) -> Conflicts:
     """Without the pairs that may lie anywhere."""
     pairs = tuple(p for p in _pairs(problem) if p.up + p.down > 0)
     neighbours: list[list[Neighbour]] = [[] for _ in problem.buffers]
-    for i, j, up, down in pairs:
-        neighbours[j].append(Neighbour(i, down, up))
-        neighbours[i].append(Neighbour(j, up, down))
+    for i, j, up, down, same in pairs:
+        neighbours[j].append(Neighbour(i, down, up, same))
+        neighbours[i].append(Neighbour(j, up, down, same))
     return Conflicts(
         nbytes=tuple(b.nbytes for b in problem.buffers),
         alignments=tuple(b.alignment for b in problem.buffers),
@@ -58,9 +66,17 @@ def conflicts_of(problem: Problem) -> Conflicts:
 
 
 def _pairs(problem: Problem) -> list[Pair]:
-    buffers, gaps = problem.buffers, problem.gaps
+    buffers = problem.buffers
+    gaps = {pair: distance for pair, distance in problem.gaps.items() if not isinstance(distance, Only)}
+    same = {pair for pair in problem.gaps if pair not in gaps}
     return [
-        Pair(i, j, gaps.get((a.name, b.name), a.nbytes), gaps.get((b.name, a.name), b.nbytes))
+        Pair(
+            i,
+            j,
+            gaps.get((a.name, b.name), a.nbytes),
+            gaps.get((b.name, a.name), b.nbytes),
+            not same.isdisjoint([(a.name, b.name), (b.name, a.name)]),
+        )
         for i, a in enumerate(buffers)
         for j, b in enumerate(buffers[:i])
         if a.first <= b.last and b.first <= a.last

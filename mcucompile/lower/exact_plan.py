@@ -3,7 +3,7 @@
 Every buffer has a window of offsets. For every pair of buffers that are live together one must be the lower one;
 choosing which moves the windows, windows exclude choices, and when no choice is left the answer is no. This is the
 disjunctive formulation of job-shop scheduling with offsets for times: unlike a search over placement orders it is
-complete also for overlap distances below zero.
+complete also for overlap distances below zero. Two that may lie at the same place have that as a third way.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ class _Node:
     arcs: list[_Arc]
     open: list[Pair]
 
-    def child(self, pair: Pair, arc: _Arc) -> _Node:
-        return _Node(self.low[:], self.high[:], [*self.arcs, arc], [p for p in self.open if p is not pair])
+    def child(self, pair: Pair, way: list[_Arc]) -> _Node:
+        return _Node(self.low[:], self.high[:], [*self.arcs, *way], [p for p in self.open if p is not pair])
+
+    def allows(self, way: list[_Arc]) -> bool:
+        return all(self.low[a.below] + a.distance <= self.high[a.above] for a in way)
 
 
 def fit(conflicts: Conflicts, arena_nbytes: int, node_limit: int) -> Answer:
@@ -71,10 +74,16 @@ def fit(conflicts: Conflicts, arena_nbytes: int, node_limit: int) -> Answer:
 
 
 def _branches(node: _Node, pair: Pair) -> list[_Node]:
-    """Both ways to decide the pair, the one that leaves more room last, so that it is tried first."""
-    i, j, up, down = pair
-    i_below, j_below = node.child(pair, _Arc(i, j, up)), node.child(pair, _Arc(j, i, down))
-    return [j_below, i_below] if _room_up(node, pair) >= _room_down(node, pair) else [i_below, j_below]
+    """The ways to decide the pair, the one that leaves the most room last, so that it is tried first."""
+    i_below, j_below, *same = _ways(pair)
+    by_room = [j_below, i_below] if _room_up(node, pair) >= _room_down(node, pair) else [i_below, j_below]
+    return [node.child(pair, way) for way in (*by_room, *same)]
+
+
+def _ways(pair: Pair) -> list[list[_Arc]]:
+    """i below j, j below i and, where that is safe, both at the same place."""
+    i, j, up, down, same = pair
+    return [[_Arc(i, j, up)], [_Arc(j, i, down)], *([[_Arc(i, j, 0), _Arc(j, i, 0)]] if same else [])]
 
 
 def _room_up(node: _Node, pair: Pair) -> int:
@@ -88,8 +97,12 @@ def _room_down(node: _Node, pair: Pair) -> int:
 def _pair_to_decide(node: _Node) -> Pair | None:
     """The tightest pair that collides when every buffer lies as low as it can; None when that is a plan already."""
     low = node.low
-    colliding = [p for p in node.open if low[p.j] - low[p.i] < p.up and low[p.i] - low[p.j] < p.down]
+    colliding = [p for p in node.open if not _is_settled(p, low[p.j] - low[p.i])]
     return min(colliding, key=lambda p: (_room_up(node, p) + 1) * (_room_down(node, p) + 1), default=None)
+
+
+def _is_settled(p: Pair, distance: int) -> bool:
+    return distance >= p.up or -distance >= p.down or (p.same and distance == 0)
 
 
 def _propagate(node: _Node, alignments: tuple[int, ...]) -> bool:
@@ -128,18 +141,15 @@ def _narrow(node: _Node, alignments: tuple[int, ...]) -> bool:
 def _forced(node: _Node) -> list[_Arc] | None:
     """Arcs of the pairs with one way left; pairs that windows alone keep apart are dropped. None: no way left."""
     low, high = node.low, node.high
-    forced, still_open = [], []
+    forced: list[_Arc] = []
+    still_open = []
     for pair in node.open:
-        i, j, up, down = pair
-        can_up, can_down = low[i] + up <= high[j], low[j] + down <= high[i]
-        if not (can_up or can_down):
+        ways = [way for way in _ways(pair) if node.allows(way)]
+        if not ways:
             return None
-        if can_up and can_down:
-            if high[i] + up > low[j] and high[j] + down > low[i]:
-                still_open.append(pair)
-        elif can_up:
-            forced.append(_Arc(i, j, up))
-        else:
-            forced.append(_Arc(j, i, down))
+        if len(ways) == 1:
+            forced += ways[0]
+        elif high[pair.i] + pair.up > low[pair.j] and high[pair.j] + pair.down > low[pair.i]:
+            still_open.append(pair)
     node.open = still_open
     return forced

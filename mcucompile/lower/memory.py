@@ -2,7 +2,8 @@
 
 Decided: an input that dies in a step and an output that is born there may share bytes where one distance makes every
 larger distance safe too, because then a planner needs one number per pair, and kernels that walk through memory in
-one direction (nearly all do) lose nothing by it. Instead of: a set of safe distances per pair.
+one direction (nearly all do) lose nothing by it. A kernel that takes one channel after the other through interleaved
+memory is safe at no distance but 0, which is the one exception. Instead of: a set of safe distances per pair.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "Gaps",
     "MemoryPlan",
     "MemoryStep",
+    "Only",
     "Problem",
     "Range",
     "Schedule",
@@ -35,6 +37,12 @@ __all__ = [
 ALIGNMENTS = (1, 2, 4, 8, 16, 32)
 
 Ints = NDArray[np.int64]
+
+
+class Only(int):
+    """A distance that is safe by itself: those beyond it are not."""
+
+
 # (lower, upper) -> the smallest safe value of offset(upper) - offset(lower). Not overlapping at all is safe as well.
 Gaps = Mapping[tuple[str, str], int]
 
@@ -176,6 +184,9 @@ def step_gaps(
                 gaps[b, a] = input_above
             if output_above < nbytes[a]:
                 gaps[a, b] = output_above
+            free = [key for key in ((b, a), (a, b)) if key not in gaps]
+            if min(input_above, output_above) > 0 and free and all(may_coincide(step.trace, *p) for p in pairs):
+                gaps[free[0]] = Only(0)
     return gaps
 
 
@@ -201,6 +212,31 @@ def min_distance_above(trace: tuple[Sweep, ...], input_index: int, output_index:
     """
     reads, writes = _touches(trace, input_index, reading=True), _touches(trace, output_index, reading=False)
     return max(_largest_excess((writes[0], -writes[1]), (reads[0], -reads[2])), -output_nbytes)
+
+
+def may_coincide(trace: tuple[Sweep, ...], input_index: int, output_index: int) -> bool:
+    """Whether both operands may begin at the same byte: no byte is written before it is read for the last time.
+
+    Decided only for kernels that read each byte about once; others walk in one direction, or need the input to the end.
+    """
+    reads, writes = _touches(trace, input_index, reading=True), _touches(trace, output_index, reading=False)
+    if not reads[0].size or not writes[0].size:
+        return False
+    end = int(max(reads[2].max(), writes[2].max()))
+    if int((reads[2] - reads[1]).sum()) > 2 * end:
+        return False
+    last_read, first_write = np.full(end, -1, np.int64), np.full(end, np.int64(1) << 60, np.int64)
+    np.maximum.at(last_read, *_every_byte(reads))
+    np.minimum.at(first_write, *_every_byte(writes))
+    return bool((first_write >= last_read).all())
+
+
+def _every_byte(touches: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
+    """(byte, time) of every byte of every touch."""
+    times, starts, stops = touches
+    lengths = stops - starts
+    behind = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(starts, lengths) + behind, np.repeat(times, lengths)
 
 
 def _touches(trace: tuple[Sweep, ...], operand: int, reading: bool) -> tuple[Ints, Ints, Ints]:

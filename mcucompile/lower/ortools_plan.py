@@ -49,7 +49,7 @@ def _import_cp_model() -> ModuleType:
 
 
 def _model(cp_model: Any, problem: Problem, plan: MemoryPlan) -> tuple[Any, list[Any]]:
-    """Minimize the arena; each place is alignment times a variable; one of a pair's two orders holds."""
+    """Minimize the arena; each place is alignment times a variable; one of a pair's two or three ways holds."""
     model, conflicts, places = cp_model.CpModel(), conflicts_of(problem), []
     arena = model.new_int_var(plan.lower_bound, plan.arena_nbytes, "arena")
     for b in problem.buffers:
@@ -57,9 +57,14 @@ def _model(cp_model: Any, problem: Problem, plan: MemoryPlan) -> tuple[Any, list
         model.add_hint(unit, plan.offsets[b.name] // b.alignment)
         model.add(unit * b.alignment + b.nbytes <= arena)
         places.append(unit * b.alignment)
-    for i, j, up, down in conflicts.pairs:
-        i_is_below = model.new_bool_var("")
+    for i, j, up, down, same in conflicts.pairs:
+        i_is_below, j_is_below = model.new_bool_var(""), model.new_bool_var("")
         model.add(places[j] >= places[i] + up).only_enforce_if(i_is_below)
-        model.add(places[i] >= places[j] + down).only_enforce_if(~i_is_below)
+        model.add(places[i] >= places[j] + down).only_enforce_if(j_is_below)
+        ways = [i_is_below, j_is_below]
+        if same:
+            ways.append(model.new_bool_var(""))
+            model.add(places[i] == places[j]).only_enforce_if(ways[-1])
+        model.add_bool_or(ways)
     model.minimize(arena)
     return model, places

@@ -105,8 +105,17 @@ def place(conflicts: Conflicts, order: Sequence[int]) -> list[int]:
                 break
             if high > at:
                 at = -(-high // alignment) * alignment
-        offsets[j] = at
+        shared = (offsets[n.other] for n in conflicts.neighbours[j] if n.same and 0 <= offsets[n.other] < at)
+        offsets[j] = next((s for s in sorted(shared) if _is_free(s, j, conflicts, offsets)), at)
     return offsets
+
+
+def _is_free(at: int, j: int, conflicts: Conflicts, offsets: Sequence[int]) -> bool:
+    """Whether buffer j may lie there beside all that have a place."""
+    if at % conflicts.alignments[j]:
+        return False
+    placed = ((n, offsets[n.other]) for n in conflicts.neighbours[j] if offsets[n.other] >= 0)
+    return all(not o - n.below < at < o + n.above or (n.same and at == o) for n, o in placed)
 
 
 @dataclass

@@ -1,14 +1,18 @@
 """The rules of a memory problem, word by word, and the dullest way to solve one."""
 
-from mcucompile.lower.memory import Buffer, Problem
+from mcucompile.lower.memory import Buffer, Only, Problem
 
 
 def may_coexist(problem: Problem, a: Buffer, a_at: int, b: Buffer, b_at: int) -> bool:
     apart_in_time = a.last < b.first or b.last < a.first
     apart_in_memory = a_at + a.nbytes <= b_at or b_at + b.nbytes <= a_at
-    a_far_above = (b.name, a.name) in problem.gaps and a_at - b_at >= problem.gaps[b.name, a.name]
-    b_far_above = (a.name, b.name) in problem.gaps and b_at - a_at >= problem.gaps[a.name, b.name]
-    return apart_in_time or apart_in_memory or a_far_above or b_far_above
+    above = _may_lie_above(problem, b, a, a_at - b_at) or _may_lie_above(problem, a, b, b_at - a_at)
+    return apart_in_time or apart_in_memory or above
+
+
+def _may_lie_above(problem: Problem, lower: Buffer, upper: Buffer, distance: int) -> bool:
+    gap = problem.gaps.get((lower.name, upper.name))
+    return gap is not None and (distance == gap if isinstance(gap, Only) else distance >= gap)
 
 
 def fits(problem: Problem, arena_nbytes: int) -> bool:

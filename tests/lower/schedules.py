@@ -5,7 +5,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from mcucompile.lower.memory import Buffer, MemoryStep, Problem, Range, Schedule, Sweep, Trace
+from mcucompile.lower.memory import Buffer, MemoryStep, Only, Problem, Range, Schedule, Sweep, Trace
 
 Sweeps = tuple[Sweep, ...]
 Made = tuple[tuple[int, ...], Trace]  # sizes of the outputs, trace
@@ -47,6 +47,19 @@ def split(a: int, b: int) -> Sweeps:
     )
 
 
+def channels(n: int, count: int) -> Sweeps:
+    """One channel after the other of interleaved ones: all of it is read, then all of it is written."""
+    pixels = n // count
+    return tuple(
+        sweep
+        for c in range(count)
+        for sweep in (
+            Sweep(pixels, (Range(0, c, count, 1),), ()),
+            Sweep(pixels, (), (Range(1, c, count, 1),)),
+        )
+    )
+
+
 def snapshot(a: int, b: int) -> Sweeps:
     return (Sweep(1, (Range(0, 0, 0, a),), (Range(1, 0, 0, b),)),)
 
@@ -58,6 +71,7 @@ UNARY: dict[str, Callable[[int], Made]] = {
     "rows": lambda n: ((2 * n,), rows(n, 1, 2)),
     "narrow rows": lambda n: ((n // 2,), rows(n // 2, 2, 1)) if n % 2 == 0 else ((n,), rows(n, 1, 1)),
     "split": lambda n: ((n // 2, n - n // 2), split(n // 2, n - n // 2)) if n > 1 else ((n,), elementwise(n)),
+    "channels": lambda n: ((n,), channels(n, 2 if n % 2 == 0 else 1)),
     "snapshot": lambda n: ((n + 1,), snapshot(n, n + 1)),
     "opaque": lambda n: ((n,), None),
 }
@@ -114,6 +128,8 @@ def problems(draw: st.DrawFn, max_buffers: int, max_nbytes: int) -> Problem:
                     gaps[born.name, dies.name] = draw(st.integers(-dies.nbytes, born.nbytes))
                 if draw(st.integers(0, 3)) == 0:
                     gaps[dies.name, born.name] = draw(st.integers(-born.nbytes, dies.nbytes))
+                elif draw(st.integers(0, 2)) == 0:
+                    gaps[dies.name, born.name] = Only(0)
     return Problem(tuple(buffers), gaps)
 
 

@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from schedules import Sweeps, concat, downward, elementwise, rows, schedules, snapshot, split, widening
+from schedules import Sweeps, channels, concat, downward, elementwise, rows, schedules, snapshot, split, widening
 
 from mcucompile.lower.memory import (
     Buffer,
     MemoryStep,
+    Only,
     Problem,
     Range,
     Schedule,
     Sweep,
+    may_coincide,
     min_distance,
     min_distance_above,
     most_overlap,
@@ -138,6 +140,21 @@ def test_lifetimes_and_gaps_by_hand() -> None:
     )
     # Not (a, x): x lives on. Not (y, b): b is an output. Not (z, y): opaque.
     assert problem.gaps == {("b", "a"): 0, ("y", "x"): 0}
+
+
+def test_interleaved_channels_are_safe_at_the_same_place_only() -> None:
+    step = MemoryStep("depthwise", ("x",), ("y",), (), channels(12, 3))
+    schedule = Schedule((step,), {"x": 12, "y": 12}, {"x": 1, "y": 1}, ("x",), ("y",))
+    gaps = planning_problem(schedule).gaps
+    # The last write to channel 0 is of byte 9, before channel 1 is read from byte 1 on.
+    assert gaps == {("y", "x"): 10 - 1, ("x", "y"): 0}
+    assert isinstance(gaps["x", "y"], Only)
+
+
+def test_twice_as_many_channels_run_over_those_not_yet_read() -> None:
+    read, widened = Sweep(4, (Range(0, 0, 2, 1),), ()), Sweep(4, (), (Range(1, 0, 4, 2),))
+    later = Sweep(4, (Range(0, 1, 2, 1),), ()), Sweep(4, (), (Range(1, 2, 4, 2),))
+    assert not may_coincide((read, widened, *later), 0, 1)
 
 
 def test_an_operand_that_is_read_twice_takes_the_stricter_distance() -> None:
