@@ -59,7 +59,16 @@ TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS[1:6] + CONVS[
 WIDE = with_type(CONVS[::2], x=DType.I16) + with_type(CONVS[1::4], x=DType.I16, numerics=Numerics.TFLITE)
 WIDE_WEIGHTS = tuple(replace(c, w=DType.I16) for c in CONVS[::3]) + with_type(CONVS[3:6], x=DType.I16, w=DType.I16)
 FLOAT = with_type(CONVS[1:14], x=DType.F32, w=DType.F32)
-KINDS = {"int8": CONVS, "tflite": TFLITE, "int16": WIDE, "int16 weights": WIDE_WEIGHTS, "float32": FLOAT}
+# Windows of many values, and of short rows, which kernels with vectors walk through in ways of their own.
+LONG = (
+    Conv((1, 3, 3, 64, 5), zero_x=-128, zero_y=-128),
+    Conv((1, 2, 3, 144, 6), zero_x=4),
+    Conv((1, 5, 3, 300, 9), **POINTWISE, zero_x=-128, clip=Clip(0.0, 6.0)),
+    Conv((1, 6, 6, 3, 3), strides=(2, 2), pads=(0, 0, 1, 1), zero_x=-7),
+    Conv((2, 7, 20, 3, 10), (2, 5), (1, 2), (1, 2, 0, 2), zero_x=12, zero_y=-100, clip=Clip(-1.0, 1.0)),
+)
+LONG += tuple(replace(c, numerics=Numerics.TFLITE) for c in LONG)
+KINDS = {"int8": CONVS, "tflite": TFLITE, "long": LONG, "int16": WIDE, "int16 weights": WIDE_WEIGHTS, "float32": FLOAT}
 
 
 def cases(kinds: tuple[str, ...]) -> list[Case]:

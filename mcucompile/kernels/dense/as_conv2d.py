@@ -12,6 +12,7 @@ from ..conv2d.geometry import geometry
 from ..conv2d.pairs import Pairs
 from ..conv2d.real import Real
 from ..conv2d.triples import Triples
+from ..conv2d.vector_pairs import VectorPairs
 from ..conv2d.vectors import Vectors
 from ..kernel import Kernel
 
@@ -46,3 +47,8 @@ class DenseTriples(AsConv2d, Triples):
 
 class DenseVectors(AsConv2d, Vectors):
     pass
+
+
+class DenseVectorPairs(AsConv2d, VectorPairs):
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and geometry(node).pixels > 1

@@ -1,0 +1,2 @@
+/* Parameters that only assembly reads. */
+#define MCU_UNUSED __attribute__((unused))
