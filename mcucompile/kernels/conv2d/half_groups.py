@@ -22,7 +22,7 @@ import numpy as np
 
 from ...ir import Array
 
-LANE = 1 << 15
+START = 1 << 15
 MAX_GROUP_SUM = 255
 WEIGHT_ZERO = 128  # weights are stored as w + 128: unsigned bytes can be loaded at an offset, signed ones cannot
 
@@ -58,5 +58,5 @@ def excess_count(rows: Array, size: int) -> int:
 
 def initial_sums(bias: int, groups: int) -> tuple[int, int]:
     """(total, high) that make both windows' sums start from the bias, `groups` groups counted, as int32 values."""
-    total = (bias + (bias << 16) - groups * LANE) & 0xFFFFFFFF
+    total = (bias + (bias << 16) - groups * START) & 0xFFFFFFFF
     return total - (1 << 32) if total >= 1 << 31 else total, bias

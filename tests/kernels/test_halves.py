@@ -9,8 +9,8 @@ from one_node import activation
 from test_conv2d import Conv
 
 from mcucompile.ir import DType, Node, Numerics, Requant, Rounding, constant
-from mcucompile.kernels.conv2d.lane_groups import LANE, excess_count, initial_sums, split_excess
-from mcucompile.kernels.conv2d.lanes import Lanes, sum_reach
+from mcucompile.kernels.conv2d.half_groups import START, excess_count, initial_sums, split_excess
+from mcucompile.kernels.conv2d.halves import Halves, digits_of, sum_reach
 from mcucompile.kernels.digits import digit_words, digits
 from mcucompile.ops.dense import Dense
 
@@ -34,7 +34,7 @@ def test_groups_sum_two_windows_exactly(size: int, taps: list[tuple[int, int, in
     groups += [[(e.weight, words[e.tap])] for e in excesses]
     total, high = initial_sums(bias, len(groups))
     for group in groups:
-        t = signed(LANE + sum(w * x for w, x in group), 32)
+        t = signed(START + sum(w * x for w, x in group), 32)
         high, total = high + (t >> 16), total + t
     assert signed(total - (high << 16), 32) == bias + int(weights @ p)
     assert signed(high, 32) == bias + int(weights @ q)
@@ -104,8 +104,8 @@ def test_digits_round_as_the_reference(
 def test_digits_serve_usual_layers() -> None:
     for numerics in Numerics:
         (node,) = Conv((1, 8, 8, 16, 16), zero_x=-128, zero_y=-128, numerics=numerics).case(0).graph.nodes
-        assert digits(node, sum_reach(node)) is not None
-        assert Lanes().fits(node)
+        assert digits_of(node) is not None
+        assert Halves().fits(node)
 
 
 def test_reach_bounds_every_sum() -> None:
@@ -115,4 +115,4 @@ def test_reach_bounds_every_sum() -> None:
     assert bias is not None
     values = np.array([-128, 127])
     sums = [int(bias[0] + (weight.reshape(-1).astype(int) * (a, b)).sum()) for a in values for b in values]
-    assert sum_reach(node) == max(map(abs, sums))
+    assert sum_reach(bias, weight.reshape(1, -1)) == max(map(abs, sums))
