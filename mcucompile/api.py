@@ -14,7 +14,7 @@ import numpy as np
 
 from . import profile as profiling
 from . import verify as verification
-from .arguments import checked_ram, checked_shapes, checked_timeout, choice, data_source, of_type
+from .arguments import checked_nbytes, checked_shapes, checked_timeout, choice, data_source, of_type
 from .data import Samples, samples_for
 from .emit import emit
 from .errors import CompileError
@@ -47,21 +47,20 @@ from .verify import Progress, Verification
 class Compiled:
     """A compiled network: its integer (or float) graph, its program for one board, and the files to write.
 
+    `graph` is what the program computes step by step: `prepared.graph`, where RAM is short with parts of it in bands.
+
     `saved` is the reference.npz of the folder that it was taken up from; `notes` say what happened on the way.
     """
 
     name: str
     prepared: Prepared
+    graph: Graph
     program: Program
     board: Board
     options: Options
     report: Json
     saved: Reference | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def graph(self) -> Graph:
-        return self.prepared.graph
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -197,6 +196,7 @@ def compile(
     numerics: str = "onnx",
     effort: str = "-O2",
     ram: int | None = None,
+    flash_budget: int | None = None,
     ranges: str = "auto",
     equalize: str = "auto",
     correct_bias: str = "auto",
@@ -211,9 +211,9 @@ def compile(
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
-        choice(Effort, effort, "effort"), checked_ram(ram), choice(Ranges, ranges, "ranges"),
+        choice(Effort, effort, "effort"), checked_nbytes(ram, "ram"), choice(Ranges, ranges, "ranges"),
         choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), bool(prove),
-        checked_shapes(shapes),
+        checked_nbytes(flash_budget, "flash_budget"), checked_shapes(shapes),
     )  # fmt: skip
     of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
     of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")
@@ -224,9 +224,9 @@ def compile(
     title = program_name(path, name)
     data = None if calibration is None else data_source(calibration, "calibration")
     prepared = prepare(path or content, title, options, data, dump)
-    program = lower_for(prepared.graph, target, options)
-    report = report_of(prepared, program, target, options, (path.name if path else "", content), data)
-    return Compiled(title, prepared, program, target, options, report)
+    fitted = lower_for(prepared.graph, target, options)
+    report = report_of(prepared, fitted, target, options, (path.name if path else "", content), data)
+    return Compiled(title, prepared, fitted.graph, fitted.program, target, options, report)
 
 
 def load_compiled(folder: Path | str, board: Board | str | None = None) -> Compiled:

@@ -26,10 +26,10 @@ def data_source(data: Path | str | Samples, option: str) -> Path | Samples:
     return Path(data) if isinstance(data, str) else data
 
 
-def checked_ram(ram: int | None) -> int | None:
-    if isinstance(ram, bool) or (ram is not None and (not isinstance(ram, int) or ram < 0)):
-        raise CompileError("E0701", f"ram cannot be {ram!r}", fix="give bytes as an integer")
-    return ram
+def checked_nbytes(value: int | None, name: str) -> int | None:
+    if isinstance(value, bool) or (value is not None and (not isinstance(value, int) or value < 0)):
+        raise CompileError("E0701", f"{name} cannot be {value!r}", fix="give bytes as an integer")
+    return value
 
 
 def checked_shapes(shapes: Mapping[str, Shape] | None) -> dict[str, Shape]:

@@ -127,7 +127,8 @@ def compiled_from(args: argparse.Namespace) -> Compiled:
         return api.load_compiled(args.model, args.board)
     if args.board is None:
         raise CompileError("E0701", "--board is missing", fix="name a board; `mcucompile boards` lists them")
-    names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "ranges", "equalize", "correct_bias")
+    names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "flash_budget", "ranges", "equalize",
+             "correct_bias")  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return api.compile(
         args.model, args.board, dump=dump_after(args.dump_after), prove=bool(args.prove),

@@ -54,7 +54,10 @@ class Switch(Enum):
 
 @dataclass(frozen=True)
 class Options:
-    """Compilation options; `ram` is the arena's limit in bytes, None for what the board has."""
+    """Compilation options; `ram` is the arena's limit in bytes, None for what the board has.
+
+    `flash_budget` is the limit of constants and code, the latter estimated, in bytes; None for what the board has.
+    """
 
     dtype: NetworkType = NetworkType.AUTO
     io: BoundaryType = BoundaryType.INT8
@@ -65,6 +68,7 @@ class Options:
     equalize: Switch = Switch.AUTO
     correct_bias: Switch = Switch.AUTO
     prove: bool = False
+    flash_budget: int | None = None
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
 SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
 FIXED_BY_A_FOLDER = {
     "name": "--name", "shape": "--shape", "calibration": "--calibration", "dtype": "--dtype", "io": "--io",
-    "numerics": "--numerics", "ram": "--ram", "ranges": "--ranges", "equalize": "--equalize",
+    "numerics": "--numerics", "ram": "--ram", "flash_budget": "--flash-budget", "ranges": "--ranges", "equalize": "--equalize",
     "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
 }  # fmt: skip
 """Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
@@ -77,6 +77,9 @@ def compile_options() -> Parser:
     p.add_argument("--io", choices=values(BoundaryType), help="what the caller hands over (int8)")
     p.add_argument("--numerics", choices=values(Numerics), help="whose rounding to follow (onnx)")
     p.add_argument("--ram", type=size_option, metavar="BYTES", help="limit of the arena, e.g. 64K")
+    p.add_argument(
+        "--flash-budget", type=size_option, metavar="BYTES", help="limit of constants and code (estimated), e.g. 128K"
+    )
     p.add_argument("--ranges", choices=values(Ranges), help="how activation ranges are found (auto)")
     p.add_argument("--equalize", choices=values(Switch), help="cross-layer equalization (auto)")
     p.add_argument("--correct-bias", choices=values(Switch), help="bias correction (auto)")

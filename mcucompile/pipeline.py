@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from .errors import CompileError
 from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, verify
 from .ir.c_names import is_library_name, library_identifier
-from .lower.choose import SIZE, SPEED, choose
-from .lower.fit import check_flash, check_ram
+from .lower.choose import SIZE, SPEED, choose, least_arena
+from .lower.fit import check_flash, check_flash_budget, check_ram, room_nbytes
 from .lower.lower import lower
+from .lower.tiling import Fitted, fit_by_tiling
 from .options import BoundaryType, Effort, NetworkType, Options
 from .origins import Origins, origins_of
 from .passes.absorb_qdq import AbsorbQdq
+from .passes.align_shifts import AlignShifts
 from .passes.base import Pass
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
@@ -37,6 +40,7 @@ from .target.board import Board, load_board
 from .target.cores import Isa
 
 REFERENCE_SAMPLES = 10
+MOST_RAM = 1 << 32
 Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
 
 # On the graph as imported, real-valued or with Quantize and Dequantize nodes.
@@ -60,7 +64,7 @@ PASSES_AFTER: tuple[Pass, ...] = (
     FixMultipliers(),
 )
 # On fixed-point constants, which they keep. The twin has the network as it was before, whose scales give them again.
-PASSES_FIXED: tuple[Pass, ...] = (RemoveChannels(),)
+PASSES_FIXED: tuple[Pass, ...] = (RemoveChannels(), AlignShifts())
 
 
 @dataclass(frozen=True)
@@ -184,19 +188,38 @@ def quantize_options(dtype: NetworkType, options: Options) -> QuantizeOptions:
     return QuantizeOptions(kind, options.ranges.value, options.equalize.value, options.correct_bias.value)
 
 
-def lower_for(graph: Graph, board: Board, options: Options) -> Program:
-    """The program for a board. Raises E0501 when it needs more RAM than --ram or the board allows, E0502 for flash."""
-    program = lowered(graph, board, options.effort, options.prove)
-    check_ram(program, board, options.ram, lambda: lowered(graph, board, Effort.OS))
-    check_flash(program, board)
-    return program
+def lower_for(graph: Graph, board: Board, options: Options) -> Fitted:
+    """The program for a board, where that is needed with stretches of the graph in bands of rows.
+
+    Raises E0501 when it needs more RAM than --ram or the board allows, E0502 for flash.
+    """
+    effort, limit = options.effort, min(room_nbytes(board), options.ram if options.ram is not None else MOST_RAM)
+    limits = {"ram_limit": limit, "flash_limit": options.flash_budget}
+    fitted = Fitted(graph, lowered(graph, board, effort, options.prove, **limits))
+    if fitted.program.arena_nbytes > limit:
+        fitted = fit_by_tiling(
+            fitted, limit, partial(least_arena, isa=isa_of(board, effort)),
+            lambda tiled: lowered(tiled, board, effort, options.prove, **limits),
+        )  # fmt: skip
+    check_ram(fitted.program, board, options.ram, lambda: lowered(graph, board, Effort.OS))
+    check_flash(fitted.program, board)
+    return fitted
 
 
-def lowered(graph: Graph, board: Board, effort: Effort, prove: bool = False) -> Program:
-    """The program, whether it fits the board or not."""
-    isa = Isa.SCALAR if effort is Effort.O0 else board.isa
-    goal = SIZE if effort is Effort.OS else SPEED
-    return lower(graph, board.core, isa, choose(graph, board.core, isa, goal).kernel_of, prove)
+def lowered(
+    graph: Graph, board: Board, effort: Effort, prove: bool = False,
+    ram_limit: int | None = None, flash_limit: int | None = None,
+) -> Program:  # fmt: skip
+    """The program, whether its arena keeps the limit or not. Raises E0502 when a limit of flash cannot be kept."""
+    isa = isa_of(board, effort)
+    goal = replace(SIZE if effort is Effort.OS else SPEED, ram_limit=ram_limit, flash_limit=flash_limit)
+    choice = choose(graph, board.core, isa, goal)
+    check_flash_budget(choice.flash_nbytes, flash_limit)
+    return lower(graph, board.core, isa, choice.kernel_of, prove)
+
+
+def isa_of(board: Board, effort: Effort) -> Isa:
+    return Isa.SCALAR if effort is Effort.O0 else board.isa
 
 
 def reference_inputs(prepared: Prepared, count: int = REFERENCE_SAMPLES) -> dict[str, Array]:

@@ -12,9 +12,11 @@ from typing import Any
 
 from . import __version__
 from .data import Samples
-from .ir import DType, Graph, Port, Program, QuantParams, Step
+from .ir import DType, Graph, Port, QuantParams, Step
+from .lower.tiling import Fitted
 from .options import NetworkType, Options
 from .origins import fused_away
+from .passes.tile_rows import Tiling
 from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
@@ -24,7 +26,7 @@ Json = dict[str, Any]
 
 def report_of(
     prepared: Prepared,
-    program: Program,
+    fitted: Fitted,
     board: Board,
     options: Options,
     model: tuple[str, bytes],
@@ -34,7 +36,7 @@ def report_of(
 
     `model` is the file's name and content. Sizes are in bytes.
     """
-    file, content = model
+    (file, content), program = model, fitted.program
     return {
         "schema": SCHEMA,
         "mcucompile": __version__,
@@ -60,8 +62,15 @@ def report_of(
         "fused": list(fused_away(prepared.origins, prepared.graph)),
         "passes": [pass_json(r) for r in prepared.records],
         "quantization": plain(prepared.quantization),
-        "notes": list(prepared.notes),
+        "notes": [*prepared.notes, *map(tiling_note, fitted.tilings)],
     }
+
+
+def tiling_note(tiling: Tiling) -> str:
+    """What tiling costs."""
+    stretch, more = tiling.stretch, 100 * (tiling.macs / max(tiling.stretch.macs, 1) - 1)
+    layers = f"{len(stretch.nodes)} layers, from %{stretch.start.name} to %{stretch.end.name}"
+    return f"to save RAM {layers}, run in {len(tiling.bands)} bands of rows, with {more:.0f} % more multiplications"
 
 
 def resolved_json(prepared: Prepared) -> Json:

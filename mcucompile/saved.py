@@ -59,7 +59,7 @@ class Saved:
         """The keywords with which compiling the twin gives the same network; its quantization is in the twin."""
         options = self.report["options"]
         dtype = "float32" if self.report["resolved"]["dtype"] == "float32" else "auto"
-        return {"dtype": dtype, **{key: options[key] for key in ("io", "numerics", "effort", "ram")}}
+        return {"dtype": dtype, **{key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget")}}
 
     def board(self, given: Board | None) -> Board:
         """The board that the folder is for; one of the user's own must be given again. Raises E0703."""
@@ -153,9 +153,10 @@ def problem_of_options(options: Json, resolved: Json) -> str:
     for key, kind in CHOICES.items():
         if options.get(key) not in [member.value for member in kind]:
             return f"its option {key!r} is missing, or has a value that does not exist"
-    ram = options.get("ram")
-    if ram is not None and (type(ram) is not int or ram < 0):
-        return "its option 'ram' is no number of bytes"
+    for key in ("ram", "flash_budget"):
+        value = options.get(key)
+        if value is not None and (type(value) is not int or value < 0):
+            return f"its option {key!r} is no number of bytes"
     if resolved.get("dtype") not in [member.value for member in NetworkType]:
         return "its resolved dtype is missing, or does not exist"
     return ""

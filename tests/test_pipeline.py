@@ -78,11 +78,14 @@ def test_ram_limit_names_the_peak_and_what_helps() -> None:
         lower_for(graph, load_board("qemu-m4"), Options(ram=1000))
     assert e.value.code == "E0501"
     assert "--ram allows 1,000" in e.value.what
-    need = lower_for(graph, load_board("qemu-m4"), Options()).arena_nbytes
+    found = re.search(r"--ram ([0-9]+)", e.value.fix)
+    assert found
+    need = int(found[1])
     assert f"{need:,} bytes of RAM" in e.value.what
-    assert f"--ram {need}" in e.value.fix
     assert "--dtype int8" in e.value.fix
-    lower_for(graph, load_board("qemu-m4"), Options(ram=need))
+    assert lower_for(graph, load_board("qemu-m4"), Options(ram=need)).program.arena_nbytes == need
+    with pytest.raises(CompileError):
+        lower_for(graph, load_board("qemu-m4"), Options(ram=need - 4))
 
 
 def small_board(folder: Path, kind: str, nbytes: int) -> Path:

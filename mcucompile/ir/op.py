@@ -61,6 +61,14 @@ class Moved:
     perm: Perm
 
 
+@dataclass(frozen=True)
+class Band:
+    """What computes some rows (axis 1) of an output alone: `op` on these rows of each input, None for all of it."""
+
+    op: Op
+    rows: tuple[range | None, ...]
+
+
 class Op(ABC):
     """Subclasses are frozen dataclasses; their fields are the operator's attributes.
 
@@ -136,6 +144,10 @@ class Op(ABC):
     def moved(self, perm: Perm) -> Moved | None:
         """The same operator behind which the transposition comes instead of before; None where there is none."""
         return Moved(self, perm) if self.elementwise else None
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        """What computes `rows` (axis 1) of the only output with the same bits; None where that is not possible."""
+        return Band(self, (rows,)) if self.elementwise else None
 
     def is_homogeneous(self, node: Node, channels: int) -> bool:
         """Whether a positive factor for each of `channels` innermost channels may come behind instead of before."""

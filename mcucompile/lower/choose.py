@@ -16,7 +16,7 @@ from ..ir import Graph, Node
 from ..kernels.kernel import Kernel
 from ..target.cores import Core, Isa
 from .memory import Schedule, lifetimes, most_overlap, step_gaps
-from .order import best_order
+from .order import best_order, peak_live_nbytes
 from .select import fastest, fitting
 from .steps import Chosen, memory_step, schedule_of
 from .views import Views
@@ -117,6 +117,17 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
         harder = replace(harder, flash=harder.flash * HARDER)
         best = cheapest(nodes, table, harder, scale)
     return best
+
+
+def least_arena(graph: Graph, isa: Isa) -> int:
+    """About the smallest arena in the graph's own order: every node takes a kernel that needs little but operands."""
+    views = Views(graph)
+
+    def leanest(node: Node) -> Kernel:
+        return min(fitting(node, isa), key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
+
+    chosen = [Chosen(n, leanest(n)) for n in graph.nodes if not views.is_free(n)]
+    return peak_live_nbytes(schedule_of(graph, chosen, views))
 
 
 def candidates(graph: Graph, core: Core, isa: Isa) -> tuple[tuple[Node, ...], list[Row]]:

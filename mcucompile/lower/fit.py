@@ -96,6 +96,17 @@ def narrower_advice(program: Program, nbytes: int) -> list[str]:
     return [f"--dtype int8 needs about half, {nbytes // 2:,} bytes"] if DType.I16 in types else []
 
 
+def check_flash_budget(need: int, budget: int | None) -> None:
+    """Raise E0502 where not even the smallest kernels keep --flash-budget."""
+    if budget is not None and need > budget:
+        raise CompileError(
+            "E0502",
+            f"the network needs about {need:,} bytes of flash; --flash-budget allows {budget:,}",
+            why="that is with the kernels that need the least; the size of their code is an estimate",
+            fix=f"--flash-budget {need}, or a smaller network",
+        )
+
+
 def check_flash(program: Program, board: Board) -> None:
     """Raise E0502 where the constants alone are more than the flash that holds them."""
     need, room = program.weight_nbytes, board.region("weights").nbytes

@@ -11,6 +11,7 @@ from ..ir import (
     NO_CLIP,
     Array,
     Arrays,
+    Band,
     Builder,
     Clip,
     Exporter,
@@ -72,6 +73,12 @@ class AveragePool(Op):
         """Which of `divisors` applies at every output position, [OH,OW]."""
         assert self.divisors is not None
         return np.searchsorted(self.divisors, self.counts(height, width))
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        if any(self.uncounted):
+            return None
+        window, of_input = self.window.band(rows, node.inputs[0].shape[1])
+        return Band(replace(self, window=window), (of_input,))
 
     def _axis_counts(self, axis: int, size: int) -> Array:
         window, begin, end = self.window, self.window.pads[axis], self.window.pads[axis + 2]

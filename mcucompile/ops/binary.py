@@ -12,6 +12,7 @@ from ..ir import (
     NO_CLIP,
     Array,
     Arrays,
+    Band,
     Builder,
     Clip,
     Exporter,
@@ -51,6 +52,14 @@ class Binary(Op):
 
     def moved(self, perm: Perm) -> Moved:
         return Moved(self, perm)
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        """An operand with one row goes with every row of the other."""
+        height = node.output.shape[1]
+        varies = [len(t.shape) > 1 and t.shape[1] == height and height > 1 for t in node.inputs]
+        if any(v and t.const is not None for v, t in zip(varies, node.inputs, strict=True)):
+            return None
+        return Band(self, tuple(rows if v else None for v in varies))
 
     @classmethod
     def from_onnx(cls, node: OnnxNode, build: Builder) -> None:

@@ -5,7 +5,7 @@ y[n,i,j,o] = b[o] + sum over ky,kx,c of x[n, i*sy+ky*dy-top, j*sx+kx*dx-left, c]
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..ir import (
     NO_CLIP,
     Array,
     Arrays,
+    Band,
     Builder,
     Clip,
     Exporter,
@@ -54,6 +55,10 @@ class Conv2d(Weighted):
         assert c == per_group * self.groups and outputs % self.groups == 0, f"weights {weight} for {c} channels"
         assert bias == (outputs,), f"bias {bias} for {outputs} channels"
         return ((n, *self.window.output_size(h, w), outputs),)
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        window, of_input = self.window.band(rows, node.inputs[0].shape[1])
+        return Band(replace(self, window=window), (of_input, None, None))
 
     def reference(self, *args: Array) -> Arrays:
         x, w, b = args

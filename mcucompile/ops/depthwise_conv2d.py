@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Arrays, Clip, Exporter, Node, Requant, Shape
+from ..ir import NO_CLIP, Array, Arrays, Band, Clip, Exporter, Node, Requant, Shape
 from .weighted import Weighted
 from .window import Window
 
@@ -28,6 +28,10 @@ class DepthwiseConv2d(Weighted):
         assert tuple(kernel) == self.window.kernel, f"weights {weight} for a window {self.window}"
         assert outputs % c == 0 and bias == (outputs,), f"weights {weight} and bias {bias} for {c} channels"
         return ((n, *self.window.output_size(h, w), outputs),)
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        window, of_input = self.window.band(rows, node.inputs[0].shape[1])
+        return Band(replace(self, window=window), (of_input, None, None))
 
     def reference(self, *args: Array) -> Arrays:
         x, w, b = args

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Arrays, Builder, Clip, Exporter, Node, OnnxNode, Shape, Unsupported, nchw, nhwc
+from ..ir import NO_CLIP, Array, Arrays, Band, Builder, Clip, Exporter, Node, OnnxNode, Shape, Unsupported, nchw, nhwc
 from .conv2d import export_clip, from_image, to_image
 from .same_scale import SameScale
 from .window import Window, window_from_onnx
@@ -34,6 +34,10 @@ class MaxPool(SameScale):
         if np.issubdtype(x.dtype, np.integer):
             return (self.window.views(x, np.iinfo(x.dtype).min).max(axis=(-2, -1)),)
         return (np.clip(self.window.views(x, -np.inf).max(axis=(-2, -1)), self.clip.low, self.clip.high),)
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        window, of_input = self.window.band(rows, node.inputs[0].shape[1])
+        return Band(replace(self, window=window), (of_input,))
 
     def is_homogeneous(self, node: Node, channels: int) -> bool:
         return self.clip.is_homogeneous

@@ -10,6 +10,7 @@ import numpy as np
 from ..ir import (
     Array,
     Arrays,
+    Band,
     Builder,
     Exporter,
     Moved,
@@ -52,6 +53,15 @@ class Pad(SameScale):
     def fix(self, node: Node, numerics: Numerics) -> Self:
         quant = node.output.quant
         return replace(self, stored=quant.integer(self.value) if quant else int(self.value))
+
+    def band(self, node: Node, rows: range) -> Band | None:
+        before, height = self.begins[1], node.inputs[0].shape[1]
+        first, last = max(rows.start - before, 0), min(rows.stop - before, height)
+        if first >= last:
+            return None
+        begins = (self.begins[0], first - (rows.start - before), *self.begins[2:])
+        ends = (self.ends[0], rows.stop - before - last, *self.ends[2:])
+        return Band(replace(self, begins=begins, ends=ends), (range(first, last),))
 
     def moved(self, perm: Perm) -> Moved:
         back = inverse(perm)

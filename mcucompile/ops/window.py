@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -33,6 +33,14 @@ class Window:
         top, left, bottom, right = self.pads
         eh, ew = self.extent
         return (height + top + bottom - eh) // self.strides[0] + 1, (width + left + right - ew) // self.strides[1] + 1
+
+    def band(self, rows: range, height: int) -> tuple[Window, range]:
+        """The window that gives these output rows alone, and the input rows, of `height`, that it slides over."""
+        top, left, _, right = self.pads
+        first = rows.start * self.strides[0] - top
+        last = (rows.stop - 1) * self.strides[0] - top + self.extent[0]
+        pads = (max(-first, 0), left, max(last - height, 0), right)
+        return replace(self, pads=pads), range(max(first, 0), min(last, height))
 
     def reaches_inside(self, height: int, width: int) -> bool:
         """Whether every window has a tap in the image of this size."""
