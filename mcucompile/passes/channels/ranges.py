@@ -76,16 +76,28 @@ def node_ranges(node: Node, found: Ranges) -> list[Range]:
 
 
 def weighted(node: Node, op: Weighted, x: Range) -> Range:
-    """sum(x * w) lies within sum(middle * w) -+ sum(radius * |w|); both doubled, so that they are integers."""
-    quant, y = node.inputs[0].quant, node.output
-    weights, bias = node.inputs[1].const, node.inputs[2].const
-    assert quant and y.quant and weights is not None and bias is not None and op.requant
-    w = weights.astype(np.int64)
-    (middle,) = op.reference(x.low + x.high - 2 * quant.zero, w, 2 * bias.astype(np.int64))
-    (radius,) = op.reference(x.high - x.low, np.abs(w), np.zeros_like(bias, np.int64))
-    clip = integer_clip(op.clip, node)
-    ends = (op.requant.apply((middle + sign * radius) >> 1) + y.quant.zero for sign in (-1, 1))
+    """Requantization never falls as the sum rises."""
+    y, sums, clip = node.output, sum_range(node, x), integer_clip(op.clip, node)
+    assert y.quant and op.requant
+    ends = (op.requant.apply(end) + y.quant.zero for end in (sums.low, sums.high))
     return Range(*(np.clip(end, *clip).astype(np.int64) for end in ends))
+
+
+def sum_range(node: Node, x: Range) -> Range:
+    """The sums of a layer: sum(middle * w) -+ sum(radius * |w|), both doubled on the way, so that they are integers."""
+    quant, weights, bias = node.inputs[0].quant, node.inputs[1].const, node.inputs[2].const
+    assert quant and weights is not None and bias is not None
+    w = weights.astype(np.int64)
+    (middle,) = node.op.reference(x.low + x.high - 2 * quant.zero, w, 2 * bias.astype(np.int64))
+    (radius,) = node.op.reference(x.high - x.low, np.abs(w), np.zeros_like(bias, np.int64))
+    return Range((middle - radius) >> 1, (middle + radius) >> 1)
+
+
+def sums_of(node: Node, x: Range) -> list[tuple[int, int]]:
+    """The smallest and the largest sum of each output channel, at any position."""
+    sums, channels = sum_range(node, x), node.output.shape[-1]
+    low, high = sums.low.reshape(-1, channels).min(axis=0), sums.high.reshape(-1, channels).max(axis=0)
+    return list(zip(map(int, low), map(int, high), strict=True))
 
 
 def corners(node: Node, found: Ranges) -> list[Range]:
