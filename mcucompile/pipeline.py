@@ -27,6 +27,7 @@ from .passes.base import Pass
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
 from .passes.fold_batchnorm import FoldBatchnorm
+from .passes.fold_known_tensors import FoldKnownTensors
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
 from .passes.fuse_pad import FusePad
@@ -64,7 +65,7 @@ PASSES_AFTER: tuple[Pass, ...] = (
     FixMultipliers(),
 )
 # On fixed-point constants, which they keep. The twin has the network as it was before, whose scales give them again.
-PASSES_FIXED: tuple[Pass, ...] = (RemoveChannels(), AlignShifts())
+PASSES_FIXED: tuple[Pass, ...] = (FoldKnownTensors(), RemoveChannels(), AlignShifts())
 
 
 @dataclass(frozen=True)

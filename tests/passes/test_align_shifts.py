@@ -58,7 +58,7 @@ def test_bounds_of_the_multiplier(total: int, product: int, reaches: bool) -> No
 
 
 def test_by_hand() -> None:
-    """3/8 per sum rises to 1, 2, 3 at sums 2, 4, 7; 1/4 at 2, 6, 10; 2/4 at 1, 3, 5. 1/4 will do where 1 is the limit."""
+    """3/8 per sum rises to 1, 2, 3 at sums 2, 4, 7; 1/4 at 2, 6, 10; 2/4 at 1, 3, 5. 1/4 will do up to 1."""
     assert results(Stairs(3, 3, 0, 7, -128, 127)).tolist() == [0, 0, 1, 1, 2, 2, 2, 3]
     assert Stairs(3, 3, 0, 7, -128, 127).with_shift(2) is None
     assert Stairs(3, 3, 0, 7, -128, 1).with_shift(2) == 1
