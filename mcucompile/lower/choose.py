@@ -21,6 +21,7 @@ from .select import fastest, fitting
 from .steps import Chosen, memory_step, schedule_of
 from .views import Views
 
+FAR_SLOWER = 4.0
 MOST_HEIGHTS = 24  # of the arena that are tried
 ROUNDS = 8  # of nodes changing their kernels
 HARDER = 1.5  # by which flash weighs more as long as it is above its limit
@@ -139,9 +140,18 @@ def candidates(graph: Graph, core: Core, isa: Isa) -> tuple[tuple[Node, ...], li
     order = best_order(schedule).order
     ordered = [nodes[k] for k in order]
     memory = Memory(schedule.reordered(order), views)
-    table = [[memory.candidate(k, n, kernel, core) for kernel in fitting(n, isa)] for k, n in enumerate(ordered)]
+    table = [[memory.candidate(k, n, c, core) for c in plausible(n, core, isa)] for k, n in enumerate(ordered)]
     shared = {code for code, rows in possible(table).items() if rows > 1}
     return tuple(ordered), [list(undominated(row, shared)) for row in table]
+
+
+def plausible(node: Node, core: Core, isa: Isa) -> list[Kernel]:
+    """The fitting kernels, but those far slower than another one only if they need less scratch than all others."""
+    speed = [(k, k.cycles(node, core)) for k in fitting(node, isa)]
+    limit = FAR_SLOWER * min(cycles for _, cycles in speed)
+    kept = [k for k, cycles in speed if cycles <= limit]
+    scratch = min(k.scratch_nbytes(node) for k in kept)
+    return [k for k, cycles in speed if cycles <= limit or k.scratch_nbytes(node) < scratch]
 
 
 class Memory:
