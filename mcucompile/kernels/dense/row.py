@@ -3,101 +3,111 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from ...ir import Array, DType, Node
+from ...ir import Array, DType, Node, Op
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.mirrored import STEP, mirrored, mirrored_bias
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
+from ..conv2d.requantization import HighWord, fits_high_word, high_word, high_word_constants
 from ..kernel import Kernel, Packed
-from ..scaling import Scaling, channel_constants, scaling
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4
-CHUNK_STEPS = 32
+UNROLLED = 8
 
 
 @dataclass(frozen=True)
 class RowParams:
-    """A row of `size` values is expanded in chunks of `steps` words; `filled` outputs are computed, `outputs` kept."""
+    """A row of `size` values is `steps` words of four; `unroll` of them are written out, `trips` times, then `rest`."""
 
     size: int
     outputs: int
-    filled: int
-    chunks: int
-    steps: int
+    expands: bool
     unroll: int
-    expanded_nbytes: int
-    channel_words: int
-    scaling: Scaling
+    requant: HighWord
+
+    @property
+    def steps(self) -> int:
+        return -(-self.size // STEP)
 
     @property
     def tail(self) -> int:
         """Values in the last word, if it is not full."""
         return self.size % STEP
 
+    @property
+    def trips(self) -> int:
+        return self.whole // self.unroll
+
+    @property
+    def rest(self) -> int:
+        return self.whole % self.unroll
+
+    @property
+    def whole(self) -> int:
+        """Steps that the loop over four outputs can take from where the row is."""
+        return self.steps if self.expands or not self.tail else self.steps - 1
+
 
 class Row(Kernel):
-    op = Dense
+    """Expands the row to 16 bits in scratch first."""
+
+    op: ClassVar[type[Op]] = Dense
     variant = "row"
     isa = Isa.DSP
+    expands = True
 
     def fits(self, node: Node) -> bool:
         x, w, y = node.inputs[0], node.inputs[1], node.output
         if not all(t.dtype is DType.I8 for t in (x, w, y)):
             return False
-        return x.size == x.shape[-1] and fits_int32(row_bias(node))
+        return x.size == x.shape[-1] and fits_high_word(node) and fits_int32(row_bias(node))
 
     def params(self, node: Node) -> RowParams:
-        k, outputs, s = node.inputs[0].size, node.output.size, scaling(node)
-        chunks, steps = chunked(k, outputs)
-        words = 3 if s.shift is None else 2
-        unroll = next(u for u in (4, 3, 2, 1) if steps % u == 0)
-        return RowParams(k, outputs, filled_outputs(outputs), chunks, steps, unroll, 8 * steps, words, s)
+        size = node.inputs[0].size
+        return RowParams(size, node.output.size, self.expands, min(UNROLLED, -(-size // STEP)), high_word(node))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        chunks, steps = chunked(node.inputs[0].size, node.output.size)
-        words = mirrored(fill_groups(filled_rows(node), 1, OUTPUTS), OUTPUTS)  # [O/4, chunks * steps, 4, 4]
-        by_chunk = words.reshape(words.shape[0], chunks, steps, OUTPUTS, STEP).swapaxes(0, 1)
-        channels = fill_groups(channel_constants(node, row_bias(node)), 1, OUTPUTS)
-        return Packed("weight", by_chunk), Packed("channel", channels)
+        words = mirrored(fill_groups(filled_rows(node), 1, OUTPUTS), OUTPUTS)  # [O/4, steps, 4, 4]
+        channels = np.concatenate([row_bias(node)[:, None].astype(np.int32), high_word_constants(node)], axis=1)
+        return Packed("weight", words), Packed("channel", fill_groups(channels, 1, OUTPUTS))
 
     def scratch_nbytes(self, node: Node) -> int:
-        return scratch_nbytes(node.output.size, *chunked(node.inputs[0].size, node.output.size))
+        return 8 * self.params(node).steps if self.expands else 0
 
     def trace(self, node: Node) -> Trace:
         k, outputs = node.inputs[0].size, node.output.size
-        return (Sweep(1, (Range(0, 0, 0, k),), (Range(1, 0, 0, outputs),)),)
+        row = Range(0, 0, 0, k)
+        if self.expands:
+            return (Sweep(1, (row,), (Range(1, 0, 0, outputs),)),)
+        return (Sweep(outputs, (row,), (Range(1, 0, 1, 1),)),)
 
     def cycles(self, node: Node, core: Core) -> float:
-        chunks, steps = chunked(node.inputs[0].size, node.output.size)
-        return filled_outputs(node.output.size) * (chunks * (steps * 6.0 + 8) + 14) + 14 * steps * chunks
+        p = self.params(node)
+        groups = -(-p.outputs // OUTPUTS)
+        return groups * (p.steps * 20.0 + 40) + 10 * p.steps
 
 
-def filled_outputs(outputs: int) -> int:
-    return -(-outputs // OUTPUTS) * OUTPUTS
+class RowInPlace(Row):
+    """Expands every word again for each four outputs: no scratch."""
 
+    variant = "words"
+    expands = False
 
-def scratch_nbytes(outputs: int, chunks: int, steps: int) -> int:
-    """Two words per step, and with several chunks the sums so far."""
-    return 8 * steps + (4 * filled_outputs(outputs) if chunks > 1 else 0)
-
-
-def chunked(size: int, outputs: int) -> tuple[int, int]:
-    """(chunks, steps of four values in each) that take the least scratch."""
-    steps = -(-size // STEP)
-    several = -(-steps // CHUNK_STEPS)
-    return min((1, steps), (several, -(-steps // several)), key=lambda c: scratch_nbytes(outputs, *c))
+    @property
+    def template(self) -> str:
+        return "kernels/dense/row.dsp.c.j2"
 
 
 def filled_rows(node: Node) -> Array:
-    """The weights [O, K], K filled up to whole chunks."""
+    """The weights [O, K], K filled up to whole words."""
     weight = node.inputs[1].const
     assert weight is not None
-    chunks, steps = chunked(weight.shape[1], weight.shape[0])
-    return np.pad(weight, ((0, 0), (0, chunks * steps * STEP - weight.shape[1])))
+    return np.pad(weight, ((0, 0), (0, -weight.shape[1] % STEP)))
 
 
 def row_bias(node: Node) -> Array:

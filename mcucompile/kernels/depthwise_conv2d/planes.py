@@ -11,8 +11,8 @@ from ...ir import Array, DType, Node, Op
 from ...ops.depthwise_conv2d import DepthwiseConv2d
 from ...target.cores import Core, Isa
 from ..conv2d.packing import fits_int32, folded_bias
+from ..conv2d.requantization import HighWord, fits_high_word, high_word, high_word_constants
 from ..kernel import Kernel, Packed
-from ..rescaling import Rescaling, can_rescale, rescaling, rescaling_constants
 from ..trace import Range, Sweep, Trace
 from .products import Product, paired, products, weight_words, words_read
 
@@ -71,7 +71,7 @@ class PlanesParams:
     trips: int
     blocks: tuple[int, ...]
     rest: tuple[int, ...]
-    rescaling: Rescaling
+    requant: HighWord
 
     @property
     def rows(self) -> int:
@@ -104,7 +104,7 @@ class PlanesParams:
 
     @property
     def channel_words(self) -> int:
-        return self.rescaling.words + self.weights * self.across.taps
+        return 1 + self.requant.words + self.weights * self.across.taps
 
     @property
     def kinds(self) -> tuple[Block, ...]:
@@ -130,7 +130,7 @@ class Planes(Kernel):
         if not all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output)):
             return False
         undilated = node.op.window.dilations == (1, 1)
-        return undilated and can_rescale(node) and fits_int32(2 * folded_bias(node).values.astype(np.int64))
+        return undilated and fits_high_word(node) and fits_int32(2 * folded_bias(node).values.astype(np.int64))
 
     def params(self, node: Node) -> PlanesParams:
         return min((planned(node, columns) for columns in (False, True)), key=instructions)
@@ -174,7 +174,7 @@ def planned(node: Node, columns: bool) -> PlanesParams:
     fill = x.quant.zero if x.quant else 0
     return PlanesParams(
         x.shape[0], x.shape[3], y.shape[3] // x.shape[3], columns, along, across, fill, words, weights,
-        trips, (n,) * unroll, rest, rescaling(node),
+        trips, (n,) * unroll, rest, high_word(node),
     )  # fmt: skip
 
 
@@ -189,7 +189,8 @@ def instructions(p: PlanesParams) -> float:
     """Of one call, about."""
     copied = p.along.copied * p.across.copied * 1.75 + 6 * p.across.copied
     sizes = p.blocks * p.trips + p.rest
-    per_output = p.rescaling.instructions
+    q = p.requant
+    per_output = 3 + q.signed + (q.shift is None) + 2 * (q.low is not None) + 2 * (q.high is not None)
     per_block = {b.outputs: len(b.products) * p.across.taps + per_output * b.outputs + 1.0 for b in p.kinds}
     loads = sum((words_read(n, p.along.taps, p.along.stride) + 1) // 2 for n in sizes) * p.across.taps
     if not p.held:
@@ -203,11 +204,13 @@ def channel_words(node: Node, p: PlanesParams) -> Array:
     """int32 [O, channel_words]: bias and scaling, then the weights in pairs."""
     weight = node.inputs[1].const
     assert weight is not None
-    rows = weight.astype(np.int16).transpose(2, 0, 1) * p.rescaling.factor  # [O, KH, KW]
+    factor = 2 if p.requant.doubled else 1
+    rows = weight.astype(np.int16).transpose(2, 0, 1) * factor  # [O, KH, KW]
     if p.columns:
         rows = rows.swapaxes(1, 2)
     words = paired(rows, p.along.stride).view(np.int32).reshape(len(rows), -1)
-    return np.concatenate([rescaling_constants(node, folded_bias(node).values), words], axis=1)
+    bias = (folded_bias(node).values.astype(np.int64) * factor).astype(np.int32)
+    return np.concatenate([bias[:, None], high_word_constants(node), words], axis=1)
 
 
 def channel_trace(node: Node) -> Trace:
