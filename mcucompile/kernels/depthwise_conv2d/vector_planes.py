@@ -1,0 +1,310 @@
+"""Depthwise convolution of int8 with vectors of 16 products: a channel after the other, each as a plane, in assembly.
+
+Two rows of the image at a time are copied into a ring, each column as [channel][2 rows]. Sixteen bytes gathered from
+there are all that an output needs, or two of them, one above the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ir import Array, DType, Node
+from ...ops.depthwise_conv2d import DepthwiseConv2d
+from ...target.cores import Core, Isa
+from ..conv2d.packing import fits_int32, folded_bias
+from ..kernel import Kernel, Packed
+from ..scaling import Scaling, scaling, vector_constants
+from ..trace import Range, Sweep, Trace
+
+LANES = 8  # columns of two rows in a vector
+CHANNELS = 16  # that are copied at once
+MOST_VECTORS = 2
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the layer: sizes, and bytes from one element to the next in input and output."""
+
+    size: int
+    out_size: int
+    kernel: int
+    stride: int
+    pad: int
+    x_stride: int
+    y_stride: int
+
+
+@dataclass(frozen=True)
+class Registers:
+    """The Q registers of an inner loop; empty ones are loaded when they are needed, into the temporary one.
+
+    `offsets` are those of neighbouring columns or, where a window fills several vectors, of its parts. `weights` are
+    those of the upper output, then those of the lower one, each in as many parts as the window has.
+    """
+
+    weights: tuple[str, ...]
+    offsets: tuple[str, ...]
+    multiplier: str
+    places: str
+    temporary: str
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Along `line` outputs are computed one after the other, `rows` at once; `across` are the strips of `rows` outputs.
+
+    A window lies in `pairs` pairs of rows and is gathered in `vectors` vectors.
+    """
+
+    batch: int
+    channels: int
+    out_channels: int
+    line: Axis
+    across: Axis
+    rows: int
+    pairs: int
+    vectors: int
+    fill: int
+    is_upright: bool
+
+    @property
+    def strips(self) -> int:
+        return -(-self.across.out_size // self.rows)
+
+    @property
+    def groups(self) -> int:
+        return -(-self.channels // CHANNELS)
+
+    @property
+    def tail(self) -> int:
+        """Channels in the last group, if it is not full."""
+        return self.channels % CHANNELS
+
+    @property
+    def multiplier(self) -> int:
+        return self.out_channels // self.channels
+
+    @property
+    def column(self) -> int:
+        """Bytes of the ring for one column of a pair of rows."""
+        return 2 * CHANNELS * self.groups
+
+    @property
+    def columns(self) -> int:
+        """Of the ring: with the padding, and what the last outputs read beside it."""
+        return max(self.line.pad + self.line.size, (self.line.out_size - 1) * self.line.stride + self.line.kernel)
+
+    @property
+    def slot(self) -> int:
+        """Bytes of the ring for a pair of rows."""
+        return self.columns * self.column
+
+    @property
+    def ring(self) -> int:
+        return self.pairs * self.slot
+
+    @property
+    def is_halved(self) -> bool:
+        """Whether there are registers for four outputs at a time only."""
+        return self.rows * self.vectors > 2
+
+    @property
+    def image_nbytes(self) -> tuple[int, int]:
+        """Of an input and an output image."""
+        x = self.line.size * self.across.size * self.channels
+        return x, self.line.out_size * self.across.out_size * self.out_channels
+
+    @property
+    def block(self) -> int:
+        """Outputs along the line that are computed at once."""
+        return (4 if self.is_halved else 8) // self.rows
+
+    @property
+    def blocks(self) -> int:
+        return self.line.out_size // self.block
+
+    @property
+    def rest(self) -> int:
+        """Outputs along the line behind the last block."""
+        return self.line.out_size % self.block
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the last strip has one row of outputs only."""
+        return self.across.out_size % self.rows > 0
+
+    def mask(self, count: int, rows: int) -> int:
+        """The predicate for `count` outputs along the line in a strip of `rows` rows; see `places`."""
+        lanes = [self.lane(lane) for lane in range(8)]
+        stored = [
+            column < count and row < rows and not (self.is_halved and lane % 2)
+            for lane, (column, row) in enumerate(lanes)
+        ]
+        return sum(3 << (2 * lane) for lane, is_stored in enumerate(stored) if is_stored)
+
+    def lane(self, lane: int) -> tuple[int, int]:
+        """(column, row) of the output in a 16-bit lane; even ones are of the first vector of sums, odd of the other."""
+        vector, k = lane % 2, lane // 2
+        if self.rows == 1:
+            return 4 * vector + k, 0
+        return 2 * vector + k % 2, k // 2
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where the outputs of a block go, by lane."""
+        return tuple(c * self.line.y_stride + r * self.across.y_stride for c, r in map(self.lane, range(8)))
+
+    def offsets(self, phase: int) -> Array:
+        """Where a window is in the ring, in units of two bytes, if its first pair of rows is in slot `phase`."""
+        taps = np.arange(self.vectors * LANES)
+        column, pair = taps // self.pairs, taps % self.pairs
+        at = (pair + phase) % self.pairs * self.slot + column * self.column
+        return np.where(column < self.line.kernel, at // 2, 0)
+
+
+@dataclass(frozen=True)
+class VectorPlanesParams:
+    planes: Planes
+    registers: Registers
+    channel_words: int
+    scaling: Scaling
+
+    @property
+    def shifts_weights(self) -> bool:
+        return shifted_rows(self.planes)
+
+    @property
+    def ring_steps(self) -> int:
+        """Columns by which the pointer into the ring moves on for a channel."""
+        p, half, step = self.planes, 4 // self.planes.rows, len(self.registers.offsets)
+        parts = (min(p.rest, half), max(p.rest - half, 0))
+        return p.blocks * p.block + sum(n if p.vectors == 2 else n // step * step for n in parts)
+
+
+class VectorPlanes(Kernel):
+    op = DepthwiseConv2d
+    variant = "vector_planes"
+    isa = Isa.MVE
+
+    def fits(self, node: Node) -> bool:
+        int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
+        if not int8 or not scaling(node).high_word or not fits_int32(folded_bias(node).values):
+            return False
+        p = planes(node)
+        near = max(p.offsets(0).max(), p.offsets(p.pairs - 1).max()) + p.line.stride * p.column // 2 < 1 << 15
+        near = near and 2 * p.line.stride * p.column < 1 << 12
+        return walks(node) and p.vectors <= MOST_VECTORS and near and max(p.places) < 1 << 15
+
+    def params(self, node: Node) -> VectorPlanesParams:
+        p, s = planes(node), scaling(node)
+        return VectorPlanesParams(p, registers(p, s), channel_stream(node).shape[1], s)
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        p = planes(node)
+        by_phase = [[*p.places, *p.offsets(phase)] for phase in range(p.pairs)]
+        return Packed("channel", channel_stream(node)), Packed("offset", np.asarray(by_phase, np.int16))
+
+    def scratch_nbytes(self, node: Node) -> int:
+        p = planes(node)
+        return p.ring + CHANNELS * p.groups
+
+    def trace(self, node: Node) -> Trace:
+        p = planes(node)
+        return tuple(s for n in range(p.batch) for strip in range(p.strips) for s in strip_sweeps(p, n, strip))
+
+    def code_nbytes(self, node: Node) -> int:
+        p = planes(node)
+        rest = 4 * (6 + p.rest * (2 + 2 * p.rows)) if p.rest else 0
+        return 900 + 16 * p.groups + rest
+
+    def cycles(self, node: Node, core: Core) -> float:
+        p, gemmlowp = planes(node), scaling(node).gemmlowp
+        per_output = 5.2 + 0.5 * (p.rows == 1) + 4.7 * (p.vectors - 1) + 1.5 * gemmlowp
+        rest = 8 + per_output * p.rest * p.rows if p.rest else 0
+        per_channel = 12 + per_output * p.blocks * p.block * p.rows + rest
+        per_row = 45 + p.line.size * (5 + 9 * p.groups)
+        return p.batch * (p.strips * (p.out_channels * per_channel + per_row) + per_row)
+
+
+def walks(node: Node) -> bool:
+    """Whether strips follow each other as pairs of rows do."""
+    op = node.op
+    assert isinstance(op, DepthwiseConv2d)
+    p = planes(node)
+    return op.window.dilations == (1, 1) and (p.across.stride == 2 // p.rows or p.across.out_size == 1)
+
+
+def planes(node: Node) -> Planes:
+    """The walk along image rows, or down the columns of an image of one column."""
+    op, x, y = node.op, node.inputs[0], node.output
+    assert isinstance(op, DepthwiseConv2d)
+    (n, h, w, c), (_, oh, ow, o) = x.shape, y.shape
+    (kh, kw), (sh, sw), (top, left, *_) = op.window.kernel, op.window.strides, op.window.pads
+    line = Axis(w, ow, kw, sw, left, c, o)
+    across = Axis(h, oh, kh, sh, top, w * c, ow * o)
+    is_upright = w == ow == kw == 1
+    if is_upright:
+        line, across = across, line
+    rows = 2 if across.stride == 1 and across.out_size > 1 else 1
+    pairs = -(-(across.kernel + rows - 1) // 2)
+    vectors = -(-pairs * line.kernel // LANES)
+    return Planes(n, c, o, line, across, rows, pairs, vectors, x.quant.zero if x.quant else 0, is_upright)
+
+
+def registers(p: Planes, s: Scaling) -> Registers:
+    if p.vectors == 2 and p.rows == 2:
+        return Registers(("q2", "q3", "q4", "q5"), ("q6", "q7"), "", "", "q1")
+    if p.vectors == 2:
+        return Registers(("q2", "q3"), ("q4", "q5"), "q6", "" if s.gemmlowp else "q7", "q7" if s.gemmlowp else "q1")
+    if p.rows == 1:
+        return Registers(("q2",), ("q4", "q5"), "q6", "q7", "q3")
+    if s.gemmlowp:
+        return Registers(("q2", "q3"), ("q4",), "q6", "q7", "q5")
+    return Registers(("q2", "q3"), ("q4", "q5"), "q6", "q7", "q1")
+
+
+def shifted_rows(p: Planes) -> bool:
+    """Whether the weights of the lower output are those of the upper one, moved on by a byte in each column."""
+    return p.rows == 2 and p.vectors == 1 and p.pairs in (1, 2)
+
+
+def window_vectors(node: Node, p: Planes) -> Array:
+    """int8 [O, outputs, vectors * 16]: the weights as the window is gathered, for the upper and the lower output."""
+    weight = node.inputs[1].const
+    assert weight is not None
+    taps = weight.transpose(2, 0, 1) if p.is_upright else weight.transpose(2, 1, 0)  # [O, columns, rows]
+    outputs = 1 if shifted_rows(p) else p.rows
+    columns = p.vectors * LANES // p.pairs + 1
+    padded = np.zeros((len(taps), outputs, columns, 2 * p.pairs), np.int8)
+    for row in range(outputs):
+        padded[:, row, : p.line.kernel, row : row + p.across.kernel] = taps
+    return padded.reshape(len(taps), outputs, -1)[:, :, : p.vectors * 2 * LANES]
+
+
+def channel_stream(node: Node) -> Array:
+    """int32 [O, words]: of each channel the weights, bias, multiplier, and where they are needed the shift and the way
+    to the next channel's plane."""
+    p = planes(node)
+    weights = window_vectors(node, p).reshape(p.out_channels, -1)
+    columns = [np.ascontiguousarray(weights).view(np.int32), vector_constants(node, folded_bias(node).values)]
+    if p.multiplier > 1:
+        following = np.arange(1, p.out_channels + 1) // p.multiplier
+        columns.append(2 * (following - np.arange(p.out_channels) // p.multiplier)[:, None])
+    return np.concatenate(columns, axis=1).astype(np.int32)
+
+
+def strip_sweeps(p: Planes, image: int, strip: int) -> list[Sweep]:
+    """The rows that a strip reads before it writes; an image of one column is read as a whole."""
+    x_image, y_image = p.image_nbytes
+    if p.is_upright:
+        return [Sweep(1, (Range(0, image * x_image, 0, x_image),), (Range(1, image * y_image, 0, y_image),))]
+    first_pair = strip + p.pairs - 1 if strip else 0
+    start = max(2 * first_pair - p.across.pad, 0)
+    stop = min(2 * (strip + p.pairs) - p.across.pad, p.across.size)
+    at = image * x_image + start * p.across.x_stride
+    reads = (Range(0, at, 0, (stop - start) * p.across.x_stride),) if stop > start else ()
+    rows = min(p.rows, p.across.out_size - strip * p.rows)
+    to = image * y_image + strip * p.rows * p.across.y_stride
+    return [Sweep(1, reads, (Range(1, to, 0, rows * p.across.y_stride),))]

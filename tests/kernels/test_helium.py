@@ -1,0 +1,36 @@
+"""Kernels with vectors that compute in blocks, at lengths around those of the blocks; they are tested elsewhere too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rig import check
+from test_depthwise_conv2d import Depthwise
+
+from mcucompile.ir import Clip, Numerics
+from mcucompile.kernels.kernel import Kernel
+from mcucompile.target.cores import Isa
+
+# Lines and strips of all lengths, even and odd; windows in one vector and in two.
+PLANES = (
+    *(Depthwise((1, h, w, 16, 1), zero_x=-128) for h, w in ((2, 1), (3, 2), (4, 3), (5, 4), (6, 6), (1, 9))),
+    Depthwise((2, 7, 10, 30, 1), zero_x=5, zero_y=-128, clip=Clip(0.0)),
+    *(Depthwise((1, 6, w, 3, 2), (3, 3), (2, 2), zero_x=-1) for w in (3, 5, 8, 13, 15, 17, 19)),
+    Depthwise((1, 9, 17, 40, 1), (5, 5), (2, 2), (2, 2, 2, 2), zero_x=17),
+    Depthwise((1, 6, 9, 5, 1), (4, 3), (1, 2), (1, 0, 2, 2), zero_x=-9, clip=Clip(-1.0, 1.0)),
+    Depthwise((1, 7, 6, 5, 1), (5, 2), pads=(2, 0, 2, 1), zero_x=-9, clip=Clip(-1.0, 1.0)),
+    Depthwise((1, 21, 1, 17, 1), (10, 1), pads=(3, 0, 0, 0), zero_x=40),
+    Depthwise((2, 12, 1, 8, 3), (3, 1), (2, 1), (1, 0, 1, 0), zero_x=-77),
+    Depthwise((1, 6, 8, 5, 1), spread=300, zero_x=3),
+)
+
+
+def in_vectors(kernel: Kernel) -> bool:
+    return kernel.isa is Isa.MVE
+
+
+@pytest.mark.parametrize("opt", ["-O2", "-O0"])
+def test_depthwise(opt: str) -> None:
+    layers = (*PLANES, *(replace(layer, numerics=Numerics.TFLITE) for layer in PLANES))
+    check([layer.case(i) for i, layer in enumerate(layers)], ("qemu-m55",), opt, host=False, only=in_vectors)
