@@ -2,7 +2,7 @@
  * w[0] to w[3]); a and w move on. */
 MCU_INLINED void mcu_row_step(const uint32_t **a, const mcu_word **w, int32_t *sums)
 {
-#if defined(__OPTIMIZE__)
+#if defined(__OPTIMIZE__) && !defined(__clang__)
     uint32_t x, z;
     __asm__ volatile("ldrd %[x], %[z], [%[a]], #8\n\t"
                      "ldmia %[w]!, {r4, r5, r6, r8}\n\t"

@@ -1,7 +1,7 @@
 /* As mcu_row_step, for a window that is not expanded, of four values at a; `mirror` is 0xFF80FF80. */
 MCU_INLINED void mcu_word_step(const int8_t **a, const mcu_word **w, uint32_t mirror, int32_t *sums)
 {
-#if defined(__OPTIMIZE__)
+#if defined(__OPTIMIZE__) && !defined(__clang__)
     uint32_t x, z;
     __asm__ volatile("ldr %[x], [%[a]], #4\n\t"
                      "ldmia %[w]!, {r4, r5, r6, r8}\n\t"
