@@ -91,18 +91,8 @@ class Blocked(Kernel):
         )  # fmt: skip
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        g, requant = block_geometry(node), high_word(node)
-        rows = fill_groups(lane_weights(node, g), g.groups, CHANNELS)
-        bias = fill_groups(folded_bias(node).values.astype(np.int64), g.groups, CHANNELS)
-        if self.mirrored:
-            bias, words = mirrored_bias(bias, rows), mirrored(rows, CHANNELS).copy().view(np.int32)
-        else:
-            factor = 2 if requant.doubled else 1
-            bias, words = factor * bias, paired(factor * rows.astype(np.int16))
-        scales = fill_groups(high_word_constants(node), g.groups, CHANNELS)
-        pairs = len(rows) // CHANNELS
-        parts = [a.reshape(pairs, -1).astype(np.int32) for a in (modulo_word(bias), words, scales)]
-        return (Packed("weight", np.concatenate(parts, axis=1)),)
+        g = block_geometry(node)
+        return (Packed("weight", pair_stream(node, g, lanes_of(g), high_word(node), self.mirrored)),)
 
     def expanded_nbytes(self, node: Node) -> int:
         """Two words per step of each window, and a correction of each where weights are mirrored."""
@@ -130,6 +120,20 @@ class Blocked16(Blocked):
 
     variant = "blocked16"
     mirrored = False
+
+
+def pair_stream(node: Node, g: Geometry, lanes: Lanes, requant: HighWord, is_mirrored: bool) -> Array:
+    """int32 [O/2, words]: for each pair of channels the biases, the weights step by step, and the scales."""
+    rows = fill_groups(lane_weights(node, g, lanes), g.groups, CHANNELS)
+    bias = fill_groups(folded_bias(node).values.astype(np.int64), g.groups, CHANNELS)
+    if is_mirrored:
+        bias, words = mirrored_bias(bias, rows), mirrored(rows, CHANNELS).copy().view(np.int32)
+    else:
+        factor = 2 if requant.doubled else 1
+        bias, words = factor * bias, paired(factor * rows.astype(np.int16))
+    scales = fill_groups(high_word_constants(node), g.groups, CHANNELS)
+    parts = (modulo_word(bias), words, scales)
+    return np.concatenate([a.reshape(len(rows) // CHANNELS, -1).astype(np.int32) for a in parts], axis=1)
 
 
 def paired(rows: Array) -> Array:

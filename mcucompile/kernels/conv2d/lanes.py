@@ -100,8 +100,8 @@ def band_of(g: Geometry) -> Band | None:
     return Band(nbytes, left * g.channels, g.width * g.channels)
 
 
-def lane_weights(node: Node, g: Geometry) -> Array:
+def lane_weights(node: Node, g: Geometry, lanes: Lanes) -> Array:
     """The weights [O, 4 * steps] in the order of `Lanes`."""
     flat = weight_rows(node, g).reshape(g.out_channels, g.patch)
     with_zero = np.pad(flat, ((0, 0), (0, 1)))
-    return with_zero[:, list(lanes_of(g).order)]
+    return with_zero[:, list(lanes.order)]

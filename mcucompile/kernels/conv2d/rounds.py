@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..trace import Range, Sweep, Trace
-from .geometry import Geometry, taps_inside, window_span
+from .geometry import Geometry, pixel_trace, taps_inside, window_span
 from .lanes import band_of
 
 
@@ -44,6 +44,11 @@ def block_trace(g: Geometry) -> Trace:
             if g.groups > 1 and reads:
                 sweeps.append(Sweep(1, reads, ()))
     return tuple(sweeps)
+
+
+def compact_trace(g: Geometry, step: int) -> Trace:
+    """The same for blocks of `step` pixels, without groups and bands; what the last block lacks is repeated."""
+    return pixel_trace(g, 1, step, reads_first=True)
 
 
 def span_read(g: Geometry, pixel: int) -> tuple[int, int]:
