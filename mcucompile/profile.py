@@ -1,16 +1,18 @@
-"""Instructions per layer on an emulated board: exact, and the same in every run."""
+"""Instructions, exactly, and estimated cycles per layer on an emulated board, the same in every run."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import CompileError
 from .ir import Array, Graph, Program, Step
 from .run.build import Firmware, build
 from .run.count import count_instructions
+from .run.cycles import cycle_plugin, function_symbols, measure
 from .run.device import time_limit
 from .run.interface import Interface
 from .target.board import Board, list_boards, load_board
@@ -19,24 +21,90 @@ from .verify import to_bytes
 
 @dataclass(frozen=True, eq=False)
 class LayerProfile:
-    """One step's share of a run."""
+    """One step's share of a run. `code_nbytes` is of its C function, which steps with equal parameters share.
+
+    `cycles` are estimated by simulating the instructions that ran; None where the emulator could only count.
+    """
 
     step: Step
     instructions: int
+    cycles: int | None
+    code_nbytes: int
+
+    @property
+    def flash_nbytes(self) -> int:
+        """Constants and code, both counted here even where other steps share them."""
+        return self.step.weight_nbytes + self.code_nbytes
 
     @property
     def per_mac(self) -> float | None:
         return self.instructions / self.step.macs if self.step.macs else None
 
+    @property
+    def prediction_error(self) -> float | None:
+        """By how much the cost model, by which kernels are chosen, is above the estimated cycles, relative to them."""
+        return self.step.cycles / self.cycles - 1 if self.cycles else None
+
+    def figures(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "index": self.step.index,
+            "source": list(self.step.source),
+            "op": self.step.op,
+            "kernel": self.step.variant,
+            "macs": self.step.macs,
+            "instructions": self.instructions,
+            "cycles": self.cycles,
+            "predicted_cycles": round(self.step.cycles),
+            "constants": self.step.weight_nbytes,
+            "code": self.code_nbytes,
+            "scratch": self.step.scratch_nbytes,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """`total` is what NAME_run executes without hooks; it exceeds the sum of the layers by the calls."""
+    """What NAME_run executes, without hooks: the layers, and the calls between them.
+
+    `note` says why there are no cycles where there are none.
+    """
 
     board: str
     layers: tuple[LayerProfile, ...]
     total: int
+    cycles: int | None
     firmware: Firmware
+    note: str = ""
+
+    @property
+    def overhead(self) -> int:
+        """Instructions that belong to no layer."""
+        return self.total - sum(layer.instructions for layer in self.layers)
+
+    @property
+    def predicted_cycles(self) -> float:
+        """The sum of what the kernels were chosen by."""
+        return sum(layer.step.cycles for layer in self.layers)
+
+    @property
+    def prediction_error(self) -> float | None:
+        return self.predicted_cycles / self.cycles - 1 if self.cycles else None
+
+    def figures(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "board": self.board,
+            "instructions": self.total,
+            "overhead": self.overhead,
+            "cycles": self.cycles,
+            "predicted_cycles": round(self.predicted_cycles),
+            "prediction_error": self.prediction_error,
+            "macs": sum(layer.step.macs for layer in self.layers),
+            "code": self.firmware.library_code_nbytes,
+            "library_flash": self.firmware.library_flash_nbytes,
+            "note": self.note,
+            "layers": [layer.figures() for layer in self.layers],
+        }
 
 
 def run(
@@ -49,17 +117,43 @@ def run(
     opt: str = "-O2",
     seconds: float | None = None,
 ) -> Profile:
-    """Count one run with the first sample, layer by layer and as a whole. Raises E0303, E0501, E0502, E06xx."""
+    """Measure one run with the first sample. Raises E0303, E0501, E0502, E06xx."""
     refuse_real(board)
     interface, data = Interface.of(program), to_bytes(graph, inputs, 0)
     limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
-        hooked = build(library, interface, board, Path(work) / "hooked", opt=opt, hook=True)
-        by_step = count_instructions(hooked, board, data, run_seconds=limit)
         plain = build(library, interface, board, Path(work) / "plain", opt=opt, hook=False)
-        whole = count_instructions(plain, board, data, run_seconds=limit)
-    layers = tuple(LayerProfile(s, n) for s, n in zip(program.steps, by_step.steps, strict=True))
-    return Profile(board.name, layers, whole.total, plain)
+        if cycle_plugin().path is None:
+            hooked = build(library, interface, board, Path(work) / "hooked", opt=opt, hook=True)
+            return _counted(program, board, data, hooked, plain, limit)
+        return _measured(program, board, data, plain, limit)
+
+
+def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float) -> Profile:
+    costs = measure(firmware, board, [s.kernel.function for s in program.steps], data, run_seconds=limit)
+    counted = [(cost.instructions, cost.cycles) for cost in costs.steps]
+    return Profile(
+        board.name, _layers(program, counted, firmware), costs.total.instructions, costs.total.cycles, firmware
+    )
+
+
+def _counted(
+    program: Program, board: Board, data: Sequence[bytes], hooked: Firmware, plain: Firmware, limit: float
+) -> Profile:
+    """Without the plugin: by the emulator's clock, at the calls of the hook after each step."""
+    by_step = count_instructions(hooked, board, data, run_seconds=limit)
+    whole = count_instructions(plain, board, data, run_seconds=limit)
+    layers = _layers(program, [(n, None) for n in by_step.steps], plain)
+    note = f"cycles are not estimated: {cycle_plugin().missing}"
+    return Profile(board.name, layers, whole.total, None, plain, note)
+
+
+def _layers(
+    program: Program, counted: Sequence[tuple[int, int | None]], firmware: Firmware
+) -> tuple[LayerProfile, ...]:
+    sizes = {name: nbytes for name, (_, nbytes) in function_symbols(firmware.elf).items()}
+    pairs = zip(program.steps, counted, strict=True)
+    return tuple(LayerProfile(s, n, cycles, sizes[s.kernel.function]) for s, (n, cycles) in pairs)
 
 
 def refuse_real(board: Board) -> None:

@@ -216,48 +216,58 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
     }
 
 
+PROFILE_COLUMNS = (
+    *("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC"),
+    *("est. cycles", "share", "predicted", "flash", "scratch"),
+)
+
+
 def profile(console: Console, c: Compiled, p: Profile) -> None:
     lines = [
         (
             str(layer.step.index),
-            shortened(" + ".join(layer.step.source)),
+            shortened(" + ".join(layer.step.source), 36),
             f"{layer.step.op} {layer.step.variant}",
             layer.step.macs,
             layer.instructions,
             layer.per_mac,
-            share(layer.instructions, p.total),
-            layer.step.weight_nbytes,
+            layer.cycles,
+            share(layer.cycles or layer.instructions, p.cycles or p.total),
+            signed_share(layer.prediction_error),
+            layer.flash_nbytes,
             layer.step.scratch_nbytes,
         )
         for layer in p.layers
     ]
-    names = ("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC", "share", "constants", "scratch")
-    console.print(table(f"{c.name} on {p.board}", names, lines))
-    say(console, f"instructions of one run: {p.total:,} (exact); code {p.firmware.library_code_nbytes:,} bytes")
+    left_out = ("est. cycles", "predicted") if p.cycles is None else ()
+    kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
+    columns = [PROFILE_COLUMNS[i] for i in kept]
+    console.print(table(f"{c.name} on {p.board}", columns, [[line[i] for i in kept] for line in lines]))
+    say(console, profile_total(p))
+    if p.cycles:
+        say(
+            console,
+            f"the cost model, by which kernels are chosen, predicts {p.predicted_cycles:,.0f} cycles: "
+            f"{signed_share(p.prediction_error)}",
+        )
+    if p.note:
+        say(console, f"note: {p.note}")
+
+
+def profile_total(p: Profile) -> str:
+    cycles = f", estimated cycles: {p.cycles:,}" if p.cycles is not None else ""
+    return (
+        f"instructions of one run: {p.total:,} (exact), of which {p.overhead:,} between layers{cycles}; "
+        f"code {p.firmware.library_code_nbytes:,} bytes"
+    )
+
+
+def signed_share(part: float | None) -> str:
+    return "–" if part is None else f"{100 * part:+.1f} %"
 
 
 def profile_json(c: Compiled, p: Profile) -> Json:
-    return {
-        "name": c.name,
-        "board": p.board,
-        "instructions": p.total,
-        "macs": sum(s.macs for s in c.program.steps),
-        "code": p.firmware.library_code_nbytes,
-        "library_flash": p.firmware.library_flash_nbytes,
-        "layers": [
-            {
-                "index": layer.step.index,
-                "source": list(layer.step.source),
-                "op": layer.step.op,
-                "kernel": layer.step.variant,
-                "macs": layer.step.macs,
-                "instructions": layer.instructions,
-                "constants": layer.step.weight_nbytes,
-                "scratch": layer.step.scratch_nbytes,
-            }
-            for layer in p.layers
-        ],
-    }
+    return {"name": c.name, **p.figures()}
 
 
 def inspection(console: Console, found: Json) -> None:

@@ -73,7 +73,10 @@ class Argument:
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a kernel. `source` names the ONNX nodes it computes; `comment` shapes, for the reader of the C."""
+    """One call of a kernel. `source` names the ONNX nodes it computes; `comment` shapes, for the reader of the C.
+
+    `cycles` is what the kernel was estimated at when it was chosen.
+    """
 
     index: int
     kernel: KernelInstance
@@ -86,6 +89,7 @@ class Step:
     macs: int
     weight_nbytes: int
     scratch_nbytes: int
+    cycles: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,15 @@ class Placement:
     nbytes: int
     first: int
     last: int
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A part of the arena in a memory of its own: offsets from `base` on lie in it. `region` counts the board's."""
+
+    base: int
+    nbytes: int
+    region: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +125,7 @@ class Program:
     arena_nbytes: int
     arena_lower_bound: int
     state_nbytes: int = 0
+    banks: tuple[Bank, ...] = ()  # () where the arena is one piece
 
     @property
     def kernels(self) -> tuple[KernelInstance, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port,
 from ..ir import unique_identifier as unique
 from ..kernels.kernel import Packed
 from ..target.cores import Core, Isa
+from .banks import plan_banks
 from .check_plan import check
 from .memory import MemoryPlan, Problem, planning_problem
 from .order import best_order
@@ -21,10 +22,13 @@ from .steps import Chosen, schedule_of
 from .views import View, Views
 
 
-def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: bool = False) -> Program:
+def lower(
+    graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: bool = False, room: Sequence[int] = ()
+) -> Program:
     """The program of a graph whose integer operators have their fixed-point constants.
 
-    `prove`: let OR-tools try to prove or better the memory plan; raises E0503 where it is not installed.
+    `room`: bytes of the memories that may share the arena where the first is too small for it. `prove`: let OR-tools
+    try to prove or better the memory plan; raises E0503 where it is not installed.
     """
     views = Views(graph)
     chosen = [Chosen(n, choose(n, core, isa)) for n in graph.nodes if not views.is_free(n)]
@@ -33,16 +37,20 @@ def lower(graph: Graph, core: Core, isa: Isa, choose: Chooser = fastest, prove: 
     schedule, chosen = schedule.reordered(order), [chosen[k] for k in order]
     problem = planning_problem(schedule)
     memory = prove_with_ortools(problem, plan(problem)) if prove else plan(problem)
+    banked = plan_banks(problem, room) if len(room) > 1 and memory.arena_nbytes > room[0] else None
+    memory, banks = (banked.plan, banked.banks) if banked else (memory, ())
     check(schedule, memory.offsets, memory.arena_nbytes)
-    return program_of(graph, chosen, views, problem, memory)
+    return replace(program_of(graph, core, chosen, views, problem, memory), banks=banks)
 
 
-def program_of(graph: Graph, chosen: Sequence[Chosen], views: Views, problem: Problem, memory: MemoryPlan) -> Program:
+def program_of(
+    graph: Graph, core: Core, chosen: Sequence[Chosen], views: Views, problem: Problem, memory: MemoryPlan
+) -> Program:
     ports = {t: port_of(t, views[t], memory.offsets) for t in graph.activations()}
     taken = {f"{graph.name}_{t.name}" for t in (*graph.inputs, *graph.outputs)}
     flash = Flash(graph.name, taken)
     functions = Functions(graph.name, taken)
-    steps = tuple(step_of(i, c, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen))
+    steps = tuple(step_of(i, c, core, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen))
     return Program(
         name=graph.name,
         inputs=tuple(ports[t] for t in graph.inputs),
@@ -99,7 +107,13 @@ class Functions:
 
 
 def step_of(
-    index: int, c: Chosen, ports: Mapping[Tensor, Port], flash: Flash, functions: Functions, offsets: Mapping[str, int]
+    index: int,
+    c: Chosen,
+    core: Core,
+    ports: Mapping[Tensor, Port],
+    flash: Flash,
+    functions: Functions,
+    offsets: Mapping[str, int],
 ) -> Step:
     node = c.node
     constants = c.kernel.constants(node)
@@ -121,6 +135,7 @@ def step_of(
         macs=node.op.macs(node),
         weight_nbytes=sum(p.values.nbytes for p in constants),
         scratch_nbytes=scratch,
+        cycles=c.kernel.cycles(node, core),
     )
 
 

@@ -104,8 +104,14 @@ class _Job:
 
     @property
     def library_flags(self) -> tuple[str, ...]:
-        hook = f"-D{self.interface.name.upper()}_ON_STEP=mcu_on_step"
-        return (self.opt, *((hook,) if self.hook else ()))
+        network = self.interface.name.upper()
+        places = [
+            f'-D{network}_ARENA{k or ""}_ATTRIBUTE=__attribute__((section(".arena{region}")))'
+            for k, region in enumerate(self.interface.regions)
+            if region
+        ]
+        hook = [f"-D{network}_ON_STEP=mcu_on_step"] if self.hook else []
+        return (self.opt, *hook, *places)
 
     @property
     def firmware_flags(self) -> tuple[str, ...]:
@@ -210,11 +216,12 @@ def _sizes(elf: Path) -> dict[str, int]:
     bss = symbols["__network_bss_end"] - symbols["__bss_start"]
     code = sections.get(".network_code", 0)
     constants = sections.get(".network_const", 0) + sections.get(".network_weights", 0)
-    in_ram = sum(sections.get(name, 0) for name in (".stack", ".data", ".bss", ".network_arena"))
+    arenas = sum(nbytes for name, nbytes in sections.items() if name.startswith(".network_arena"))
+    in_ram = arenas + sum(sections.get(name, 0) for name in (".stack", ".data", ".bss"))
     return {
         "flash_nbytes": sum(sections.values()) - in_ram + sections.get(".data", 0),
         "ram_nbytes": in_ram,
         "library_flash_nbytes": code + constants + data,
         "library_code_nbytes": code,
-        "library_ram_nbytes": data + bss + sections.get(".network_arena", 0),
+        "library_ram_nbytes": data + bss + arenas,
     }

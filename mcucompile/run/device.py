@@ -45,18 +45,19 @@ def open_device(
     *,
     port: str | None = None,
     icount: int | None = None,
+    options: Sequence[str] = (),
     run_seconds: float = RUN_SECONDS,
 ) -> Iterator[Device]:
     """The emulated board with the firmware in it, or the real one at the serial port `port`, already programmed.
 
-    `run_seconds` bounds one run of the network. Raises E0303 when the board is not emulated and no port was given,
-    E0602, E0604, E0605, E0607, E0609.
+    `icount` and `options` as Qemu takes them. `run_seconds` bounds one run of the network. Raises E0303 when the board
+    is not emulated and no port was given, E0602, E0604, E0605, E0607, E0609.
     """
     if port is not None:
         with closing(SerialPort(port, board.uart.baud if board.uart else 115200)) as line:
             yield Device(Link(line), firmware.interface, firmware.program_id, run_seconds=run_seconds)
         return
-    with Qemu(board, firmware.elf, icount=icount) as qemu, closing(SerialPort(qemu.url)) as line:
+    with Qemu(board, firmware.elf, icount=icount, options=options) as qemu, closing(SerialPort(qemu.url)) as line:
         qemu.resume()
         line.read(BOOT_SECONDS)  # the firmware's sign of life
         qemu.wake()

@@ -31,17 +31,22 @@ class StepOutput:
 
 @dataclass(frozen=True)
 class Interface:
-    """`events` are the calls of the hook in one run, in order: (step, output of that step, nbytes)."""
+    """`events` are the calls of the hook in one run, in order: (step, output of that step, nbytes).
+
+    `regions`: which of the board's regions for the arena has each piece of it; () where it is one piece.
+    """
 
     name: str
     inputs: tuple[Block, ...]
     outputs: tuple[Block, ...]
     events: tuple[tuple[int, int, int], ...]
+    regions: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, program: Program) -> Interface:
         events = tuple((s.index, i, port.nbytes) for s in program.steps for i, port in enumerate(s.outputs))
-        return cls(program.name, _blocks(program.inputs), _blocks(program.outputs), events)
+        regions = tuple(bank.region for bank in program.banks)
+        return cls(program.name, _blocks(program.inputs), _blocks(program.outputs), events, regions)
 
     def check_inputs(self, inputs: Sequence[bytes]) -> None:
         """Raises E0202 when the number or the sizes differ from the network's inputs."""

@@ -39,15 +39,14 @@ class Plugin:
 
 
 @cache
-def build_plugin(source: Path) -> Plugin:
-    """The plugin of this C file, which may include what lies beside it and qemu_plugin_api.h; once per process."""
+def build_plugin(*sources: Path) -> Plugin:
+    """The plugin of these C files, which may include qemu_plugin_api.h; built once per process."""
     compiler, qemu = find_host_compiler(), find_tool("qemu-system-arm")
     if compiler is None or qemu is None:
         return Plugin(None, f"there is no {'C compiler for the host' if compiler is None else 'qemu-system-arm'}")
-    work_dir = Path(_work_dir().name)
-    target = work_dir / f"{source.stem}.so"
+    target = Path(_work_dir().name) / f"{sources[0].stem}.so"
     defines = (f"-DQEMU_API={interface_version(_said(qemu, '--version'))}",)
-    build = [compiler, *_FLAGS, *defines, f"-I{HEADERS}", str(source), *_LINK_FLAGS, "-o", str(target)]
+    build = [compiler, *_FLAGS, *defines, f"-I{HEADERS}", *map(str, sources), *_LINK_FLAGS, "-o", str(target)]
     if not _succeeds(build):
         return Plugin(None, "the host's C compiler cannot build a plugin of the emulator")
     # An emulator that has started obeys "quit" and ends well; one that refuses its plugin ends with an error.

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,18 +31,19 @@ class Qemu:
     """A context in which the firmware runs; `url` is its serial line for pyserial.
 
     `icount`: every instruction takes 2**icount ns of the board's time, so that its timers count instructions; without
-    it they follow the host's clock. QEMU ends with the context, and on Linux also with the thread that started it,
-    however that ends. Raises E0602 when QEMU is missing, E0604 when it does not start.
+    it they follow the host's clock. `options`: further ones of QEMU, such as a plugin's. QEMU ends with the context,
+    and on Linux also with the thread that started it, however that ends. Raises E0602 when QEMU is missing, E0604 when
+    it does not start.
     """
 
-    def __init__(self, board: Board, elf: Path, *, icount: int | None = None) -> None:
+    def __init__(self, board: Board, elf: Path, *, icount: int | None = None, options: Sequence[str] = ()) -> None:
         if board.emulator is None:
             raise CompileError(
                 "E0303", f"{board.name} is not emulated", fix="give the serial port of a real one: --port"
             )
         self._command = [find_qemu(), "-M", board.emulator.machine, *board.emulator.options, *_OPTIONS]
         self._command += _line_options(board)
-        self._command += ["-kernel", str(elf)]
+        self._command += ["-kernel", str(elf), *options]
         self._command += [] if icount is None else ["-icount", f"shift={icount}"]
         self.url = ""
 
