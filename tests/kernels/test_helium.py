@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from rig import check
+from test_conv2d import Conv
+from test_dense import Layer
 from test_depthwise_conv2d import Depthwise
 
 from mcucompile.ir import Clip, Numerics
@@ -25,6 +27,17 @@ PLANES = (
     Depthwise((1, 6, 8, 5, 1), spread=300, zero_x=3),
 )
 
+# One row of values by all numbers of outputs; windows of one whole image.
+ROWS = (
+    *(
+        Layer((1,), k, n, zero_x=k % 100, zero_y=-n)
+        for k, n in ((1, 1), (7, 3), (16, 8), (33, 9), (160, 16), (177, 17))
+    ),
+    *(Layer((1,), k, 5, zero_x=-128, clip=Clip(0.0), zero_y=-128) for k in (127, 128, 144, 161, 300)),
+    Layer((1,), 40, 10, spread=300),
+    Conv((1, 3, 4, 5, 9), (3, 4), pads=(0, 0, 0, 0), zero_x=3, clip=Clip(-1.0, 1.0)),
+)
+
 
 def in_vectors(kernel: Kernel) -> bool:
     return kernel.isa is Isa.MVE
@@ -33,4 +46,10 @@ def in_vectors(kernel: Kernel) -> bool:
 @pytest.mark.parametrize("opt", ["-O2", "-O0"])
 def test_depthwise(opt: str) -> None:
     layers = (*PLANES, *(replace(layer, numerics=Numerics.TFLITE) for layer in PLANES))
+    check([layer.case(i) for i, layer in enumerate(layers)], ("qemu-m55",), opt, host=False, only=in_vectors)
+
+
+@pytest.mark.parametrize("opt", ["-O2", "-O0"])
+def test_rows(opt: str) -> None:
+    layers = (*ROWS, *(replace(layer, numerics=Numerics.TFLITE) for layer in ROWS))
     check([layer.case(i) for i, layer in enumerate(layers)], ("qemu-m55",), opt, host=False, only=in_vectors)

@@ -13,6 +13,7 @@ from ..conv2d.pairs import Pairs
 from ..conv2d.real import Real
 from ..conv2d.triples import Triples
 from ..conv2d.vector_pairs import VectorPairs
+from ..conv2d.vector_row import VectorRow
 from ..conv2d.vectors import Vectors
 from ..kernel import Kernel
 
@@ -52,3 +53,7 @@ class DenseVectors(AsConv2d, Vectors):
 class DenseVectorPairs(AsConv2d, VectorPairs):
     def fits(self, node: Node) -> bool:
         return super().fits(node) and geometry(node).pixels > 1
+
+
+class DenseVectorRow(AsConv2d, VectorRow):
+    pass
