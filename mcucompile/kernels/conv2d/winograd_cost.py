@@ -1,0 +1,66 @@
+"""What convolution by Winograd's method costs: cycles of its parts, as measured on each core's cycle model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...target.cores import Core
+from .winograd_tiles import WinogradParams
+from .winograd_transform import F2, F4, F4_PLAIN, Transform
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Cycles: of a step and the rest of a position of a block's product; by transform, of four channels of one tile of
+    inputs and of one channel of two tiles of outputs; of four input by two output channels' weights; of copying a pixel
+    and each of its words; of the loops around a tile and around two tiles of outputs.
+    """
+
+    step: float
+    position: float
+    inputs: dict[Transform, float]
+    outputs: dict[Transform, float]
+    weights: float
+    pixel: float
+    word: float
+    tile: float
+    pair: float
+
+
+M4 = Costs(17, 17, {F2: 400, F4: 1000, F4_PLAIN: 1000}, {F2: 250, F4: 676, F4_PLAIN: 830}, 870, 6, 4.4, 48, 18)
+M7 = Costs(13, 7.5, {F2: 232, F4: 555, F4_PLAIN: 555}, {F2: 144, F4: 389, F4_PLAIN: 516}, 600, 5.7, 2.3, 32, 11)
+M33 = Costs(16, 14.7, {F2: 370, F4: 995, F4_PLAIN: 995}, {F2: 220, F4: 669, F4_PLAIN: 855}, 955, 5.4, 3.4, 42, 18)
+RAGGED_OUTPUT = 5.0  # of finding out whether an output is there
+OWN_SHIFT_OUTPUT = 2.0  # of a shift that channels do not share
+GEMMLOWP_OUTPUT = 4.0  # of the second rounding
+
+
+def winograd_cycles(p: WinogradParams, core: Core) -> float:
+    """Estimated cycles of one call."""
+    costs = M7 if core.cpu == "cortex-m7" else M4 if core.cpu == "cortex-m4" else M33
+    groups = -(-p.out_channels // p.block_channels)
+    pairs = p.blocks * p.block_tiles // 2 * p.out_channels
+    products = p.blocks * groups * p.t.positions * (p.steps * costs.step + costs.position)
+    inputs = p.blocks * p.block_tiles * p.filled // 4 * costs.inputs[p.t] + copying_cycles(p, costs)
+    outputs = pairs * (costs.outputs[p.t] + costs.pair + 2 * p.t.size**2 * output_extra(p))
+    weights = p.strips * groups * p.filled // 4 * costs.weights if p.expands else 0.0
+    return p.batch * (products + inputs + outputs + weights + p.blocks * p.block_tiles * costs.tile)
+
+
+def copying_cycles(p: WinogradParams, costs: Costs) -> float:
+    copies = p.filled // 4 if p.has_words else 1.5 * p.filled
+    return p.copied_tiles * p.t.positions * (costs.pixel + copies * costs.word)
+
+
+def output_extra(p: WinogradParams) -> float:
+    """Cycles per output beyond the plainest requantization of whole tiles."""
+    own_shift = OWN_SHIFT_OUTPUT if p.scaling.shift is None else 0.0
+    return RAGGED_OUTPUT * p.is_ragged + own_shift + GEMMLOWP_OUTPUT * p.scaling.gemmlowp
+
+
+def winograd_code_nbytes(p: WinogradParams) -> int:
+    """Estimated bytes of machine code."""
+    product = 44 * p.steps // p.step_loops + 60
+    transforms = {F2: 370 + 160, F4: 570 + 440, F4_PLAIN: 570 + 560 + 830}[p.t]
+    ragged = 8 * p.t.size**2 * p.is_ragged
+    return product + transforms + ragged + (160 if p.copied_tiles else 0) + 330
