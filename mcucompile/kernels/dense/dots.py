@@ -146,8 +146,8 @@ def shifted(weights: Array) -> Array:
 
 def used_steps(part: Array) -> Array:
     """[blocks, steps]: where any of a block's four outputs has weights."""
-    used: Array = part.reshape(-1, OUTPUTS, part.shape[1], STEP).any(axis=(1, 3))
-    return used
+    blocks = part.reshape(-1, OUTPUTS, part.shape[1], STEP)
+    return np.asarray(blocks.any(axis=(1, 3)))
 
 
 def extra_stream(extra: list[Array], chunks: int, steps: int) -> Array:
