@@ -16,7 +16,7 @@ from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, verify
 from .ir.c_names import is_library_name, library_identifier
 from .lower.choose import SIZE, SPEED, choose, least_arena
-from .lower.fit import check_flash, check_flash_budget, check_ram, room_nbytes
+from .lower.fit import check_flash, check_flash_budget, check_ram, room_by_region, room_nbytes
 from .lower.lower import lower
 from .lower.tiling import Fitted, fit_by_tiling
 from .options import BoundaryType, Effort, NetworkType, Options
@@ -216,7 +216,8 @@ def lowered(
     goal = replace(SIZE if effort is Effort.OS else SPEED, ram_limit=ram_limit, flash_limit=flash_limit)
     choice = choose(graph, board.core, isa, goal)
     check_flash_budget(choice.flash_nbytes, flash_limit)
-    return lower(graph, board.core, isa, choice.kernel_of, prove)
+    room = room_by_region(board, ram_limit if ram_limit is not None else MOST_RAM)
+    return lower(graph, board.core, isa, choice.kernel_of, prove, room)
 
 
 def isa_of(board: Board, effort: Effort) -> Isa:

@@ -83,14 +83,22 @@ def prototype(step: Step) -> str:
     return f"void {function}({', '.join(parameters)});"
 
 
-def argument_text(argument: Argument, arena: str) -> str:
+def place_text(program: Program, prefix: str, offset: int) -> str:
+    """The address of a byte of the arena, as uint8_t *."""
+    if not program.banks:
+        return plus(f"{prefix}arena", offset)
+    k = max(k for k, bank in enumerate(program.banks) if bank.base <= offset)
+    return plus(f"{prefix}arenas[{k}]", offset - program.banks[k].base)
+
+
+def argument_text(argument: Argument, place: str) -> str:
+    """`place`: the argument's address as uint8_t *, where it is in the arena."""
     if argument.constant is not None:
         return argument.constant
-    place = plus(arena, argument.offset or 0)
     if argument.c_type == "uint8_t":
         return place
     through = "" if argument.c_type in BYTES else "(void *)"
-    return f"({argument.c_type} *){through}({place})" if argument.offset else f"({argument.c_type} *){through}{place}"
+    return f"({argument.c_type} *){through}" + (f"({place})" if " " in place else place)
 
 
 def emit(program: Program, core: Core) -> dict[str, str]:
@@ -104,9 +112,11 @@ def emit(program: Program, core: Core) -> dict[str, str]:
         "NAME": name.upper(),
         "version": __version__,
         "prefix": prefix,
+        "suffixes": [str(k) if k else "" for k in range(max(len(program.banks), 1))],
         "core": core,
         "is_portable": not any(needs(program.kernels, isa) for isa in Isa if isa > Isa.SCALAR),
-        "argument": lambda a: argument_text(a, f"{prefix}arena"),
+        "place": lambda offset: place_text(program, prefix, offset),
+        "argument": lambda a: argument_text(a, place_text(program, prefix, a.offset or 0)),
         "prototypes": [prototype(next(s for s in program.steps if s.kernel is k)) for k in program.kernels],
     }
     files = {

@@ -6,13 +6,13 @@ from .dtype import Array, DType, Shape
 from .graph import Graph, Node, Tensor, identifier, unique_identifier, verify
 from .onnx_node import Attribute, Builder, Exporter, OnnxNode, Unsupported, nchw, nhwc, permuted
 from .op import NO_CLIP, Arrays, Band, Clip, Moved, Op, ScaleRule, centre, integer_clip
-from .program import Argument, CArray, KernelInstance, Placement, Port, Program, Step
+from .program import Argument, Bank, CArray, KernelInstance, Placement, Port, Program, Step
 from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
 from .text import graph_text
 
 # fmt: off
 __all__ = [
-    "Argument", "Array", "Arrays", "Attribute", "Band", "Builder", "CArray", "Clip", "DType", "Exporter", "Graph",
+    "Argument", "Array", "Arrays", "Attribute", "Band", "Bank", "Builder", "CArray", "Clip", "DType", "Exporter", "Graph",
     "KernelInstance", "Moved", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Perm", "Placement", "Port", "Program",
     "QuantParams", "Requant", "Rounding", "ScaleRule", "Shape", "Step", "Tensor", "Unsupported", "centre", "composed",
     "constant", "graph_text", "identifier", "integer_clip", "inverse", "keeps_order", "nchw", "nhwc",

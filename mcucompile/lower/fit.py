@@ -18,6 +18,17 @@ def room_nbytes(board: Board) -> int:
     return board.ram_nbytes - STACK_NBYTES
 
 
+def room_by_region(board: Board, limit: int) -> tuple[int, ...]:
+    """The same for each region that may hold a part of the arena, together at most `limit` bytes."""
+    regions = board.arena_regions
+    with_stack = next((r for r in regions if "stack" in r.holds), regions[0])
+    rooms: list[int] = []
+    for r in regions:
+        kept = STACK_NBYTES if r is with_stack else 0
+        rooms.append(max(0, min(r.nbytes - kept, limit - sum(rooms))))
+    return tuple(rooms)
+
+
 def check_ram(program: Program, board: Board, limit: int | None, smallest: Callable[[], Program]) -> None:
     """Raise E0501 for an arena above the board's room, or above `limit`, which can only narrow that.
 

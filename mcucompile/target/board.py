@@ -16,12 +16,13 @@ from .cores import CORES, Core, Isa
 _T = TypeVar("_T")
 
 HELD = ("vectors", "code", "weights", "data", "arena", "stack")
+MORE_ARENA = "more_arena"  # regions that share the arena where its own is too small
 UART_KINDS = ("cmsdk", "nrf51", "stm32_v1", "pl011")
 
 
 @dataclass(frozen=True)
 class Region:
-    """A stretch of memory; `holds` lists what the linker puts there."""
+    """A stretch of memory; `holds` lists what the linker puts there, of HELD and MORE_ARENA."""
 
     name: str
     origin: int
@@ -75,9 +76,14 @@ class Board:
         return sum({r.name: r.nbytes for r in (self.region("code"), self.region("weights"))}.values())
 
     @property
+    def arena_regions(self) -> tuple[Region, ...]:
+        """Where the arena may be, the preferred region first."""
+        return self.region("arena"), *(r for r in self.regions if MORE_ARENA in r.holds)
+
+    @property
     def ram_nbytes(self) -> int:
-        """The RAM that holds the arena: what a network can use, less stack and other data."""
-        return self.region("arena").nbytes
+        """The RAM that may hold the arena: what a network can use, less stack and other data."""
+        return sum(r.nbytes for r in self.arena_regions)
 
 
 def list_boards() -> list[str]:
@@ -192,7 +198,7 @@ def _regions(memory: _Table) -> tuple[Region, ...]:
 def _region(table: _Table, name: str) -> Region:
     kind = table.choice("kind", {"flash": "flash", "ram": "ram"})
     region = Region(name, table.number("origin", 0), table.number("size", 1), kind, table.texts("holds"))
-    allowed = HELD[:3] if kind == "flash" else HELD
+    allowed = HELD[:3] if kind == "flash" else (*HELD, MORE_ARENA)
     for held in region.holds:
         if held not in allowed:
             raise table.error("holds", f"names {held!r}; {kind} can hold {', '.join(allowed)}")
