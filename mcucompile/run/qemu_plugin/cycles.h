@@ -1,8 +1,8 @@
 /* Estimates of how many cycles instructions take on a Cortex-M core.
  *
- * Memory without wait states, no caches, no contention on buses, aligned data, no interrupts. Counts of instructions are
- * exact; cycles are estimates, which can be off by some 10 % on M0 to M33 and 20 % on M7 and M55: compare them with each
- * other, not with a board.
+ * Memory without wait states, no caches, no contention on buses, aligned data, no interrupts. Counts of instructions
+ * are exact; cycles are estimates, which can be off by some 10 % on M0 to M33 and 20 % on M7 and M55: compare them with
+ * each other, not with a board.
  *
  * Sources: [TRM] the tables of Arm's Technical Reference Manuals of M0, M0+, M3 and M4 (r0p1), and their text on the
  * timing of loads and stores. [JNK] measurements on M3, M4, M7 and M33 silicon, published in github.com/jnk0le/random,

@@ -142,7 +142,9 @@ static void take_units(Pipeline *p, const Instruction *d, long *time, unsigned c
         case MVE_LOAD: case MVE_STORE: case MVE_LOAD_INTERLEAVED: case MVE_STORE_INTERLEAVED:
             take_unit(&p->load_free, time, 2);
             return;
-        case MVE_GATHER: case MVE_SCATTER: take_unit(&p->load_free, time, d->elements < 4 ? 2 : d->elements / 2); return;
+        case MVE_GATHER: case MVE_SCATTER:
+            take_unit(&p->load_free, time, d->elements < 4 ? 2 : d->elements / 2);
+            return;
         case MVE_ALU: case MVE_COMPARE: case MVE_REDUCE: take_unit(&p->alu_free, time, 2); return;
         case MVE_MUL: case MVE_MLA: case MVE_DOT: case MVE_FP: case MVE_FMA:
             take_unit(&p->multiplier_free, time, 2);

@@ -102,7 +102,8 @@ static void access(Instruction *d, Class class, unsigned data, uint16_t base, un
 }
 
 static void decode16_memory(Instruction *d, uint16_t h) {
-    static const uint8_t by_register[8] = {STORE, STORE_SMALL, STORE_SMALL, LOAD_SMALL, LOAD, LOAD_SMALL, LOAD_SMALL, LOAD_SMALL};
+    static const uint8_t by_register[8] = {STORE, STORE_SMALL, STORE_SMALL, LOAD_SMALL,
+                                           LOAD,  LOAD_SMALL,  LOAD_SMALL,  LOAD_SMALL};
     static const uint8_t by_constant[6] = {STORE, LOAD, STORE_SMALL, LOAD_SMALL, STORE_SMALL, LOAD_SMALL};
     const unsigned operation = h >> 11, rd = h & 7, rn = (h >> 3) & 7, rm = (h >> 6) & 7, number = (h >> 6) & 31;
     if (operation == 9) {

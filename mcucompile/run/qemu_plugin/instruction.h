@@ -102,8 +102,8 @@ typedef struct {
     uint8_t elements; /* of a vector in memory */
     uint16_t flags;
     int16_t offset; /* of an address from its base */
-    uint16_t sources, early_sources /* are needed a stage sooner: shifted operands */, base, accumulator, factors, stored;
-    uint16_t results, updated_base;
+    uint16_t sources, base, accumulator, factors, stored, results, updated_base;
+    uint16_t early_sources; /* are needed a stage sooner: shifted operands */
     uint32_t fp_sources, fp_accumulator, fp_stored, fp_results;
 } Instruction;
 

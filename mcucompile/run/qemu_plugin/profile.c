@@ -85,7 +85,7 @@ static bool is_taken(const Block *from, const Block *to) {
 /* --- what edges cost --- */
 
 /* The time at which `to` ends, behind `from` and, where they are the same block, behind that once more: a loop's steady
- * state. With to == NULL, the time at which `from` ends, its branch not taken: that is how the edge into it was charged. */
+ * state. With to == NULL, the time at which `from` ends, its branch not taken: so the edge into it was charged. */
 static long time_at_end(const Block *from, const Block *to, unsigned repetitions, bool taken) {
     const unsigned count = from->count * repetitions + (to != NULL ? to->count : 0);
     const Instruction **sequence = allocate(count, sizeof *sequence);
