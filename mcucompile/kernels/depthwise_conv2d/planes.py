@@ -18,6 +18,8 @@ from .products import Product, paired, products, weight_words, words_read
 
 HELD_WORDS = 6  # weights that stay in registers
 ROW_OUTPUTS = 12  # written out, about
+FLAT_OUTPUTS = 16
+FLAT_COPIES = 64
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,20 @@ class PlanesParams:
         return self.across.reach
 
     @property
+    def copies_flat(self) -> bool:
+        """Whether the copying of all rows is written out."""
+        return 0 < self.along.copied * self.across.copied <= FLAT_COPIES
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all outputs are written out."""
+        return self.along.outputs * self.across.outputs <= FLAT_OUTPUTS
+
+    @property
     def copy_chunk(self) -> int:
-        """Values of a row whose copying is written out, without the first at an odd place."""
+        """Values of a row whose copying is written out, without the first if that is at an odd place."""
         count = self.along.copied - self.along.pad % 2
-        return next(n for n in (24, 20, 16, 12, 8) if n == 8 or count <= n or count % n < 4)
+        return next(n for n in (48, 24, 20, 16, 12, 8) if n == 8 or (count >= n and count % n < 4))
 
     @property
     def has_border(self) -> bool:

@@ -7,12 +7,12 @@ MCU_INLINED void mcu_row_step(const uint32_t **a, const mcu_word **w, int32_t *s
     __asm__ volatile("ldrd %[x], %[z], [%[a]], #8\n\t"
                      "ldmia %[w]!, {r4, r5, r6, r8}\n\t"
                      "smlad %[s0], r4, %[x], %[s0]\n\t" /* (256*w1 + u0, 256*w3 + u2) by (a0, a2) */
+                     "sxtb16 r4, r4, ror #8\n\t" /* (w1, w3), while the next one is multiplied */
                      "smlad %[s1], r5, %[x], %[s1]\n\t"
-                     "smlad %[s2], r6, %[x], %[s2]\n\t"
-                     "smlad %[s3], r8, %[x], %[s3]\n\t"
-                     "sxtb16 r4, r4, ror #8\n\t" /* (w1, w3) */
                      "sxtb16 r5, r5, ror #8\n\t"
+                     "smlad %[s2], r6, %[x], %[s2]\n\t"
                      "sxtb16 r6, r6, ror #8\n\t"
+                     "smlad %[s3], r8, %[x], %[s3]\n\t"
                      "sxtb16 r8, r8, ror #8\n\t"
                      "smlad %[s0], r4, %[z], %[s0]\n\t"
                      "smlad %[s1], r5, %[z], %[s1]\n\t"
