@@ -31,6 +31,7 @@ from .passes.fold_known_tensors import FoldKnownTensors
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
 from .passes.fuse_pad import FusePad
+from .passes.linearize_sums import LinearizeSums
 from .passes.name_tensors import NameTensors
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
 from .passes.remove_channels import RemoveChannels
@@ -65,7 +66,7 @@ PASSES_AFTER: tuple[Pass, ...] = (
     FixMultipliers(),
 )
 # On fixed-point constants, which they keep. The twin has the network as it was before, whose scales give them again.
-PASSES_FIXED: tuple[Pass, ...] = (FoldKnownTensors(), RemoveChannels(), AlignShifts())
+PASSES_FIXED: tuple[Pass, ...] = (FoldKnownTensors(), RemoveChannels(), AlignShifts(), LinearizeSums())
 
 
 @dataclass(frozen=True)
