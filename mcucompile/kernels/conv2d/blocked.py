@@ -12,6 +12,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..trace import Trace
+from .block_cycles import Amount, block_cycles
 from .geometry import Gather, Geometry
 from .lanes import Band, Lanes, band_of, block_geometry, lane_weights, lanes_of
 from .mirrored import STEP, mirrored, mirrored_bias
@@ -108,11 +109,27 @@ class Blocked(Kernel):
     def trace(self, node: Node) -> Trace:
         return block_trace(block_geometry(node))
 
+    def code_nbytes(self, node: Node) -> int:
+        p = self.params(node)
+        step = 4 * (1 + (2 if self.mirrored else 1))
+        written = 1 + max(p.first - 1, 0) + p.unroll
+        per_output = 4 * (p.requant.extra_per_output(self.mirrored) + 3)
+        multiply = sum(
+            70 + written * (step + 8 * -(-r.pixels // 2) + 16 * r.pixels) + 2 * r.pixels * per_output for r in p.rounds
+        )
+        return multiply + (160 * len(p.rounds) if p.g.is_pointwise else 500)
+
     def cycles(self, node: Node, core: Core) -> float:
         g = block_geometry(node)
-        macs = g.pixels * g.groups * g.filled_outputs(CHANNELS) * g.patch
-        gathered = g.pixels * g.groups * g.patch * (3 if g.gather is Gather.ALWAYS else 1.5)
-        return 1.0 * macs + gathered + 6 * node.output.size + 30 * g.pixels * g.groups
+        rounds = rounds_of(g.pixels)
+        amount = Amount(
+            tuple(((r.last - r.first) // r.pixels, r.pixels) for r in rounds), rounds[0].pixels,
+            g.groups * g.filled_outputs(CHANNELS) // CHANNELS, lanes_of(g).steps,
+            0 if g.is_pointwise else g.groups * g.pixels, 0,
+        )  # fmt: skip
+        gathered = 4 * g.patch * g.groups * g.pixels if g.gather is Gather.ALWAYS else 0
+        extra = high_word(node).extra_per_output(self.mirrored)
+        return block_cycles(self.variant, core, amount, extra) + gathered
 
 
 class Blocked16(Blocked):

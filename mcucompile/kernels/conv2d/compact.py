@@ -12,7 +12,8 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..trace import Trace
-from .blocked import pair_stream
+from .block_cycles import Amount, block_cycles
+from .blocked import CHANNELS, pair_stream
 from .geometry import Gather, Geometry, geometry
 from .lanes import Lanes, lanes_of
 from .mirrored import STEP
@@ -75,10 +76,16 @@ class Compact(Kernel):
         return compact_trace(geometry(node), PIXELS)
 
     def code_nbytes(self, node: Node) -> int:
-        return 1000
+        return 1150 if geometry(node).is_pointwise else 1700
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 0.0
+        g = geometry(node)
+        windows = 0 if g.is_pointwise else g.pixels
+        amount = Amount(
+            ((-(-g.pixels // PIXELS), PIXELS),), PIXELS, g.filled_outputs(CHANNELS) // CHANNELS,
+            run_lanes(g).steps, windows, windows * g.rows,
+        )  # fmt: skip
+        return block_cycles(self.variant, core, amount, high_word(node).extra_per_output(True))
 
 
 def run_lanes(g: Geometry) -> Lanes:

@@ -43,6 +43,11 @@ class HighWord:
     def instruction(self) -> str:
         return "smmlar" if self.doubled else "smmla"
 
+    def extra_per_output(self, is_mirrored: bool) -> int:
+        """Instructions beyond a multiplication, a saturating shift and a store."""
+        limits = (self.low is not None) + (self.high is not None)
+        return (self.doubled and is_mirrored) + self.signed + (self.shift is None) + 3 * limits
+
     @property
     def words(self) -> int:
         """Constants of a channel."""
