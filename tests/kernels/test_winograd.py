@@ -31,6 +31,7 @@ CONVS = (
     Conv((1, 4, 8, 72, 4), zero_x=-128),  # the inner loop has rounds
     Conv((1, 2, 8, 148, 2), zero_x=1),
 )
+WIDE = Conv((1, 1, 2, 1044, 1), zero_x=-2)  # for 2x2 outputs only; the inner loop walks through more than 4 KB
 TFLITE = tuple(replace(c, numerics=Numerics.TFLITE) for c in CONVS)
 EXTREME = tuple(replace(c, zero_x=z) for c in CONVS[:2] for z in (-128, 127))
 
@@ -46,7 +47,7 @@ def case(conv: Conv, seed: int) -> rig.Case:
 
 
 def cases() -> list[rig.Case]:
-    return [case(c, i) for i, c in enumerate((*CONVS, *TFLITE))]
+    return [*(case(c, i) for i, c in enumerate((*CONVS, *TFLITE))), WIDE.case(0)]
 
 
 def filled(made: rig.Case, weight: int, x: int) -> rig.Case:
@@ -107,6 +108,11 @@ def with_bias(node: Node, value: int) -> Node:
     bias.const = np.full_like(bias.const, value)
     node.op = node.op.fix(node, Numerics.ONNX)
     return node
+
+
+def test_wide_layers() -> None:
+    (node,) = WIDE.case(0).graph.nodes
+    assert [k.variant for k in KERNELS if k.fits(node)] == ["winograd2"]
 
 
 REFUSED = (

@@ -40,7 +40,8 @@ def winograd_cycles(p: WinogradParams, core: Core) -> float:
     costs = M7 if core.cpu == "cortex-m7" else M4 if core.cpu == "cortex-m4" else M33
     groups = -(-p.out_channels // p.block_channels)
     pairs = p.blocks * p.block_tiles // 2 * p.out_channels
-    products = p.blocks * groups * p.t.positions * (p.steps * costs.step + costs.position)
+    loops = 8 + 5 * p.step_loops if p.step_loops > 1 else 0
+    products = p.blocks * groups * p.t.positions * (p.steps * costs.step + costs.position + loops)
     inputs = p.blocks * p.block_tiles * p.filled // 4 * costs.inputs[p.t] + copying_cycles(p, costs)
     outputs = pairs * (costs.outputs[p.t] + costs.pair + 2 * p.t.size**2 * output_extra(p))
     weights = p.strips * groups * p.filled // 4 * costs.weights if p.expands else 0.0
