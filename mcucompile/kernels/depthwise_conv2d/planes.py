@@ -14,7 +14,7 @@ from ..conv2d.packing import fits_int32, folded_bias
 from ..conv2d.requantization import HighWord, fits_high_word, high_word, high_word_constants
 from ..kernel import Kernel, Packed
 from ..trace import Range, Sweep, Trace
-from .products import Product, paired, products, weight_words, words_read
+from .products import Product, paired, products, tap_pairs, weight_words, words_read
 
 HELD_WORDS = 6  # weights that stay in registers
 ROW_OUTPUTS = 12  # written out, about
@@ -112,11 +112,16 @@ class PlanesParams:
 
     @property
     def held(self) -> bool:
+        """Whether weights are stored as bytes and stay in registers once they are paired."""
         return self.weights * self.across.taps <= HELD_WORDS
 
     @property
     def channel_words(self) -> int:
-        return 1 + self.requant.words + self.weights * self.across.taps
+        return 1 + self.requant.words + (0 if self.held else self.weights * self.across.taps)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int | None], ...]:
+        return tap_pairs(self.along.taps, self.along.stride)
 
     @property
     def kinds(self) -> tuple[Block, ...]:
@@ -148,7 +153,10 @@ class Planes(Kernel):
         return min((planned(node, columns) for columns in (False, True)), key=instructions)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        return (Packed("channel", channel_words(node, self.params(node))),)
+        p, weight = self.params(node), node.inputs[1].const
+        assert weight is not None
+        channel = Packed("channel", channel_words(node, p))
+        return (Packed("weight", oriented(weight, p.columns)), channel) if p.held else (channel,)
 
     def scratch_nbytes(self, node: Node) -> int:
         p = self.params(node)
@@ -213,16 +221,21 @@ def instructions(p: PlanesParams) -> float:
 
 
 def channel_words(node: Node, p: PlanesParams) -> Array:
-    """int32 [O, channel_words]: bias and scaling, then the weights in pairs."""
+    """int32 [O, channel_words]: bias and scaling; weights that are not held are behind them, in pairs."""
     weight = node.inputs[1].const
     assert weight is not None
     factor = 2 if p.requant.doubled else 1
-    rows = weight.astype(np.int16).transpose(2, 0, 1) * factor  # [O, KH, KW]
-    if p.columns:
-        rows = rows.swapaxes(1, 2)
-    words = paired(rows, p.along.stride).view(np.int32).reshape(len(rows), -1)
     bias = (folded_bias(node).values.astype(np.int64) * factor).astype(np.int32)
-    return np.concatenate([bias[:, None], high_word_constants(node), words], axis=1)
+    scaling = np.concatenate([bias[:, None], high_word_constants(node)], axis=1)
+    if p.held:
+        return scaling
+    words = paired(oriented(weight, p.columns).astype(np.int16) * factor, p.along.stride).view(np.int32)
+    return np.concatenate([scaling, words.reshape(len(bias), -1)], axis=1)
+
+
+def oriented(weight: Array, columns: bool) -> Array:
+    """Weights [KH, KW, O] as [O, across, along] for a plane whose rows are columns of the image, or rows."""
+    return np.ascontiguousarray(weight.transpose(2, 1, 0) if columns else weight.transpose(2, 0, 1))
 
 
 def channel_trace(node: Node) -> Trace:

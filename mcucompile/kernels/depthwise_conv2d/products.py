@@ -51,6 +51,12 @@ def paired(weights: Array, stride: int) -> Array:
     return np.ascontiguousarray(halves).view(np.uint32)[..., 0]
 
 
+def tap_pairs(taps: int, stride: int) -> tuple[tuple[int, int | None], ...]:
+    """The taps whose weights are in each word; None is no tap."""
+    words = paired(np.arange(1, taps + 1, dtype=np.int16), stride).tolist()
+    return tuple(((w & 0xFFFF) - 1, (w >> 16) - 1 if w >> 16 else None) for w in words)
+
+
 def products(outputs: int, taps: int, stride: int) -> tuple[Product, ...]:
     """All products of one row for windows `stride` apart, the first at an even place, in the order of the values."""
     windows = [list(_window(o, o * stride, taps, stride % 2 == 1)) for o in range(outputs)]
