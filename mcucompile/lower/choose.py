@@ -39,8 +39,8 @@ class Goal:
     ram_limit: int | None = None
 
 
-SPEED = Goal(cycles=1.0, flash=0.1, ram=0.15)
-SIZE = Goal(cycles=0.2, flash=1.0, ram=0.5)
+SPEED = Goal(cycles=1.0, flash=0.05, ram=0.3)
+SIZE = Goal(cycles=0.5, flash=1.0, ram=0.5)
 
 
 @dataclass(frozen=True, eq=False)
