@@ -11,7 +11,7 @@ from mcucompile.kernels.conv2d.blocked import split_steps
 from mcucompile.kernels.conv2d.rounds import rounds_of
 from mcucompile.kernels.kernel import Kernel
 
-VARIANTS = ("blocked", "blocked16", "compact")
+VARIANTS = ("blocked", "blocked16", "staggered", "compact")
 DSP_BOARDS = ("qemu-m4", "qemu-m7", "qemu-m33")
 REMAINDERS = (
     *(Conv((1, 1, n, 5, 3), **POINTWISE, zero_x=-1) for n in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11)),

@@ -59,16 +59,18 @@ LOADS = {
     "": LoadCycles(2, 3, 4, 0.3),
 }
 RESTS = {
-    ("blocked16", "cortex-m7"): Rest(4.8, 9.9, 2, 0, 0),
-    ("blocked16", "cortex-m33"): Rest(5.7, 12.2, 13, 0, 0),
+    ("blocked16", "cortex-m7"): Rest(3.8, 9.6, 2, 0, 0),
+    ("blocked16", "cortex-m33"): Rest(5.2, 12.0, 13, 0, 0),
     ("blocked16", ""): Rest(4.7, 10.8, 14, 0, 38),
-    ("blocked", "cortex-m7"): Rest(5.8, 11.7, 4, 0, 0),
-    ("blocked", "cortex-m33"): Rest(7.7, 14.8, 17, 0, 0),
+    ("blocked", "cortex-m7"): Rest(4.9, 11.7, 4, 0, 0),
+    ("blocked", "cortex-m33"): Rest(7.2, 14.5, 17, 0, 0),
     ("blocked", ""): Rest(6.3, 12.4, 21, 0, 69),
-    ("compact", "cortex-m7"): Rest(8.9, 5.7, 0, 58, 11),
-    ("compact", "cortex-m33"): Rest(12.7, 7.9, 0, 70, 45),
+    ("compact", "cortex-m7"): Rest(8.5, 5.5, 0, 58, 11),
+    ("compact", "cortex-m33"): Rest(11.8, 7.9, 0, 70, 45),
     ("compact", ""): Rest(13.2, 8.6, 0, 86, 49),
 }
+
+STAGGERED = {"cortex-m7": 20.5, "cortex-m33": 28, "": 37}  # a step of four windows
 
 
 def timed(core: Core) -> str:
@@ -79,11 +81,14 @@ def timed(core: Core) -> str:
 
 def block_cycles(variant: str, core: Core, amount: Amount, extra_per_output: float) -> float:
     """Of one call. `extra_per_output`: instructions beyond the three of the cheapest requantization."""
-    loads, rest = LOADS[timed(core)], RESTS[variant, timed(core)]
+    kind = "blocked16" if variant == "staggered" else variant
+    loads, rest = LOADS[timed(core)], RESTS[kind, timed(core)]
     total = rest.word * amount.words + rest.window * amount.windows + rest.run * amount.runs
     for count, pixels in amount.blocks:
-        unpacked = loads.two if variant == "blocked16" else 1 if timed(core) == "cortex-m7" else 2
+        unpacked = loads.two if kind == "blocked16" else 1 if timed(core) == "cortex-m7" else 2
         step = loads.two + unpacked + 2 * loads.windows(pixels, amount.side) + 4 * pixels + loads.wait
+        if variant == "staggered" and pixels == 4:
+            step = STAGGERED[timed(core)]
         outputs = 2 * pixels * (rest.output + extra_per_output)
         total += count * (amount.pairs * (amount.steps * step + outputs) + rest.block)
     return total

@@ -37,11 +37,12 @@ def split_steps(steps: int) -> tuple[int, int, int]:
 @dataclass(frozen=True)
 class BlockedParams:
     """The steps of a window are `first`, then `trips` times `unroll`; `side` windows lie side by side in scratch.
-    `mirrored` weights are bytes, the others int16.
+    `mirrored` weights are bytes, the others int16. `staggered` loads are single ones between multiplications.
     """
 
     g: Geometry
     mirrored: bool
+    staggered: bool
     lanes: Lanes
     band: Band | None
     first: int
@@ -73,6 +74,7 @@ class Blocked(Kernel):
     variant = "blocked"
     isa = Isa.DSP
     mirrored: ClassVar[bool] = True
+    staggered: ClassVar[bool] = False
 
     @property
     def template(self) -> str:
@@ -87,7 +89,7 @@ class Blocked(Kernel):
         lanes, rounds = lanes_of(g), rounds_of(g.pixels)
         first, unroll, trips = split_steps(lanes.steps)
         return BlockedParams(
-            g, self.mirrored, lanes, band_of(g), first, unroll, trips, rounds[0].pixels, rounds,
+            g, self.mirrored, self.staggered, lanes, band_of(g), first, unroll, trips, rounds[0].pixels, rounds,
             self.expanded_nbytes(node), high_word(node),
         )  # fmt: skip
 
@@ -139,6 +141,16 @@ class Blocked16(Blocked):
     mirrored = False
 
 
+class Staggered(Blocked16):
+    """For cores that load and multiply in one cycle."""
+
+    variant = "staggered"
+    staggered = True
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and rounds_of(block_geometry(node).pixels)[0].pixels == 4
+
+
 def pair_stream(node: Node, g: Geometry, lanes: Lanes, requant: HighWord, is_mirrored: bool) -> Array:
     """int32 [O/2, words]: for each pair of channels the biases, the weights step by step, and the scales."""
     rows = fill_groups(lane_weights(node, g, lanes), g.groups, CHANNELS)
@@ -148,7 +160,7 @@ def pair_stream(node: Node, g: Geometry, lanes: Lanes, requant: HighWord, is_mir
     else:
         factor = 2 if requant.doubled else 1
         bias, words = factor * bias, paired(factor * rows.astype(np.int16))
-    scales = fill_groups(high_word_constants(node), g.groups, CHANNELS)
+    scales = fill_groups(high_word_constants(node, requant), g.groups, CHANNELS)
     parts = (modulo_word(bias), words, scales)
     return np.concatenate([a.reshape(len(rows) // CHANNELS, -1).astype(np.int32) for a in parts], axis=1)
 

@@ -33,6 +33,7 @@ class CompactParams:
     is_pointwise: bool
     requant: HighWord
     mirrored: bool = True
+    staggered: bool = False
     side: int = PIXELS
     unroll: int = UNROLL
     step_code_nbytes: int = STEP_CODE_NBYTES
@@ -95,9 +96,9 @@ def run_lanes(g: Geometry) -> Lanes:
 
 
 def shared_requant(node: Node) -> HighWord:
-    """Parameters that layers share: shift and offset are arguments; 0 stands for them."""
+    """Parameters that layers share: shift and offset are arguments, for which 0 stands, or given per channel."""
     requant = high_word(node)
-    per_channel = requant.shift is None
+    per_channel = requant.shift is None or requant.doubled
     return replace(requant, shift=None if per_channel else 0, offset=None, signed=requant.doubled)
 
 

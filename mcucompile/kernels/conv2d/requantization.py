@@ -119,10 +119,8 @@ def high_word(node: Node) -> HighWord:
     )
 
 
-def high_word_constants(node: Node) -> Array:
-    """int32 [O, 1 or 3]: multiplier and, where channels do not share them, offset and shift."""
+def high_word_constants(node: Node, requant: HighWord) -> Array:
+    """int32 [O, 1 or 3]: multiplier and, where there is none for all channels, offset and shift."""
     multipliers, shifts = shifts_of(node)
-    columns = [multipliers]
-    if not (shifts == shifts[0]).all():
-        columns += [offsets_of(node, shifts), shifts]
+    columns = [multipliers] if requant.words == 1 else [multipliers, offsets_of(node, shifts), shifts]
     return np.stack(columns, axis=1).astype(np.int32)
