@@ -119,8 +119,9 @@ def high_word(node: Node) -> HighWord:
     )
 
 
-def high_word_constants(node: Node, requant: HighWord) -> Array:
+def high_word_constants(node: Node, requant: HighWord | None = None) -> Array:
     """int32 [O, 1 or 3]: multiplier and, where there is none for all channels, offset and shift."""
+    requant = requant or high_word(node)
     multipliers, shifts = shifts_of(node)
     columns = [multipliers] if requant.words == 1 else [multipliers, offsets_of(node, shifts), shifts]
     return np.stack(columns, axis=1).astype(np.int32)
