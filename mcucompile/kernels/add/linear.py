@@ -9,6 +9,7 @@ from ...ops.linear_sum import LinearSum, ScaledSum
 from ..binary.broadcast import Operands, operands
 from ..binary.elementwise import Elementwise, is_integer
 from ..limits import Limits, limits
+from .one_rounding import linear_of
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,9 @@ class Linear(Elementwise):
         return "kernels/add/linear.scalar.c.j2"
 
     def fits(self, node: Node) -> bool:
-        assert isinstance(node.op, ScaledSum)
-        return is_integer(node) and isinstance(node.op.fixed, LinearSum)
+        return is_integer(node) and linear_of(node) is not None
 
     def params(self, node: Node) -> LinearParams:
-        assert isinstance(node.op, ScaledSum)
-        assert isinstance(node.op.fixed, LinearSum)
-        return LinearParams(operands(node), node.op.fixed, limits(node))
+        fixed = linear_of(node)
+        assert fixed is not None
+        return LinearParams(operands(node), fixed, limits(node))

@@ -10,10 +10,10 @@ from .narrow import Narrow
 
 class Words(Narrow):
     variant = "words"
-    isa = Isa.DSP
+    isa = Isa.MAINLINE
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and operands(node).inner.count >= 4
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 8.0 * node.output.size
+        return (10.8 if core.isa is Isa.MAINLINE else 8.0) * node.output.size
