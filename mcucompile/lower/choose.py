@@ -26,6 +26,7 @@ MOST_HEIGHTS = 24  # of the arena that are tried
 ROUNDS = 8  # of nodes changing their kernels
 HARDER = 1.5  # by which flash weighs more as long as it is above its limit
 MOST_HARDER = 40
+LEAST_WEIGHT = 0.01
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
     for _ in range(MOST_HARDER):
         if goal.flash_limit is None or best.flash_nbytes <= goal.flash_limit:
             break
-        harder = replace(harder, flash=harder.flash * HARDER)
+        harder = replace(harder, flash=max(harder.flash, LEAST_WEIGHT) * HARDER)
         best = cheapest(nodes, table, harder, scale)
     return best
 

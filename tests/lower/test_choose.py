@@ -1,0 +1,137 @@
+"""The choice of kernels against trying all combinations."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_views import CORE, network
+
+from mcucompile.ir import Node
+from mcucompile.kernels.conv2d.direct import Direct
+from mcucompile.lower.choose import (
+    SIZE,
+    SPEED,
+    Candidate,
+    Choice,
+    Goal,
+    Scale,
+    cheapest,
+    choose,
+    total,
+    undominated,
+)
+from mcucompile.lower.lower import lower
+from mcucompile.target.cores import Isa
+
+KERNEL = Direct()
+Table = list[list[Candidate]]
+
+
+def candidate(cycles: float, constants: int, code: str, live: int) -> Candidate:
+    return Candidate(KERNEL, cycles, constants, ("template", code), 100 * len(code), live)
+
+
+def tables(codes: str, shared: bool) -> st.SearchStrategy[Table]:
+    """A few nodes with a few candidates each; functions are shared between nodes or not."""
+    one = st.builds(candidate, st.integers(1, 50), st.integers(0, 300), st.sampled_from(list(codes)), st.integers(1, 9))
+    rows = st.lists(st.lists(one, min_size=1, max_size=3), min_size=1, max_size=4)
+    return rows if shared else rows.map(apart)
+
+
+def apart(table: Table) -> Table:
+    return [
+        [candidate(c.cycles, c.constant_nbytes, f"{k}.{j}", c.live_nbytes) for j, c in enumerate(row)]
+        for k, row in enumerate(table)
+    ]
+
+
+def nodes_of(table: Table) -> tuple[Any, ...]:
+    return tuple(object() for _ in table)
+
+
+def best_of_all(table: Table, goal: Goal) -> float:
+    scale, nodes = Scale.of(table), nodes_of(table)
+    choices = [Choice(nodes, combination) for combination in product(*table)]
+    allowed = [c for c in choices if goal.ram_limit is None or c.ram_nbytes <= goal.ram_limit]
+    return min(total(c, goal, scale) for c in allowed or choices)
+
+
+@given(tables("a", shared=False), st.sampled_from([SPEED, SIZE]))
+@settings(deadline=None)
+def test_the_best_of_all_combinations_where_no_function_is_shared(table: Table, goal: Goal) -> None:
+    scale = Scale.of(table)
+    found = cheapest(nodes_of(table), table, goal, scale)
+    assert total(found, goal, scale) == pytest.approx(best_of_all(table, goal))
+
+
+@given(tables("abc", shared=True), st.sampled_from([SPEED, SIZE]))
+@settings(deadline=None)
+def test_sharing_never_makes_it_worse_than_every_node_alone(table: Table, goal: Goal) -> None:
+    scale = Scale.of(table)
+    found = cheapest(nodes_of(table), table, goal, scale)
+    assert total(found, goal, scale) <= total(cheapest(nodes_of(table), apart(table), goal, scale), goal, scale) + 1e-9
+
+
+@given(tables("ab", shared=True), st.integers(1, 9))
+@settings(deadline=None)
+def test_a_limit_of_ram_is_kept_where_it_can_be(table: Table, limit: int) -> None:
+    goal = Goal(1.0, 0.0, 0.0, ram_limit=limit)
+    found = cheapest(nodes_of(table), table, goal, Scale.of(table))
+    least = max(min(c.live_nbytes for c in row) for row in table)
+    assert found.ram_nbytes <= max(limit, least)
+
+
+@given(tables("abc", shared=True))
+@settings(deadline=None)
+def test_nothing_that_could_win_is_left_out(table: Table) -> None:
+    for row in table:
+        kept = list(undominated(row, shared=()))
+        assert kept
+        for c in row:
+            assert any(
+                d.cycles <= c.cycles
+                and d.constant_nbytes <= c.constant_nbytes
+                and d.code_nbytes <= c.code_nbytes
+                and d.live_nbytes <= c.live_nbytes
+                for d in kept
+            )
+
+
+def test_live_memory_is_what_the_planner_finds() -> None:
+    """The peak that the choice counts with is the lower bound of the plan, or below it by what alignment costs."""
+    graph = network()
+    for goal in (SPEED, SIZE):
+        choice = choose(graph, CORE, Isa.DSP, goal)
+        program = lower(graph, CORE, Isa.DSP, choice.kernel_of)
+        assert choice.ram_nbytes <= program.arena_lower_bound + 8
+        assert program.arena_lower_bound <= choice.ram_nbytes + 64
+
+
+def test_size_needs_less_than_speed() -> None:
+    graph = network()
+    fast, small = (choose(graph, CORE, Isa.DSP, goal) for goal in (SPEED, SIZE))
+    assert small.flash_nbytes <= fast.flash_nbytes
+    assert fast.cycles <= small.cycles
+
+
+def test_a_flash_budget_is_kept_at_the_cost_of_cycles() -> None:
+    graph = network()
+    fast, small = (choose(graph, CORE, Isa.DSP, goal) for goal in (SPEED, SIZE))
+    budget = (fast.flash_nbytes + small.flash_nbytes) // 2
+    mixed = choose(graph, CORE, Isa.DSP, Goal(1.0, 0.0, 0.1, flash_limit=budget))
+    assert mixed.flash_nbytes <= budget
+    assert mixed.cycles >= fast.cycles
+
+
+def test_every_node_gets_a_kernel_that_fits() -> None:
+    graph = network()
+    choice = choose(graph, CORE, Isa.DSP, SPEED)
+    for node in graph.nodes:
+        kernel = choice.kernel_of(node)
+        assert isinstance(node, Node)
+        assert kernel.fits(node)
+        assert kernel.isa <= Isa.DSP
