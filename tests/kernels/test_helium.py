@@ -27,6 +27,16 @@ PLANES = (
     Depthwise((1, 6, 8, 5, 1), spread=300, zero_x=3),
 )
 
+# Rows of windows that are no whole vectors: read in the image or copied, written out or as a loop.
+PAIRS = (
+    Conv((1, 6, 7, 7, 4), zero_x=-5),
+    Conv((1, 5, 6, 24, 5), zero_x=-128, zero_y=-128, clip=Clip(0.0)),
+    Conv((1, 4, 9, 9, 3), (2, 2), pads=(0, 0, 1, 1), zero_x=8),
+    Conv((1, 7, 6, 3, 9), (5, 4), (1, 2), pads=(2, 1, 2, 1), zero_x=77),
+    Conv((2, 5, 5, 21, 2), (3, 1), (2, 1), pads=(1, 0, 1, 0), zero_x=-77),
+    Conv((1, 4, 6, 3, 4), (2, 3), (1, 1), (0, 0, 0, 0), zero_x=1, clip=Clip(-1.0, 1.0)),
+    Conv((1, 3, 4, 385, 4), (1, 1), pads=(0, 0, 0, 0), zero_x=-128),
+)
 # One row of values by all numbers of outputs; windows of one whole image.
 ROWS = (
     *(
@@ -46,6 +56,12 @@ def in_vectors(kernel: Kernel) -> bool:
 @pytest.mark.parametrize("opt", ["-O2", "-O0"])
 def test_depthwise(opt: str) -> None:
     layers = (*PLANES, *(replace(layer, numerics=Numerics.TFLITE) for layer in PLANES))
+    check([layer.case(i) for i, layer in enumerate(layers)], ("qemu-m55",), opt, host=False, only=in_vectors)
+
+
+@pytest.mark.parametrize("opt", ["-O2", "-O0"])
+def test_pairs(opt: str) -> None:
+    layers = (*PAIRS, *(replace(layer, numerics=Numerics.TFLITE) for layer in PAIRS))
     check([layer.case(i) for i, layer in enumerate(layers)], ("qemu-m55",), opt, host=False, only=in_vectors)
 
 

@@ -28,6 +28,8 @@ LOOP_STEPS = 8
 LONGEST_ROW = 24  # steps
 MOST_COLLECTED = 4  # rows
 SHORT_LINE = 16
+SHORT_COPY = 8
+STEP_CYCLES = 16.5
 LAST_OFFSET = 7  # steps whose offset fits a load
 
 
@@ -148,11 +150,12 @@ class VectorPairs(Kernel):
 
     def cycles(self, node: Node, core: Core) -> float:
         g = pair_geometry(node)
-        b = block(node, g)
-        pairs = len(list(units(g))) * (1 if g.groups == 1 else g.groups)
-        per_round = 16 * b.rows * b.steps + 26 + (12 if b.loops else 0)
-        copied = sum(len(pixels) for pixels, is_copied in units(g) if is_copied)
-        return pairs * (len(rounds(g)) / g.groups * per_round + 20) + copied * (60 + g.patch / 4) * g.groups
+        b, together = block(node, g), list(units(g))
+        per_round = STEP_CYCLES * b.rows * b.steps + 27 + 10 * (b.rows > 1)
+        per_round += (20 + 10 * b.trips if b.loops else 0) + 6 * scaling(node).gemmlowp
+        copied = sum(len(pixels) for pixels, is_copied in together if is_copied)
+        per_copy = 27 if collected(g) and g.gather is Gather.ALWAYS else copy_cycles(g) * g.groups
+        return len(together) * (len(rounds(g)) * per_round + 20 * g.groups) + copied * per_copy
 
 
 def bias_of(node: Node) -> Array:
@@ -160,13 +163,31 @@ def bias_of(node: Node) -> Array:
 
 
 def pair_geometry(node: Node) -> Geometry:
-    """Windows of one tap are read from the image, whatever their length; of others the runs must be whole steps."""
-    g, plain = geometry(node, LANES), geometry(node)
-    if plain.window.kernel == (1, 1) and plain.groups == 1 and plain.gather is Gather.NEVER:
+    """Windows whose rows lie in the image one by one are read there, unless copying them saves more than it costs."""
+    whole, plain = geometry(node, LANES), geometry(node)
+    is_plain = plain.groups == 1 and plain.gather is not Gather.ALWAYS
+    is_short = plain.rows == 1 or plain.run <= LONGEST_ROW * LANES
+    if is_plain and is_short and in_place_cycles(plain) <= copied_cycles(whole):
         return plain
-    if g.rows > 1 and g.run > LONGEST_ROW * LANES:
-        return patched(g)
-    return g
+    return patched(whole) if whole.rows > 1 else whole
+
+
+def in_place_cycles(g: Geometry) -> float:
+    """Of a pair of windows: what differs from `copied_cycles`."""
+    return len(rounds(g)) * (STEP_CYCLES * g.rows * -(-g.run // LANES) + 10 * (g.rows > 1))
+
+
+def copied_cycles(g: Geometry) -> float:
+    copies = 2 * copy_cycles(g) if not collected(g) else 15 * g.window.kernel[0]
+    return len(rounds(g)) * STEP_CYCLES * -(-g.patch // LANES) + copies
+
+
+def copy_cycles(g: Geometry) -> float:
+    """Of one window into its patch."""
+    row = g.row_values
+    if not row:
+        return 12 * g.patch
+    return 30 + g.window.kernel[0] * (18 if row <= SHORT_COPY else 14 + 13 * -(-row // LANES))
 
 
 def patched(g: Geometry) -> Geometry:
