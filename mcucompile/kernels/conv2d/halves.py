@@ -97,7 +97,7 @@ class Halves(Kernel):
 
     def cycles(self, node: Node, core: Core) -> float:
         if not core.cpu.startswith("cortex-m0"):
-            return 5.0 * node.op.macs(node) + 40 * node.output.size
+            return 4.5 * node.op.macs(node) + 40 * node.output.size
         return call_cycles(node, group_size(node), 1 if core.cpu == "cortex-m0plus" else 2)
 
 

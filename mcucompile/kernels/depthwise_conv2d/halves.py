@@ -31,8 +31,8 @@ MAX_FRAME = 256  # bytes of stack for the weights of a window
 MAX_PLANE = 1 << 15  # bytes: excesses name a word by 16 bits
 SLOTS = ("window", "row", "y", "y_row", "off", "bias", "digits", "excess", "rows", "blocks")
 MAX_BLOCK = 1400  # bytes of code, which branches must span
-BLOCK_OVERHEAD = 42  # cycles beside products and requantization
-PAIR_OVERHEAD = 20
+BLOCK_OVERHEAD = 26  # cycles beside products and requantization
+SCALE_OVERHEAD = 34  # cycles of two sums, beside the digits
 
 
 @dataclass(frozen=True)
@@ -235,11 +235,11 @@ class Halves(Kernel):
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
-        return 460 + p.block_nbytes + 80 * p.digits.count + (100 if p.has_excess else 0)
+        return 340 + p.block_nbytes + 60 * p.digits.count + (100 if p.has_excess else 0)
 
     def cycles(self, node: Node, core: Core) -> float:
         if not core.cpu.startswith("cortex-m0"):
-            return 9.0 * node.op.macs(node) + 40 * node.output.size
+            return 15.0 * node.op.macs(node) + 40 * node.output.size
         p = self.params(node)
         return p.batch * p.channels * channel_cycles(node, p, 1 if core.cpu == "cortex-m0plus" else 2)
 
@@ -304,11 +304,12 @@ def excess_word(excess: Excess, p: HalvesParams, row_length: int) -> int:
 def channel_cycles(node: Node, p: HalvesParams, fetch: int) -> float:
     """Of one channel of the input, with all that become of it, on a core whose taken branches cost `fetch` more."""
     blocks = p.blocks * p.row_count
-    products = p.across.taps * (p.row_words + 2 * -(-p.row_words // 4) + p.along.taps * (2 + 2 * p.outputs))
+    row = p.row_words + -(-p.row_words // 4) + p.along.taps * (2 + 2 * p.outputs) - p.outputs
+    products = p.across.taps * (row + 1)
     splits = 4 * p.outputs * p.groups
     excess = excess_count(group_rows(node, p.columns, p.size), p.size) / node.output.shape[3]
     extra = (8 + excess * (16 + 8 * p.outputs + fetch)) if p.has_excess else 0
-    scaled = 2 * (6 + 4 * p.digits.count + (6 if p.digits.gemmlowp else 2) + 5) + PAIR_OVERHEAD
+    scaled = SCALE_OVERHEAD + 7.5 * p.digits.count + (11 if p.digits.gemmlowp else 0)
     convolved = blocks * (products + splits + extra + p.outputs * scaled + BLOCK_OVERHEAD) + 24 * p.row_count
     first, last = p.filled_rows
     packed = (last - first) * (25 + sum(10 + (13 if all(s.inside) else 9) * s.count for s in p.segments))
