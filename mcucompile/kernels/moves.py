@@ -13,9 +13,14 @@ from functools import cached_property
 from math import prod
 
 from ..ir import Node, Shape
-from ..target.cores import Core, Isa
-from .kernel import Kernel, Packed
+from ..target.cores import Isa
+from .counted import Costs, Counted
+from .kernel import Packed
 from .trace import Range, Sweep, Trace
+
+COSTS: Costs = {  # per single element, byte of a run, run
+    "cortex-m4": (6.59, 1.73, 9.5),
+}
 
 MOST_SWEEPS = 2048
 
@@ -68,11 +73,12 @@ class MoveParams:
         return self.type == "float"
 
 
-class Move(Kernel):
+class Move(Counted):
     """Base of the kernels that move values; subclasses say what is moved where."""
 
     variant = "move"
     isa = Isa.SCALAR
+    costs = COSTS
 
     @property
     def template(self) -> str:
@@ -98,10 +104,13 @@ class Move(Kernel):
     def trace(self, node: Node) -> Trace:
         return move_trace(self.params(node))
 
-    def cycles(self, node: Node, core: Core) -> float:
-        elements = sum(t.size for t in node.outputs)
-        per_element = min(3.0 * node.outputs[0].dtype.nbytes, 8.0)
-        return per_element * elements + 25.0 * sum(runs(s) for s in self.statements(node))
+    def counts(self, node: Node) -> tuple[float, ...]:
+        """Elements that are moved one by one; bytes that are in runs, and runs."""
+        parts = [part for statements in self.statements(node) for part in runs(statements)]
+        single = sum(count for count, run in parts if run == 1)
+        long = [(count, run) for count, run in parts if run > 1]
+        nbytes = node.outputs[0].dtype.nbytes * sum(count * run for count, run in long)
+        return single, nbytes, sum(count for count, _ in long)
 
 
 def strides_of(shape: Shape) -> tuple[int, ...]:
@@ -132,9 +141,13 @@ def merged_axes(sizes: Sequence[int], strides: Sequence[int]) -> list[tuple[int,
     return merged
 
 
-def runs(statements: Statements) -> int:
-    """How many runs the statements copy or fill."""
-    return sum(s.count * runs(s.body) if isinstance(s, Loop) else 1 for s in statements)
+def runs(statements: Statements, repeated: int = 1) -> Iterator[tuple[int, int]]:
+    """How often the statements copy or fill runs of which length."""
+    for s in statements:
+        if isinstance(s, Loop):
+            yield from runs(s.body, repeated * s.count)
+        else:
+            yield repeated, s.run
 
 
 # --- trace

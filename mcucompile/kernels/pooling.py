@@ -49,6 +49,28 @@ def pool_walk(node: Node) -> PoolWalk:
     return PoolWalk(n, h, w, c, oh, ow, node.op.window)
 
 
+def pool_counts(node: Node) -> tuple[float, ...]:
+    """What the plain kernels do one by one: taps, rows of taps, outputs; then those at which borders are looked for."""
+    walk, size = pool_walk(node), float(node.output.size)
+    overhanging = size if any(walk.overhangs) else 0.0
+    return walk.window.taps * size, walk.window.kernel[0] * size, size, walk.window.kernel[0] * overhanging
+
+
+def group_counts(walk: PoolWalk, width: int) -> tuple[float, ...]:
+    """What kernels do that take `width` channels at a time: taps and results of whole groups, and of what is left."""
+    pixels = walk.batch * walk.out_height * walk.out_width
+    groups, rest = (pixels * n for n in divmod(walk.channels, width))
+    taps = walk.window.taps
+    return float(taps * groups), float(groups), float(taps * rest), float(rest), float(pixels)
+
+
+def vector_counts(walk: PoolWalk, width: int) -> tuple[float, ...]:
+    """The same where the last group may be narrower."""
+    pixels = walk.batch * walk.out_height * walk.out_width
+    groups = pixels * -(-walk.channels // width)
+    return float(walk.window.taps * groups), float(groups), float(pixels)
+
+
 def has_inside_taps(node: Node) -> bool:
     """Whether every window has a tap in the image."""
     walk = pool_walk(node)

@@ -8,7 +8,12 @@ from ...ir import Node
 from ...ops.linear_sum import GemmlowpSum, ScaledSum
 from ..binary.broadcast import Operands, operands
 from ..binary.elementwise import Elementwise, is_integer
+from ..counted import Costs
 from ..limits import Limits, limits
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (36.2,),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class GemmlowpParams:
 class Gemmlowp(Elementwise):
     op = ScaledSum
     variant = "gemmlowp"
-    per_element = 60.0
+    costs = COSTS
 
     @property
     def template(self) -> str:

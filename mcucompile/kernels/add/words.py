@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from ...ir import Node
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
 from ..binary.broadcast import operands
+from ..counted import Costs
 from .narrow import Narrow
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (12.0,),
+}
 
 
 class Words(Narrow):
     variant = "words"
     isa = Isa.MAINLINE
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and operands(node).inner.count >= 4
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (10.8 if core.isa is Isa.MAINLINE else 8.0) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

@@ -8,12 +8,17 @@ import numpy as np
 
 from ...ir import Array, DType, Node
 from ...ops.average_pool import AveragePool
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, Packed
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import Packed
 from ..limits import Number, bounds
-from ..pooling import PoolWalk, pool_trace, pool_walk
+from ..pooling import PoolWalk, pool_counts, pool_trace, pool_walk
 from ..scaling import Scaling, is_wide, requant_of, scaling
 from ..trace import Trace
+
+COSTS: Costs = {  # per tap, row of taps, output, row with borders
+    "cortex-m4": (8.48, 0.0, 5.54, 11.2),
+}
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,11 @@ class AveragePoolParams:
     high: Number | None
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = AveragePool
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].dtype.is_integer == node.output.dtype.is_integer
@@ -69,8 +75,8 @@ class Plain(Kernel):
     def trace(self, node: Node) -> Trace:
         return pool_trace(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (8.0 * pool_walk(node).window.taps + 40) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return pool_counts(node)
 
 
 def counts(node: Node) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -11,8 +12,7 @@ from ...ir import DType, Node, Op
 from ...ops.average_pool import AveragePool
 from ...ops.reduce_mean import ReduceMean
 from ...ops.window import Window
-from ...target.cores import Core
-from ..kernel import Kernel
+from ..counted import Counted
 from ..limits import Limits, limits
 from ..pooling import PoolWalk, pool_trace, pool_walk
 from ..scaling import Scaling, scaling
@@ -30,13 +30,12 @@ class SumParams:
     limits: Limits
 
 
-class Sums(Kernel):
-    """Base: subclasses say how many taps their sums have room for, and what one costs."""
+class Sums(Counted):
+    """Base: subclasses say how many taps their sums have room for."""
 
     op: ClassVar[type[Op]] = AveragePool
     most_taps: ClassVar[float] = math.inf
     least_channels: ClassVar[int] = 1
-    per_tap: ClassVar[float]  # cycles
 
     @property
     def template(self) -> str:
@@ -52,10 +51,13 @@ class Sums(Kernel):
     def trace(self, node: Node) -> Trace:
         return pool_trace(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
+    def counts(self, node: Node) -> tuple[float, ...]:
         walk = walk_of(node)
         assert walk is not None
-        return (self.per_tap * walk.window.taps + 12) * node.output.size + 10.0 * walk.window.taps
+        return self.walk_counts(walk)
+
+    @abstractmethod
+    def walk_counts(self, walk: PoolWalk) -> tuple[float, ...]: ...
 
 
 def sum_params(node: Node) -> SumParams:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from ...target.cores import Isa
+from ..counted import Costs
+from ..pooling import PoolWalk, vector_counts
 from .sums import Sums
+
+COSTS: Costs = {  # per tap, vector, pixel
+    "cortex-m4": (12.0, 12.0, 12.0),
+}
 
 
 class Vectors(Sums):
     variant = "vectors"
     isa = Isa.MVE
-    per_tap = 1.2
+    costs = COSTS
+
+    def walk_counts(self, walk: PoolWalk) -> tuple[float, ...]:
+        return vector_counts(walk, 4)

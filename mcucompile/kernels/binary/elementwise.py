@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ...ir import Node
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, Packed
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import Packed
 from ..trace import Trace
 from .broadcast import broadcast_trace, constant_operands
 
 
-class Elementwise(Kernel):
+class Elementwise(Counted):
     """Base: subclasses say which nodes they fit and what the template prints for one pair of values."""
 
     isa = Isa.SCALAR
-    per_element = 16.0  # cycles
+    costs: ClassVar[Costs] = {"cortex-m4": (16.0,)}
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         return constant_operands(node)
@@ -21,8 +24,8 @@ class Elementwise(Kernel):
     def trace(self, node: Node) -> Trace:
         return broadcast_trace(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return self.per_element * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)
 
 
 def is_integer(node: Node) -> bool:

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 from ...ir import Node
 from ...ops.clamp import Clamp
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, all_of
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import all_of
 from ..limits import Number, bounds
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (8.22,),
+}
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,11 @@ class ClampParams:
     high: Number | None
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = Clamp
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return all_of(node, node.output.dtype)
@@ -38,5 +44,5 @@ class Plain(Kernel):
         nbytes = node.output.dtype.nbytes
         return elementwise(node.output.size, nbytes, nbytes)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 10.0 * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from ...ir import DType, Node
 from ...ops.dequantize import Dequantize
-from ...target.cores import Core, Isa
-from ..kernel import Kernel
+from ...target.cores import Isa
+from ..counted import Costs, Counted
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (12.0,),
+}
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,11 @@ class DequantizeParams:
     zero: int
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = Dequantize
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return node.output.dtype is DType.F32 and node.inputs[0].dtype in (DType.I8, DType.U8, DType.I16)
@@ -36,5 +41,5 @@ class Plain(Kernel):
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, node.inputs[0].dtype.nbytes, 4)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (12.0 if core.has_fpu else 150.0) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

@@ -29,7 +29,7 @@ class DivParams:
 class Plain(Elementwise):
     op = Div
     variant = "plain"
-    per_element = 60.0
+    costs = {"cortex-m4": (60.0,)}
 
     def fits(self, node: Node) -> bool:
         return is_integer(node)

@@ -9,7 +9,12 @@ from ...ops.max import Max
 from ...ops.min import Min
 from ..binary.broadcast import Operands, operands
 from ..binary.elementwise import Elementwise, is_integer
+from ..counted import Costs
 from ..limits import Number, bounds
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (10.0,),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class ChoiceParams:
 
 class Choice(Elementwise):
     """Base of both."""
+
+    costs = COSTS
 
     @property
     def template(self) -> str:

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 from ...ir import Node
 from ...ops.max_pool import MaxPool
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, all_of
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import all_of
 from ..limits import Number, bounds
-from ..pooling import PoolWalk, has_inside_taps, pool_trace, pool_walk
+from ..pooling import PoolWalk, has_inside_taps, pool_counts, pool_trace, pool_walk
 from ..trace import Trace
+
+COSTS: Costs = {  # per tap, row of taps, output, row with borders
+    "cortex-m4": (9.31, 0.0, 0.628, 6.53),
+}
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,11 @@ class MaxPoolParams:
     high: Number | None
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = MaxPool
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return all_of(node, node.output.dtype) and has_inside_taps(node)
@@ -35,5 +41,5 @@ class Plain(Kernel):
     def trace(self, node: Node) -> Trace:
         return pool_trace(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (8.0 * pool_walk(node).window.taps + 20) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return pool_counts(node)

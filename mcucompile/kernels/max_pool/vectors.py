@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from ...ir import DType, Node
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
+from ..counted import Costs
 from ..kernel import all_of
-from ..pooling import pool_walk
+from ..pooling import pool_walk, vector_counts
 from .plain import Plain
+
+COSTS: Costs = {  # per tap, vector, pixel
+    "cortex-m4": (12.0, 12.0, 12.0),
+}
 
 
 class Vectors(Plain):
     variant = "vectors"
     isa = Isa.MVE
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and all_of(node, DType.I8)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        walk = pool_walk(node)
-        vectors = -(-walk.channels // 16) * node.output.size / walk.channels
-        return (6.0 * walk.window.taps + 20) * vectors
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return vector_counts(pool_walk(node), 16)

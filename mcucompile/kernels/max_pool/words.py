@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from ...ir import DType, Node
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
+from ..counted import Costs
 from ..kernel import all_of
-from ..pooling import pool_walk
+from ..pooling import group_counts, pool_walk
 from .plain import Plain
+
+COSTS: Costs = {  # per tap and result of four, per tap and result of one, per pixel
+    "cortex-m4": (10.3, 5.09, 0.0, 14.6, 89.9),
+}
 
 
 class Words(Plain):
     variant = "words"
     isa = Isa.DSP
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and all_of(node, DType.I8) and pool_walk(node).channels >= 4
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (2.0 * pool_walk(node).window.taps + 8) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return group_counts(pool_walk(node), 4)

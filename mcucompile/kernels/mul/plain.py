@@ -9,7 +9,12 @@ from ...ops.fixed_point import reach, zero_of
 from ...ops.mul import Mul
 from ..binary.broadcast import Operands, operands
 from ..binary.elementwise import Elementwise, is_integer
+from ..counted import Costs
 from ..scaling import Scaling, scaling
+
+COSTS: Costs = {  # per element, rounded once, and as TensorFlow Lite does
+    "cortex-m4": (12.1, 20.0),
+}
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,16 @@ class MulParams:
 class Plain(Elementwise):
     op = Mul
     variant = "plain"
-    per_element = 24.0
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         a, b = node.inputs
         return is_integer(node) and reach(a) * reach(b) < 1 << 31
+
+    def counts(self, node: Node) -> tuple[float, ...]:
+        """Elements, where they are rounded once and where TensorFlow Lite rounds them."""
+        size = node.output.size
+        return (0, size) if scaling(node).gemmlowp else (size, 0)
 
     def params(self, node: Node) -> MulParams:
         a, b = node.inputs

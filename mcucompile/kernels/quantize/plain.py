@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from ...ir import DType, Node
 from ...ops.quantize import Quantize
-from ...target.cores import Core, Isa
-from ..kernel import Kernel
+from ...target.cores import Isa
+from ..counted import Costs, Counted
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (29.1,),
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,11 @@ class QuantizeParams:
     rounding: str
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = Quantize
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].dtype is DType.F32 and node.output.dtype in (DType.I8, DType.U8, DType.I16)
@@ -44,5 +49,5 @@ class Plain(Kernel):
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, 4, node.output.dtype.nbytes)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return (35.0 if core.has_fpu else 400.0) * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

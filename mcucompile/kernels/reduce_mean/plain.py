@@ -7,13 +7,17 @@ from math import prod
 
 from ...ir import DType, Node
 from ...ops.reduce_mean import ReduceMean
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
 from ..average_pool.sums import mean_walk
-from ..kernel import Kernel
+from ..counted import Costs, Counted
 from ..moves import merged_axes, strides_of
 from ..pooling import row_sweeps
 from ..scaling import Scaling, is_wide, scaling
 from ..trace import Trace
+
+COSTS: Costs = {  # per input and output
+    "cortex-m4": (7.65, 14.9),
+}
 
 Axes = tuple[tuple[int, int], ...]
 
@@ -32,10 +36,11 @@ class ReduceMeanParams:
     count: int
 
 
-class Plain(Kernel):
+class Plain(Counted):
     op = ReduceMean
     variant = "plain"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].dtype.is_integer == node.output.dtype.is_integer
@@ -58,8 +63,8 @@ class Plain(Kernel):
     def trace(self, node: Node) -> Trace:
         return mean_trace(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 8.0 * node.inputs[0].size + 60.0 * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return node.inputs[0].size, node.output.size
 
 
 def mean_trace(node: Node) -> Trace:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from ...ir import DType, Node
 from ...ops.requantize import Requantize
-from ...target.cores import Core, Isa
-from ..kernel import Kernel
+from ...target.cores import Isa
+from ..counted import Costs, Counted
 from ..scaling import Scaling, scaling
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (13.8,),
+}
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,11 @@ class ScaledParams:
     scaling: Scaling
 
 
-class Scaled(Kernel):
+class Scaled(Counted):
     op = Requantize
     variant = "scaled"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].dtype is DType.I16 and node.output.dtype.is_integer
@@ -36,5 +41,5 @@ class Scaled(Kernel):
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, 2, node.output.dtype.nbytes)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 25.0 * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from ...ir import Node
 from ...ops.softmax import GemmlowpReciprocal, Softmax
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
+from ..counted import Costs, Counted
 from ..kernel import Packed
 from ..limits import Limits, limits
 from .rows import RowKernel, Rows, exp_constants, rows
+
+COSTS: Costs = {  # per element and row
+    "cortex-m4": (44.6, 144.0),
+}
 
 
 @dataclass(frozen=True)
@@ -19,10 +24,11 @@ class GemmlowpParams:
     limits: Limits
 
 
-class Gemmlowp(RowKernel):
+class Gemmlowp(Counted, RowKernel):
     op = Softmax
     variant = "gemmlowp"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         assert isinstance(node.op, Softmax)
@@ -36,5 +42,5 @@ class Gemmlowp(RowKernel):
     def constants(self, node: Node) -> tuple[Packed, ...]:
         return exp_constants(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 40.0 * node.output.size + 400.0 * rows(node).count
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return node.output.size, rows(node).count

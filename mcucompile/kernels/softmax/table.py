@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from ...ir import Node
 from ...ops.fixed_point import zero_of
 from ...ops.softmax import Reciprocal, Softmax
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
+from ..counted import Costs, Counted
 from ..kernel import Packed
 from ..limits import Limits, limits
 from .rows import RowKernel, Rows, exp_constants, rows
+
+COSTS: Costs = {  # per element and row
+    "cortex-m4": (33.8, 95.5),
+}
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,11 @@ class TableParams:
     limits: Limits
 
 
-class Table(RowKernel):
+class Table(Counted, RowKernel):
     op = Softmax
     variant = "table"
     isa = Isa.SCALAR
+    costs = COSTS
 
     def fits(self, node: Node) -> bool:
         assert isinstance(node.op, Softmax)
@@ -38,5 +44,5 @@ class Table(RowKernel):
     def constants(self, node: Node) -> tuple[Packed, ...]:
         return exp_constants(node)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 40.0 * node.output.size + 300.0 * rows(node).count
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return node.output.size, rows(node).count

@@ -9,10 +9,15 @@ import numpy as np
 from ...ir import DType, Node
 from ...ops.requantize import Requantize
 from ...ops.unary import STEP_BITS, Unary
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, Packed
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import Packed
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (18.0,),
+}
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,11 @@ class InterpolatedParams:
     step_bits: int
 
 
-class Interpolated(Kernel):
+class Interpolated(Counted):
     op = Unary
     variant = "interpolated"
     isa = Isa.SCALAR
+    costs = COSTS
 
     @property
     def template(self) -> str:
@@ -46,5 +52,5 @@ class Interpolated(Kernel):
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, 2, node.output.dtype.nbytes)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 18.0 * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)

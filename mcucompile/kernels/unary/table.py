@@ -8,10 +8,15 @@ import numpy as np
 
 from ...ir import Array, DType, Node
 from ...ops.unary import Unary
-from ...target.cores import Core, Isa
-from ..kernel import Kernel, Packed
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import Packed
 from ..sweeps import elementwise
 from ..trace import Trace
+
+COSTS: Costs = {  # per element
+    "cortex-m4": (8.01,),
+}
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,11 @@ class TableParams:
     upward: bool
 
 
-class Table(Kernel):
+class Table(Counted):
     op = Unary
     variant = "table"
     isa = Isa.SCALAR
+    costs = COSTS
 
     @property
     def template(self) -> str:
@@ -44,8 +50,8 @@ class Table(Kernel):
     def trace(self, node: Node) -> Trace:
         return elementwise(node.output.size, 1, node.output.dtype.nbytes)
 
-    def cycles(self, node: Node, core: Core) -> float:
-        return 10.0 * node.output.size
+    def counts(self, node: Node) -> tuple[float, ...]:
+        return (node.output.size,)
 
 
 def by_byte(node: Node) -> Array:
