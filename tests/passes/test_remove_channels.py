@@ -435,6 +435,17 @@ def test_two_layers_with_the_same_weights_part() -> None:
     assert len({t.name for t in graph.constants()}) == len(graph.constants()) == 8
 
 
+@pytest.mark.parametrize("numerics", Numerics)
+def test_sixteen_bits(numerics: Numerics) -> None:
+    g = IntegerGraph(numerics)
+    wide = QuantParams.per_tensor(0.001, 0, DType.I16)
+    bias = np.array([5, -(1 << 30), 7, 9, -(1 << 30)])
+    a = g.conv(g.input(1, 5, 5, 3, quant=wide), 5, SAME, RELU, wide, zero=[1], bias=bias)
+    graph = g.graph(g.conv(g.depthwise(a, quant=wide), 2, quant=wide, blind=[0]))
+    removed(graph)
+    assert shapes(graph)["t0"][3] == shapes(graph)["t1"][3] == 2
+
+
 def test_a_bias_that_would_not_fit_its_type() -> None:
     """int16 sums may have a bias of 32 bits, and the sum more."""
     g = IntegerGraph()

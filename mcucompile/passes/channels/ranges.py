@@ -84,13 +84,13 @@ def weighted(node: Node, op: Weighted, x: Range) -> Range:
 
 
 def sum_range(node: Node, x: Range) -> Range:
-    """The sums of a layer: sum(middle * w) -+ sum(radius * |w|), both doubled on the way, so that they are integers."""
+    """The sums of a layer: bias + sum(middle * w) -+ sum(radius * |w|); both sums are doubled, to be of integers."""
     quant, weights, bias = node.inputs[0].quant, node.inputs[1].const, node.inputs[2].const
     assert quant and weights is not None and bias is not None
-    w = weights.astype(np.int64)
-    (middle,) = node.op.reference(x.low + x.high - 2 * quant.zero, w, 2 * bias.astype(np.int64))
-    (radius,) = node.op.reference(x.high - x.low, np.abs(w), np.zeros_like(bias, np.int64))
-    return Range((middle - radius) >> 1, (middle + radius) >> 1)
+    w, nothing = weights.astype(np.int64), np.zeros(bias.shape, np.int64)
+    (middle,) = node.op.reference(x.low + x.high - 2 * quant.zero, w, nothing)
+    (radius,) = node.op.reference(x.high - x.low, np.abs(w), nothing)
+    return Range(bias + (middle - radius) // 2, bias + (middle + radius) // 2)
 
 
 def sums_of(node: Node, x: Range) -> list[tuple[int, int]]:
