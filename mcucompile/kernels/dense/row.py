@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +61,10 @@ class Row(Kernel):
     variant = "row"
     isa = Isa.DSP
     expands = True
+    # Cycles per four outputs and step, per four outputs, and per word of the row.
+    costs: ClassVar[Mapping[str, tuple[float, float, float]]] = {
+        "cortex-m4": (20.2, 40, 15), "cortex-m7": (12.0, 42, 9), "cortex-m33": (19.3, 43, 12),
+    }  # fmt: skip
 
     def fits(self, node: Node) -> bool:
         x, w, y = node.inputs[0], node.inputs[1], node.output
@@ -86,10 +91,14 @@ class Row(Kernel):
             return (Sweep(1, (row,), (Range(1, 0, 0, outputs),)),)
         return (Sweep(outputs, (row,), (Range(1, 0, 1, 1),)),)
 
+    def code_nbytes(self, node: Node) -> int:
+        p = self.params(node)
+        return 330 + 52 * (p.unroll + p.rest)
+
     def cycles(self, node: Node, core: Core) -> float:
         p = self.params(node)
-        groups = -(-p.outputs // OUTPUTS)
-        return groups * (p.steps * 20.0 + 40) + 10 * p.steps
+        per_step, per_group, per_word = self.costs.get(core.cpu, self.costs["cortex-m33"])
+        return -(-p.outputs // OUTPUTS) * (p.steps * per_step + per_group) + per_word * p.steps
 
 
 class RowInPlace(Row):
@@ -97,6 +106,9 @@ class RowInPlace(Row):
 
     variant = "words"
     expands = False
+    costs: ClassVar[Mapping[str, tuple[float, float, float]]] = {
+        "cortex-m4": (22.5, 40, 8), "cortex-m7": (12.1, 44, 4), "cortex-m33": (20.4, 45, 6),
+    }  # fmt: skip
 
     @property
     def template(self) -> str:

@@ -1,6 +1,6 @@
 """Depthwise convolution of int8 from planes, with sizes that are arguments: all layers of a window share one function.
 
-Weights and biases are shifted to the left by what a channel's shift is less than one of `SHIFTS`, so that the shift is a
+Weights and biases are shifted to the left by what a channel's shift is less than one of `SHIFTS`, so that a shift is a
 literal all the same: (acc << d) * M >> (s + d) is acc * M >> s.
 """
 
@@ -18,7 +18,8 @@ from ..conv2d.packing import folded_bias
 from ..conv2d.requantization import WORD, bounds_of, fits_high_word, high_word, offsets_of, shifts_of
 from ..kernel import Kernel, Packed
 from ..trace import Trace
-from .planes import HELD_WORDS, PlanesParams, channel_trace, instructions, oriented, planned
+from .plane_cost import SIZES_GIVEN, plane_cycles
+from .planes import HELD_WORDS, PlanesParams, channel_trace, oriented, plan_of
 from .products import Product, products, tap_pairs, weight_words, words_read
 
 PITCH = 28  # words of a plane's row, or a multiple
@@ -101,14 +102,10 @@ class Compact(Kernel):
         return channel_trace(node)
 
     def code_nbytes(self, node: Node) -> int:
-        return 500
+        return 700
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 1.7 * instructions(plan_of(node))
-
-
-def plan_of(node: Node) -> PlanesParams:
-    return min((planned(node, columns) for columns in (False, True)), key=instructions)
+        return plane_cycles(plan_of(node), core, SIZES_GIVEN)
 
 
 def pitch_of(p: PlanesParams) -> int:

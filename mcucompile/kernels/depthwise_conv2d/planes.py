@@ -9,11 +9,12 @@ import numpy as np
 
 from ...ir import Array, DType, Node, Op
 from ...ops.depthwise_conv2d import DepthwiseConv2d
-from ...target.cores import Core, Isa
+from ...target.cores import CORES, Core, Isa
 from ..conv2d.packing import fits_int32, folded_bias
 from ..conv2d.requantization import HighWord, fits_high_word, high_word, high_word_constants
 from ..kernel import Kernel, Packed
 from ..trace import Range, Sweep, Trace
+from .plane_cost import plane_code_nbytes, plane_cycles
 from .products import Product, paired, products, tap_pairs, weight_words, words_read
 
 HELD_WORDS = 6  # weights that stay in registers
@@ -150,7 +151,7 @@ class Planes(Kernel):
         return undilated and fits_high_word(node) and fits_int32(2 * folded_bias(node).values.astype(np.int64))
 
     def params(self, node: Node) -> PlanesParams:
-        return min((planned(node, columns) for columns in (False, True)), key=instructions)
+        return plan_of(node)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         p, weight = self.params(node), node.inputs[1].const
@@ -165,8 +166,17 @@ class Planes(Kernel):
     def trace(self, node: Node) -> Trace:
         return channel_trace(node)
 
+    def code_nbytes(self, node: Node) -> int:
+        return plane_code_nbytes(self.params(node))
+
     def cycles(self, node: Node, core: Core) -> float:
-        return 1.3 * instructions(self.params(node))
+        return plane_cycles(self.params(node), core)
+
+
+def plan_of(node: Node) -> PlanesParams:
+    """The cheaper of both ways to lay the plane."""
+    core = CORES["cortex-m4"]
+    return min((planned(node, columns) for columns in (False, True)), key=lambda p: plane_cycles(p, core))
 
 
 def axes_of(node: Node) -> tuple[Axis, Axis]:
@@ -203,21 +213,6 @@ def block_outputs(along: Axis, held: bool) -> int:
     if held:
         return 2 if along.stride % 2 else 1
     return 4 if along.stride < 3 else 2
-
-
-def instructions(p: PlanesParams) -> float:
-    """Of one call, about."""
-    copied = p.along.copied * p.across.copied * 1.75 + 6 * p.across.copied
-    sizes = p.blocks * p.trips + p.rest
-    q = p.requant
-    per_output = 3 + q.signed + (q.shift is None) + 2 * (q.low is not None) + 2 * (q.high is not None)
-    per_block = {b.outputs: len(b.products) * p.across.taps + per_output * b.outputs + 1.0 for b in p.kinds}
-    loads = sum((words_read(n, p.along.taps, p.along.stride) + 1) // 2 for n in sizes) * p.across.taps
-    if not p.held:
-        loads += len(sizes) * p.weights * p.across.taps
-    row = sum(per_block[n] for n in sizes) + loads + 4 * p.trips + 8
-    channel = copied + p.multiplier * (row * p.across.outputs + 30)
-    return p.batch * p.channels * channel + 4 * p.pitch * p.rows
 
 
 def channel_words(node: Node, p: PlanesParams) -> Array:
