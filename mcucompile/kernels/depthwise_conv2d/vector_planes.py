@@ -74,8 +74,23 @@ class Planes:
         return -(-self.across.out_size // self.rows)
 
     @property
+    def passes(self) -> int:
+        """How many times the image is walked through: an image of one column for every group of channels."""
+        return -(-self.channels // CHANNELS) if self.is_upright else 1
+
+    @property
     def groups(self) -> int:
-        return -(-self.channels // CHANNELS)
+        """Groups of channels in the ring at once."""
+        return 1 if self.is_upright else -(-self.channels // CHANNELS)
+
+    @property
+    def pass_outputs(self) -> int:
+        """Output channels of a pass, if it is not the last one."""
+        return min(CHANNELS * self.multiplier, self.out_channels) if self.is_upright else self.out_channels
+
+    @property
+    def last_outputs(self) -> int:
+        return self.out_channels - (self.passes - 1) * self.pass_outputs
 
     @property
     def tail(self) -> int:
@@ -224,7 +239,7 @@ class VectorPlanes(Kernel):
         per_output = 5.2 + 0.5 * (p.rows == 1) + 4.7 * (p.vectors - 1) + 1.5 * gemmlowp
         rest = 8 + per_output * p.rest * p.rows if p.rest else 0
         per_channel = 12 + per_output * p.blocks * p.block * p.rows + rest
-        per_row = 45 + p.line.size * (5 + 9 * p.groups)
+        per_row = 45 + p.line.size * (5 + 9 * p.groups) * p.passes + 60 * p.passes
         return p.batch * (p.strips * (p.out_channels * per_channel + per_row) + per_row)
 
 
@@ -298,6 +313,9 @@ def channel_stream(node: Node) -> Array:
 def strip_sweeps(p: Planes, image: int, strip: int) -> list[Sweep]:
     """The rows that a strip reads before it writes; an image of one column is read as a whole."""
     x_image, y_image = p.image_nbytes
+    if p.passes > 1:
+        whole = Sweep(1, (Range(0, image * x_image, 0, x_image),), (Range(1, image * y_image, 0, y_image),))
+        return [whole, whole]
     if p.is_upright:
         return [Sweep(1, (Range(0, image * x_image, 0, x_image),), (Range(1, image * y_image, 0, y_image),))]
     first_pair = strip + p.pairs - 1 if strip else 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ...ir import Node
 from ...target.cores import Core, Isa
+from ..conv2d.geometry import Gather
 from ..conv2d.packing import folded_bias
 from ..kernel import Packed
 from ..scaling import scaling, vector_constants
-from .geometry import tap_rows
+from .geometry import depthwise_geometry, tap_rows
 from .rounds import Rounds
 
 
@@ -28,4 +29,5 @@ class Vectors(Rounds):
         return Packed("weight", weights), Packed("channel", halves)
 
     def cycles(self, node: Node, core: Core) -> float:
-        return 1.3 * node.op.macs(node) + 10 * node.output.size
+        gathered = depthwise_geometry(node).gather is not Gather.NEVER
+        return (2.0 if gathered else 1.6) * node.op.macs(node) + 5 * node.output.size
