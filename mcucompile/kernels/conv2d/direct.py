@@ -54,6 +54,12 @@ class Direct(Kernel):
     def trace(self, node: Node) -> Trace:
         return pixel_trace(geometry(node), node.output.dtype.nbytes)
 
+    def code_nbytes(self, node: Node) -> int:
+        return {Gather.NEVER: 420, Gather.BORDER: 780, Gather.ALWAYS: 580}[geometry(node).gather]
+
     def cycles(self, node: Node, core: Core) -> float:
-        per_mac, per_output = (7.5, 70) if core.cpu.startswith("cortex-m0") else (4.2, 20)
+        unroll = geometry(node).unroll
+        per_mac, per_output = (6.6 + 2.2 / unroll, 75.0) if core.cpu.startswith("cortex-m0") else (4.2, 20.0)
+        if scaling(node, is_wide(node)).shift is None:
+            per_output *= 1.6
         return per_mac * node.op.macs(node) + per_output * node.output.size

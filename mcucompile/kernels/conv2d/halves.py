@@ -20,7 +20,7 @@ from .packing import fill_groups, fits_int32, folded_bias, weight_rows
 CHANNELS = 2
 PIXELS = 2
 GROUP_SIZES = (2, 3, 4, 6)
-MAX_UNROLL = 6
+MAX_UNROLL = 8
 MAX_TAPS = 1 << 13  # excesses name a tap by 16 bits of byte offset
 LOADED = 3  # taps that a load of several words brings at once
 BYTE_OFFSETS = 32  # what LDRB reaches
@@ -48,6 +48,11 @@ class HalvesParams:
     def packed_words(self) -> int:
         """Two windows: in front of each group's taps the word that it starts from."""
         return (self.size + 1) * self.groups
+
+    @property
+    def stretch(self) -> int:
+        """Groups whose weights byte offsets reach."""
+        return BYTE_OFFSETS // (CHANNELS * self.size)
 
     @property
     def weight_words(self) -> int:
@@ -92,8 +97,8 @@ class Halves(Kernel):
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
-        gathers = 0 if p.g.gather is Gather.NEVER else 220
-        return 360 + 2 * (7 * p.size + 8) * p.unroll + 40 * p.digits.count + (64 if p.has_excess else 0) + gathers
+        gathers = {Gather.NEVER: 0, Gather.BORDER: 400, Gather.ALWAYS: 250}[p.g.gather]
+        return 290 + 2 * (7 * p.size + 8) * p.unroll + 40 * p.digits.count + (64 if p.has_excess else 0) + gathers
 
     def cycles(self, node: Node, core: Core) -> float:
         if not core.cpu.startswith("cortex-m0"):
@@ -120,7 +125,10 @@ def group_rows(node: Node, size: int) -> Array:
 
 
 def unrolled(groups: int, size: int) -> int:
-    most = min(MAX_UNROLL, BYTE_OFFSETS // (CHANNELS * size))
+    """Groups that are written out: all of a few, or as many as one stretch of byte offsets reaches."""
+    if groups <= MAX_UNROLL:
+        return groups
+    most = BYTE_OFFSETS // (CHANNELS * size)
     return next(u for u in range(most, 0, -1) if groups % u == 0)
 
 
@@ -184,7 +192,7 @@ def call_cycles(node: Node, size: int, fetch: int) -> float:
     loads = 1 + -(-size // LOADED)
     d = digits_of(node)
     assert d is not None
-    group = size + 1 + loads + 4 * CHANNELS * size + 6 + (3 + fetch) / unroll
+    group = size + 1 + loads + 4 * CHANNELS * size + 6 + ((4 + fetch) / unroll if unroll < groups else 0.3)
     scaled = 2 * (5 + 4 * d.count + (6 if d.gemmlowp else 2) + 5) + 4
     block = 26 + groups * group + CHANNELS * scaled + (5 if excess_count(rows, size) else 0)
     excess = excess_count(rows, size) / len(rows) * CHANNELS * (14 + fetch)

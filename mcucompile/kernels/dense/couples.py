@@ -19,7 +19,7 @@ from ...ir import Array, DType, Node
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.half_groups import WEIGHT_ZERO, Excess, excess_count, initial_sums, split_excess
-from ..conv2d.halves import MAX_UNROLL, digits_of
+from ..conv2d.halves import digits_of
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..digits import Digits, digit_words
 from ..kernel import Kernel, Packed
@@ -27,6 +27,8 @@ from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 2
 GROUP_SIZES = (4, 8, 12, 16, 24, 32)
+MAX_UNROLL = 6
+WRITTEN_OUT = 32  # values
 CHUNK = 128  # values in each of several chunks, about
 MAX_SIZE = 1 << 13  # excesses name a value by 16 bits of byte offset
 
@@ -116,7 +118,7 @@ def group_size(node: Node) -> int:
 
 def unrolled(groups: int, size: int) -> int:
     """Groups that are written out, up to 32 values."""
-    return next(u for u in range(max(1, min(MAX_UNROLL, 32 // size)), 0, -1) if groups % u == 0)
+    return next(u for u in range(max(1, min(MAX_UNROLL, WRITTEN_OUT // size)), 0, -1) if groups % u == 0)
 
 
 def chunked(groups: int, size: int, outputs: int) -> tuple[int, int]:

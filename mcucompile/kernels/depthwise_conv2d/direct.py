@@ -73,5 +73,7 @@ class Direct(Kernel):
 
     def cycles(self, node: Node, core: Core) -> float:
         soft = node.inputs[0].dtype is DType.F32 and not core.has_fpu
-        per_mac, per_output = (15.0, 80) if core.cpu.startswith("cortex-m0") else (7.0, 25)
+        per_mac, per_output = (15.0, 80.0) if core.cpu.startswith("cortex-m0") else (7.0, 25.0)
+        if not soft and node.inputs[0].dtype is not DType.F32 and scaling(node, is_wide(node)).shift is None:
+            per_output *= 1.5
         return (SOFT_FLOAT_CYCLES if soft else per_mac) * node.op.macs(node) + per_output * node.output.size
