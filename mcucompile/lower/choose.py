@@ -41,7 +41,7 @@ class Goal:
 
 
 SPEED = Goal(cycles=1.0, flash=0.05, ram=0.3)
-SIZE = Goal(cycles=0.5, flash=1.0, ram=0.5)
+SIZE = Goal(cycles=0.3, flash=1.0, ram=0.5)
 
 
 @dataclass(frozen=True, eq=False)
