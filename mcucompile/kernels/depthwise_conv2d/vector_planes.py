@@ -7,6 +7,7 @@ there are all that an output needs, or two of them, one above the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -75,27 +76,23 @@ class Planes:
 
     @property
     def passes(self) -> int:
-        """How many times the image is walked through: an image of one column for every group of channels."""
-        return -(-self.channels // CHANNELS) if self.is_upright else 1
-
-    @property
-    def groups(self) -> int:
-        """Groups of channels in the ring at once."""
-        return 1 if self.is_upright else -(-self.channels // CHANNELS)
+        """How many times the image is walked through, for as many channels as are copied at once."""
+        return -(-self.channels // CHANNELS)
 
     @property
     def pass_outputs(self) -> int:
         """Output channels of a pass, if it is not the last one."""
-        return min(CHANNELS * self.multiplier, self.out_channels) if self.is_upright else self.out_channels
-
-    @property
-    def last_outputs(self) -> int:
-        return self.out_channels - (self.passes - 1) * self.pass_outputs
+        return min(CHANNELS, self.channels) * self.multiplier
 
     @property
     def tail(self) -> int:
-        """Channels in the last group, if it is not full."""
+        """Channels of the last pass, if it is not full."""
         return self.channels % CHANNELS
+
+    @property
+    def counts(self) -> bool:
+        """Whether passes differ in how many channels they have."""
+        return self.passes > 1 and self.tail > 0
 
     @property
     def multiplier(self) -> int:
@@ -104,7 +101,7 @@ class Planes:
     @property
     def column(self) -> int:
         """Bytes of the ring for one column of a pair of rows."""
-        return 2 * CHANNELS * self.groups
+        return 2 * CHANNELS
 
     @property
     def columns(self) -> int:
@@ -223,24 +220,25 @@ class VectorPlanes(Kernel):
 
     def scratch_nbytes(self, node: Node) -> int:
         p = planes(node)
-        return p.ring + CHANNELS * p.groups
+        return p.ring + CHANNELS
 
     def trace(self, node: Node) -> Trace:
         p = planes(node)
-        return tuple(s for n in range(p.batch) for strip in range(p.strips) for s in strip_sweeps(p, n, strip))
+        walk = product(range(p.batch), range(p.passes), range(p.strips))
+        return tuple(s for image, part, strip in walk for s in strip_sweeps(p, image, part, strip))
 
     def code_nbytes(self, node: Node) -> int:
         p = planes(node)
         rest = 4 * (6 + p.rest * (2 + 2 * p.rows)) if p.rest else 0
-        return 900 + 16 * p.groups + rest
+        return 700 + rest
 
     def cycles(self, node: Node, core: Core) -> float:
         p, gemmlowp = planes(node), scaling(node).gemmlowp
-        per_output = 5.2 + 0.5 * (p.rows == 1) + 4.7 * (p.vectors - 1) + 1.5 * gemmlowp
-        rest = 8 + per_output * p.rest * p.rows if p.rest else 0
+        per_output = 5.0 + 0.5 * (p.rows == 1) + 4.7 * (p.vectors - 1) + 1.5 * gemmlowp
+        rest = 7 + per_output * p.rest * p.rows if p.rest else 0
         per_channel = 12 + per_output * p.blocks * p.block * p.rows + rest
-        per_row = 45 + p.line.size * (5 + 9 * p.groups) * p.passes + 60 * p.passes
-        return p.batch * (p.strips * (p.out_channels * per_channel + per_row) + per_row)
+        per_strip = p.passes * (70 + 9 * p.line.size)
+        return p.batch * (p.strips * (p.out_channels * per_channel + per_strip) + per_strip)
 
 
 def walks(node: Node) -> bool:
@@ -310,19 +308,17 @@ def channel_stream(node: Node) -> Array:
     return np.concatenate(columns, axis=1).astype(np.int32)
 
 
-def strip_sweeps(p: Planes, image: int, strip: int) -> list[Sweep]:
-    """The rows that a strip reads before it writes; an image of one column is read as a whole."""
-    x_image, y_image = p.image_nbytes
-    if p.passes > 1:
-        whole = Sweep(1, (Range(0, image * x_image, 0, x_image),), (Range(1, image * y_image, 0, y_image),))
-        return [whole, whole]
-    if p.is_upright:
-        return [Sweep(1, (Range(0, image * x_image, 0, x_image),), (Range(1, image * y_image, 0, y_image),))]
-    first_pair = strip + p.pairs - 1 if strip else 0
-    start = max(2 * first_pair - p.across.pad, 0)
+def strip_sweeps(p: Planes, image: int, part: int, strip: int) -> list[Sweep]:
+    """The rows that a strip reads before it writes, of the channels of pass number `part`."""
+    (x_image, y_image), rows = p.image_nbytes, min(p.rows, p.across.out_size - strip * p.rows)
+    start = max(2 * (strip + p.pairs - 1 if strip else 0) - p.across.pad, 0)
     stop = min(2 * (strip + p.pairs) - p.across.pad, p.across.size)
-    at = image * x_image + start * p.across.x_stride
-    reads = (Range(0, at, 0, (stop - start) * p.across.x_stride),) if stop > start else ()
-    rows = min(p.rows, p.across.out_size - strip * p.rows)
-    to = image * y_image + strip * p.rows * p.across.y_stride
-    return [Sweep(1, reads, (Range(1, to, 0, rows * p.across.y_stride),))]
+    read, written = max(stop - start, 0) * p.line.size, rows * p.line.out_size  # pixels
+    channels = min(CHANNELS, p.channels - part * CHANNELS)
+    at = image * x_image + start * p.line.size * p.channels + part * CHANNELS
+    to = image * y_image + strip * p.rows * p.line.out_size * p.out_channels + part * p.pass_outputs
+    if p.passes == 1:
+        reads = (Range(0, at, 0, read * channels),) if read else ()
+        return [Sweep(1, reads, (Range(1, to, 0, written * p.out_channels),))]
+    reading = [Sweep(read, (Range(0, at, p.channels, channels),), ())] if read else []
+    return [*reading, Sweep(written, (), (Range(1, to, p.out_channels, channels * p.multiplier),))]
