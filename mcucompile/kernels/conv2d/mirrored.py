@@ -1,4 +1,4 @@
-"""Weights for SMLAD that need half of the unpacking (templates/kernels/conv2d/mirrored.j2 has the other half).
+"""Weights for SMLAD that need half of the unpacking (templates/kernels/conv2d/expand.j2 has the other half).
 
 A word holds the weights w0..w3 of one output channel; those at even places are stored as w + 128. As two int16 the word
 is then (256*w1 + u0, 256*w3 + u2) with u = w + 128, and one SXTB16 makes (w1, w3) of it. With the values expanded to

@@ -7,9 +7,10 @@ from typing import ClassVar
 from ...ir import Node, Op
 from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
+from ..conv2d.blocked import Blocked, Blocked16, Staggered
+from ..conv2d.compact import Compact
 from ..conv2d.direct import Direct
 from ..conv2d.geometry import geometry
-from ..conv2d.pairs import Pairs
 from ..conv2d.real import Real
 from ..conv2d.triples import Triples
 from ..conv2d.vector_pairs import VectorPairs
@@ -36,7 +37,25 @@ class DenseReal(AsConv2d, Real):
     pass
 
 
-class DensePairs(AsConv2d, Pairs):
+class DenseBlocked(AsConv2d, Blocked):
+    template = Blocked.template
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and geometry(node).pixels > 1
+
+
+class DenseBlocked16(AsConv2d, Blocked16):
+    template = Blocked.template
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and geometry(node).pixels > 1
+
+
+class DenseStaggered(AsConv2d, Staggered):
+    template = Blocked.template
+
+
+class DenseCompact(AsConv2d, Compact):
     def fits(self, node: Node) -> bool:
         return super().fits(node) and geometry(node).pixels > 1
 
