@@ -15,7 +15,7 @@ from mcucompile.kernels.conv2d.winograd import Winograd, Winograd2, Winograd4, W
 from mcucompile.kernels.conv2d.winograd_transform import F2, F4, F4_PLAIN, Transform
 from mcucompile.kernels.kernel import Kernel
 
-KERNELS = (Winograd2(), Winograd4(), Winograd4Expanding4(), Winograd4Expanding8())
+KERNELS = (Winograd2(), Winograd4(), Winograd4Expanding4())
 SAME = {"zero_x": -128, "zero_y": -128, "clip": Clip(0.0)}
 CONVS = (
     Conv((1, 8, 8, 8, 8), **SAME),
@@ -110,6 +110,12 @@ def with_bias(node: Node, value: int) -> Node:
     return node
 
 
+@pytest.mark.parametrize(("width", "fits"), [(16, False), (17, True)])
+def test_strips_of_eight_tiles_need_more_than_four(width: int, fits: bool) -> None:
+    (node,) = Conv((1, 4, width, 4, 4)).case(0).graph.nodes
+    assert Winograd4Expanding8().fits(node) == fits
+
+
 def test_wide_layers() -> None:
     (node,) = WIDE.case(0).graph.nodes
     assert [k.variant for k in KERNELS if k.fits(node)] == ["winograd2"]
@@ -129,7 +135,7 @@ REFUSED = (
 @pytest.mark.parametrize("conv", REFUSED, ids=str)
 def test_refuses(conv: Conv) -> None:
     (node,) = conv.case(0).graph.nodes
-    assert not any(k.fits(node) for k in KERNELS)
+    assert not any(k.fits(node) for k in (*KERNELS, Winograd4Expanding8()))
 
 
 def test_on_board() -> None:

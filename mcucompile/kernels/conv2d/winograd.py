@@ -107,10 +107,15 @@ class Winograd4Expanding4(Winograd):
 
 
 class Winograd4Expanding8(Winograd):
+    """The same for eight tiles at a time, where there are more than four."""
+
     variant = "winograd4_expanding8"
     transform = F4_PLAIN
     expands = True
     strip = 8
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and self.params(node).tiles > 4
 
 
 def is_plain_3x3(window: Window) -> bool:

@@ -27,9 +27,9 @@ class Costs:
     pair: float
 
 
-M4 = Costs(17, 17, {F2: 400, F4: 1000, F4_PLAIN: 1000}, {F2: 250, F4: 676, F4_PLAIN: 830}, 870, 6, 4.4, 48, 18)
-M7 = Costs(13, 7.5, {F2: 232, F4: 555, F4_PLAIN: 555}, {F2: 144, F4: 389, F4_PLAIN: 516}, 600, 5.7, 2.3, 32, 11)
-M33 = Costs(16, 14.7, {F2: 370, F4: 995, F4_PLAIN: 995}, {F2: 220, F4: 669, F4_PLAIN: 855}, 955, 5.4, 3.4, 42, 18)
+M4 = Costs(17, 17, {F2: 403, F4: 960, F4_PLAIN: 960}, {F2: 250, F4: 676, F4_PLAIN: 830}, 745, 6, 4.4, 48, 18)
+M7 = Costs(13, 7.5, {F2: 233, F4: 525, F4_PLAIN: 525}, {F2: 144, F4: 389, F4_PLAIN: 516}, 542, 5.7, 2.3, 32, 11)
+M33 = Costs(16, 14.7, {F2: 365, F4: 918, F4_PLAIN: 918}, {F2: 220, F4: 669, F4_PLAIN: 855}, 825, 5.4, 3.4, 42, 18)
 RAGGED_OUTPUT = 5.0  # of finding out whether an output is there
 OWN_SHIFT_OUTPUT = 2.0  # of a shift that channels do not share
 GEMMLOWP_OUTPUT = 4.0  # of the second rounding
@@ -62,6 +62,6 @@ def output_extra(p: WinogradParams) -> float:
 def winograd_code_nbytes(p: WinogradParams) -> int:
     """Estimated bytes of machine code."""
     product = 44 * p.steps // p.step_loops + 60
-    transforms = {F2: 370 + 160, F4: 570 + 440, F4_PLAIN: 570 + 560 + 830}[p.t]
+    transforms = {F2: 370 + 160, F4: 560 + 440, F4_PLAIN: 560 + 560 + 1360}[p.t]
     ragged = 8 * p.t.size**2 * p.is_ragged
     return product + transforms + ragged + (160 if p.copied_tiles else 0) + 330

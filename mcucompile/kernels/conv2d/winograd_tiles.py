@@ -46,6 +46,19 @@ class WinogradParams:
         return SUMS // self.block_tiles
 
     @property
+    def parts(self) -> int:
+        """In how many parts U is computed: half of its rows at a time takes half the scratch."""
+        return 2 if self.expands else 1
+
+    @property
+    def part_rows(self) -> int:
+        return self.t.tile // self.parts
+
+    def row_position(self, row: int) -> int:
+        """Of all positions of U and V, which are part by part and then column by column, that of column 0."""
+        return row // self.part_rows * self.part_rows * self.t.tile + row % self.part_rows
+
+    @property
     def filled(self) -> int:
         """Input channels, filled up to whole words."""
         return -(-self.channels // 4) * 4
@@ -119,7 +132,7 @@ class WinogradParams:
 
     @property
     def m_offset(self) -> int:
-        u_nbytes = self.t.positions * self.filled * 2 * self.block_channels if self.expands else 0
+        u_nbytes = self.t.positions // self.parts * self.filled * 2 * self.block_channels if self.expands else 0
         return self.u_offset + u_nbytes
 
     @property
@@ -128,9 +141,14 @@ class WinogradParams:
         return self.u_offset
 
     @property
+    def rows_offset(self) -> int:
+        """Of a tile whose rows are transformed, and columns not yet."""
+        return self.patch_offset + (self.t.positions * self.filled if self.copied_tiles else 0)
+
+    @property
     def places_offset(self) -> int:
-        patch_nbytes = self.t.positions * self.filled if self.copied_tiles else 0
-        return max(self.m_offset + 4 * SUMS * self.t.positions, self.patch_offset + patch_nbytes)
+        m_nbytes = 4 * SUMS * self.t.positions * self.strip // self.block_tiles
+        return max(self.m_offset + m_nbytes, self.rows_offset + 8 * self.t.positions)
 
     @property
     def scratch_nbytes(self) -> int:

@@ -1,5 +1,5 @@
-/* A^T m of Winograd's F(4x4, 3x3) with weights as mcu_winograd4_weights makes them. The results are `stride` apart, and
- * numbers 1, 2 and 3 still to be multiplied by 2, 4 and 4. */
+/* A^T m of Winograd's F(4x4, 3x3) with weights as mcu_winograd4_weights_low and _high make them. The results are
+ * `stride` apart, and numbers 1, 2 and 3 still to be multiplied by 2, 4 and 4. */
 MCU_INLINED void mcu_winograd4_output_deferred(const uint32_t *m, uint32_t *to, int32_t stride)
 {
     const uint32_t a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
