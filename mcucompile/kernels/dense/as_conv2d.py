@@ -15,7 +15,6 @@ from ..conv2d.real import Real
 from ..conv2d.triples import Triples
 from ..conv2d.vector_pairs import VectorPairs
 from ..conv2d.vector_row import VectorRow
-from ..conv2d.vectors import Vectors
 from ..kernel import Kernel
 
 
@@ -63,10 +62,6 @@ class DenseCompact(AsConv2d, Compact):
 class DenseTriples(AsConv2d, Triples):
     def fits(self, node: Node) -> bool:
         return super().fits(node) and geometry(node).pixels > 1
-
-
-class DenseVectors(AsConv2d, Vectors):
-    pass
 
 
 class DenseVectorPairs(AsConv2d, VectorPairs):
