@@ -18,8 +18,13 @@ from .counted import Costs, Counted
 from .kernel import Packed
 from .trace import Range, Sweep, Trace
 
-COSTS: Costs = {  # per single element, byte of a run, run
-    "cortex-m4": (6.59, 1.73, 9.5),
+COSTS: Costs = {  # per single element, byte of a run of words, byte of another, run
+    "cortex-m0": (11.2, 2.56, 8.33, 0.0),
+    "cortex-m3": (6.58, 1.95, 6.93, 0.0),
+    "cortex-m4": (6.59, 1.95, 6.53, 0.0),
+    "cortex-m7": (2.42, 0.896, 2.63, 0.0),
+    "cortex-m33": (5.38, 1.58, 5.38, 0.0),
+    "cortex-m55": (3.25, 0.934, 3.86, 0.0),
 }
 
 MOST_SWEEPS = 2048
@@ -105,12 +110,13 @@ class Move(Counted):
         return move_trace(self.params(node))
 
     def counts(self, node: Node) -> tuple[float, ...]:
-        """Elements that are moved one by one; bytes that are in runs, and runs."""
+        """Elements that are moved one by one, bytes of runs of words, bytes of other runs, and runs."""
+        unit = node.outputs[0].dtype.nbytes
         parts = [part for statements in self.statements(node) for part in runs(statements)]
         single = sum(count for count, run in parts if run == 1)
-        long = [(count, run) for count, run in parts if run > 1]
-        nbytes = node.outputs[0].dtype.nbytes * sum(count * run for count, run in long)
-        return single, nbytes, sum(count for count, _ in long)
+        nbytes = [(count, run * unit) for count, run in parts if run > 1]
+        words = sum(count * n for count, n in nbytes if n % 4 == 0)
+        return single, words, sum(count * n for count, n in nbytes) - words, sum(count for count, _ in nbytes)
 
 
 def strides_of(shape: Shape) -> tuple[int, ...]:

@@ -12,7 +12,12 @@ from ..counted import Costs
 from ..limits import Limits, limits
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (161.0,),
+    "cortex-m3": (45.2,),
     "cortex-m4": (36.2,),
+    "cortex-m7": (22.3,),
+    "cortex-m33": (37.5,),
+    "cortex-m55": (40.2,),
 }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ...ir import DType, Node
-from ...target.cores import Core, Isa
+from ...target.cores import Isa
 from .gemmlowp import Gemmlowp
 
 
 class GemmlowpVectors(Gemmlowp):
     variant = "gemmlowp_vectors"
     isa = Isa.MVE
+    costs = {"cortex-m55": (11.0,)}
 
     @property
     def template(self) -> str:
@@ -21,6 +22,3 @@ class GemmlowpVectors(Gemmlowp):
 
     def code_nbytes(self, node: Node) -> int:
         return 250
-
-    def cycles(self, node: Node, core: Core) -> float:
-        return 11.0 * node.output.size

@@ -13,7 +13,12 @@ from ..limits import Limits, limits
 from .one_rounding import linear_of
 
 COSTS: Costs = {  # per element, with sums of 32 bits and of 64
-    "cortex-m4": (11.7, 20.1),
+    "cortex-m0": (22.9, 161.0),
+    "cortex-m3": (14.1, 28.8),
+    "cortex-m4": (11.8, 20.1),
+    "cortex-m7": (7.48, 11.1),
+    "cortex-m33": (10.3, 18.1),
+    "cortex-m55": (9.76, 16.1),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from ...ir import DType, Node
-from ...target.cores import Core
 from .linear import Linear
 
 
@@ -21,4 +20,4 @@ class Narrow(Linear):
         return int8 and super().fits(node) and self.params(node).fixed.bits == 32
 
     @abstractmethod
-    def cycles(self, node: Node, core: Core) -> float: ...
+    def counts(self, node: Node) -> tuple[float, ...]: ...

@@ -9,7 +9,11 @@ from ..counted import Costs
 from .narrow import Narrow
 
 COSTS: Costs = {  # per element
-    "cortex-m4": (12.0,),
+    "cortex-m3": (10.8,),
+    "cortex-m4": (8.7,),
+    "cortex-m7": (5.5,),
+    "cortex-m33": (8.3,),
+    "cortex-m55": (8.0,),
 }
 
 

@@ -17,7 +17,12 @@ from ..scaling import Scaling, is_wide, requant_of, scaling
 from ..trace import Trace
 
 COSTS: Costs = {  # per tap, row of taps, output, row with borders
+    "cortex-m0": (11.7, 0.0, 16.5, 30.3),
+    "cortex-m3": (8.48, 0.0, 8.09, 11.5),
     "cortex-m4": (8.48, 0.0, 5.54, 11.2),
+    "cortex-m7": (5.45, 0.0, 4.78, 13.1),
+    "cortex-m33": (5.88, 1.3, 9.02, 10.0),
+    "cortex-m55": (4.97, 2.82, 11.1, 12.6),
 }
 
 

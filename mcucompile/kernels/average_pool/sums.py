@@ -54,10 +54,16 @@ class Sums(Counted):
     def counts(self, node: Node) -> tuple[float, ...]:
         walk = walk_of(node)
         assert walk is not None
-        return self.walk_counts(walk)
+        alone = 0 if self.scales_together(self.params(node).scaling) else node.output.size
+        return (*self.walk_counts(walk), alone)
 
     @abstractmethod
-    def walk_counts(self, walk: PoolWalk) -> tuple[float, ...]: ...
+    def walk_counts(self, walk: PoolWalk) -> tuple[float, ...]:
+        """How often the parts of the loops run."""
+
+    @abstractmethod
+    def scales_together(self, scaling: Scaling | None) -> bool:
+        """Whether results take no more than is counted per group; None is a division."""
 
 
 def sum_params(node: Node) -> SumParams:

@@ -14,7 +14,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (15.0,),
+    "cortex-m3": (8.22,),
     "cortex-m4": (8.22,),
+    "cortex-m7": (5.03,),
+    "cortex-m33": (8.02,),
+    "cortex-m55": (5.04,),
 }
 
 

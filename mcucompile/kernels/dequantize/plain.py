@@ -12,7 +12,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (239.0,),
+    "cortex-m3": (77.7,),
     "cortex-m4": (12.0,),
+    "cortex-m7": (11.0,),
+    "cortex-m33": (11.0,),
+    "cortex-m55": (9.04,),
 }
 
 

@@ -13,7 +13,12 @@ from ..counted import Costs
 from ..limits import Number, bounds
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (14.6,),
+    "cortex-m3": (11.0,),
     "cortex-m4": (10.0,),
+    "cortex-m7": (5.04,),
+    "cortex-m33": (9.02,),
+    "cortex-m55": (6.04,),
 }
 
 

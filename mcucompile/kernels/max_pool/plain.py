@@ -14,7 +14,12 @@ from ..pooling import PoolWalk, has_inside_taps, pool_counts, pool_trace, pool_w
 from ..trace import Trace
 
 COSTS: Costs = {  # per tap, row of taps, output, row with borders
+    "cortex-m0": (13.6, 9.94, 2.06, 7.17),
+    "cortex-m3": (9.02, 0.904, 0.501, 6.35),
     "cortex-m4": (9.31, 0.0, 0.628, 6.53),
+    "cortex-m7": (5.59, 1.95, 2.94, 7.82),
+    "cortex-m33": (7.89, 0.0, 1.35, 4.51),
+    "cortex-m55": (5.27, 3.41, 4.18, 8.99),
 }
 
 

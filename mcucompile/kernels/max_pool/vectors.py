@@ -9,8 +9,8 @@ from ..kernel import all_of
 from ..pooling import pool_walk, vector_counts
 from .plain import Plain
 
-COSTS: Costs = {  # per tap, vector, pixel
-    "cortex-m4": (12.0, 12.0, 12.0),
+COSTS: Costs = {  # per tap, vector, pixel, tap with borders
+    "cortex-m55": (4.69, 14.4, 0.0, 4.84),
 }
 
 
@@ -23,4 +23,6 @@ class Vectors(Plain):
         return super().fits(node) and all_of(node, DType.I8)
 
     def counts(self, node: Node) -> tuple[float, ...]:
-        return vector_counts(pool_walk(node), 16)
+        walk = pool_walk(node)
+        taps, vectors, pixels = vector_counts(walk, 16)
+        return taps, vectors, pixels, taps if any(walk.overhangs) else 0.0

@@ -11,6 +11,9 @@ from .plain import Plain
 
 COSTS: Costs = {  # per tap and result of four, per tap and result of one, per pixel
     "cortex-m4": (10.3, 5.09, 0.0, 14.6, 89.9),
+    "cortex-m7": (6.59, 0.0, 0.0, 9.82, 83.5),
+    "cortex-m33": (8.93, 4.57, 0.0, 13.9, 76.6),
+    "cortex-m55": (7.76, 0.0, 0.0, 9.28, 93.8),
 }
 
 

@@ -13,7 +13,12 @@ from ..counted import Costs
 from ..scaling import Scaling, scaling
 
 COSTS: Costs = {  # per element, rounded once, and as TensorFlow Lite does
+    "cortex-m0": (41.3, 98.2),
+    "cortex-m3": (16.2, 26.0),
     "cortex-m4": (12.1, 20.0),
+    "cortex-m7": (9.49, 13.9),
+    "cortex-m33": (12.5, 20.1),
+    "cortex-m55": (10.9, 20.1),
 }
 
 

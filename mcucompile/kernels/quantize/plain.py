@@ -12,7 +12,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (687.0,),
+    "cortex-m3": (276.0,),
     "cortex-m4": (29.1,),
+    "cortex-m7": (32.4,),
+    "cortex-m33": (31.1,),
+    "cortex-m55": (30.1,),
 }
 
 

@@ -16,7 +16,12 @@ from ..scaling import Scaling, is_wide, scaling
 from ..trace import Trace
 
 COSTS: Costs = {  # per input and output
+    "cortex-m0": (9.74, 67.7),
+    "cortex-m3": (7.62, 19.5),
     "cortex-m4": (7.65, 14.9),
+    "cortex-m7": (3.97, 16.4),
+    "cortex-m33": (5.98, 13.8),
+    "cortex-m55": (3.99, 20.9),
 }
 
 Axes = tuple[tuple[int, int], ...]

@@ -13,7 +13,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (83.5,),
+    "cortex-m3": (17.3,),
     "cortex-m4": (13.8,),
+    "cortex-m7": (8.04,),
+    "cortex-m33": (13.0,),
+    "cortex-m55": (13.0,),
 }
 
 

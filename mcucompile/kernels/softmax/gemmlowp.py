@@ -13,7 +13,12 @@ from ..limits import Limits, limits
 from .rows import RowKernel, Rows, exp_constants, rows
 
 COSTS: Costs = {  # per element and row
+    "cortex-m0": (161.0, 690.0),
+    "cortex-m3": (51.9, 175.0),
     "cortex-m4": (44.6, 144.0),
+    "cortex-m7": (27.9, 86.1),
+    "cortex-m33": (42.4, 150.0),
+    "cortex-m55": (34.1, 165.0),
 }
 
 

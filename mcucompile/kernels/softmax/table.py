@@ -14,7 +14,12 @@ from ..limits import Limits, limits
 from .rows import RowKernel, Rows, exp_constants, rows
 
 COSTS: Costs = {  # per element and row
+    "cortex-m0": (118.0, 707.0),
+    "cortex-m3": (38.9, 93.3),
     "cortex-m4": (33.8, 95.5),
+    "cortex-m7": (21.6, 60.8),
+    "cortex-m33": (28.8, 90.9),
+    "cortex-m55": (22.1, 89.8),
 }
 
 

@@ -16,7 +16,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (30.1,),
+    "cortex-m3": (18.0,),
     "cortex-m4": (18.0,),
+    "cortex-m7": (13.0,),
+    "cortex-m33": (17.0,),
+    "cortex-m55": (15.0,),
 }
 
 

@@ -15,7 +15,12 @@ from ..sweeps import elementwise
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
+    "cortex-m0": (11.0,),
+    "cortex-m3": (8.01,),
     "cortex-m4": (8.01,),
+    "cortex-m7": (4.85,),
+    "cortex-m33": (7.01,),
+    "cortex-m55": (5.03,),
 }
 
 
