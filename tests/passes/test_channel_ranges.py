@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from integer_graphs import POINT, RELU, SAME, IntegerGraph, Q, extreme_inputs
-from test_remove_channels import networks
+from removing import networks
 
 from mcucompile.ir import DType, Graph, Numerics, QuantParams
 from mcucompile.ops.add import Add
