@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 from ...ir import DType, Node
 from .linear import Linear
 
@@ -18,6 +16,3 @@ class Narrow(Linear):
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (*node.inputs, *node.outputs))
         return int8 and super().fits(node) and self.params(node).fixed.bits == 32
-
-    @abstractmethod
-    def counts(self, node: Node) -> tuple[float, ...]: ...
