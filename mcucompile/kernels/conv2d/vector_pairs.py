@@ -102,6 +102,11 @@ class VectorPairsParams:
     scaling: Scaling
 
     @property
+    def has_inside(self) -> bool:
+        """Whether any pair of windows lies in the image."""
+        return self.inside[1] - self.inside[0] > 1 and self.g.last_inside[0] >= 0
+
+    @property
     def group_weights(self) -> int:
         """Bytes of a group's weights."""
         return self.g.filled_outputs(CHANNELS) * self.block.rows * self.block.steps * LANES
