@@ -70,7 +70,7 @@ RESTS = {
     ("compact", ""): Rest(13.2, 8.6, 0, 86, 49),
 }
 
-STAGGERED = {"cortex-m7": 20.5, "cortex-m33": 28, "": 37}  # a step of four windows
+STAGGERED = {"cortex-m7": 18.3, "cortex-m33": 28, "": 37}  # a step of four windows
 
 
 def timed(core: Core) -> str:

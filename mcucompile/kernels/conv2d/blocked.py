@@ -113,13 +113,17 @@ class Blocked(Kernel):
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
-        step = 4 * (1 + (2 if self.mirrored else 1))
         written = 1 + max(p.first - 1, 0) + p.unroll
         per_output = 4 * (p.requant.extra_per_output(self.mirrored) + 3)
-        multiply = sum(
-            70 + written * (step + 8 * -(-r.pixels // 2) + 16 * r.pixels) + 2 * r.pixels * per_output for r in p.rounds
-        )
-        return multiply + (160 * len(p.rounds) if p.g.is_pointwise else 500)
+        functions = (70 + written * self.step_nbytes(r.pixels) + 2 * r.pixels * per_output for r in p.rounds)
+        return sum(functions) + (160 * len(p.rounds) if p.g.is_pointwise else 500)
+
+    def step_nbytes(self, pixels: int) -> int:
+        """Code of one step: 32-bit instructions that load weights and unpack them, load values, and multiply."""
+        weights, loads = 3 if self.mirrored else 2, 2 * -(-pixels // 2)
+        if self.staggered and pixels == 4:
+            loads += 4
+        return 4 * (weights + loads + 4 * pixels)
 
     def cycles(self, node: Node, core: Core) -> float:
         g = block_geometry(node)
