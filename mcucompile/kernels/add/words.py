@@ -11,7 +11,7 @@ from .narrow import Narrow
 COSTS: Costs = {  # per element
     "cortex-m3": (10.8,),
     "cortex-m4": (8.7,),
-    "cortex-m7": (5.5,),
+    "cortex-m7": (6.8,),
     "cortex-m33": (8.3,),
     "cortex-m55": (8.0,),
 }
