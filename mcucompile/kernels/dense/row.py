@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +13,14 @@ from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.mirrored import STEP, mirrored, mirrored_bias
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
-from ..conv2d.requantization import HighWord, fits_high_word, high_word, high_word_constants
+from ..conv2d.requantization import (
+    HighWord,
+    fits_high_word,
+    high_word,
+    high_word_constants,
+    offsets_of,
+    shifts_of,
+)
 from ..kernel import Kernel, Packed
 from ..trace import Range, Sweep, Trace
 
@@ -23,13 +30,22 @@ UNROLLED = 8
 
 @dataclass(frozen=True)
 class RowParams:
-    """A row of `size` values is `steps` words of four; `unroll` of them are written out, `trips` times, then `rest`."""
+    """A row of `size` values is `steps` words of four; `unroll` of them are written out, `trips` times, then `rest`.
+
+    `shares_scale`: multiplier, offset and shift are arguments, the same for all outputs.
+    """
 
     size: int
     outputs: int
     expands: bool
     unroll: int
+    shares_scale: bool
     requant: HighWord
+
+    @property
+    def channel_words(self) -> int:
+        """The bias, and what outputs do not share."""
+        return 1 + (0 if self.shares_scale else self.requant.words)
 
     @property
     def steps(self) -> int:
@@ -74,12 +90,15 @@ class Row(Kernel):
 
     def params(self, node: Node) -> RowParams:
         size = node.inputs[0].size
-        return RowParams(size, node.output.size, self.expands, min(UNROLLED, -(-size // STEP)), high_word(node))
+        unroll = min(UNROLLED, -(-size // STEP))
+        requant, shares = high_word(node), shares_scale(node)
+        if shares:
+            requant = replace(requant, offset=None, shift=None)
+        return RowParams(size, node.output.size, self.expands, unroll, shares, requant)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         words = mirrored(fill_groups(filled_rows(node), 1, OUTPUTS), OUTPUTS)  # [O/4, steps, 4, 4]
-        channels = np.concatenate([row_bias(node)[:, None].astype(np.int32), high_word_constants(node)], axis=1)
-        return Packed("weight", words), Packed("channel", fill_groups(channels, 1, OUTPUTS))
+        return Packed("weight", words), Packed("channel", channel_constants(node))
 
     def scratch_nbytes(self, node: Node) -> int:
         return 8 * self.params(node).steps if self.expands else 0
@@ -113,6 +132,22 @@ class RowInPlace(Row):
     @property
     def template(self) -> str:
         return "kernels/dense/row.dsp.c.j2"
+
+
+def shares_scale(node: Node) -> bool:
+    multipliers, shifts = shifts_of(node)
+    return bool((multipliers == multipliers[0]).all() and (shifts == shifts[0]).all())
+
+
+def channel_constants(node: Node) -> Array:
+    """int32: multiplier, offset, shift and all biases, or each bias with what `high_word_constants` has behind it."""
+    bias = fill_groups(row_bias(node).astype(np.int32), 1, OUTPUTS)
+    if shares_scale(node):
+        multipliers, shifts = shifts_of(node)
+        scale = [multipliers[0], offsets_of(node, shifts)[0], shifts[0]]
+        return np.concatenate([np.asarray(scale, np.int32), bias])
+    scales = fill_groups(high_word_constants(node), 1, OUTPUTS)
+    return np.concatenate([bias[:, None], scales], axis=1)
 
 
 def filled_rows(node: Node) -> Array:
