@@ -264,7 +264,7 @@ def units(g: Geometry) -> Iterator[tuple[tuple[int, ...], bool]]:
         start, end = inside(g) if 0 <= top <= g.last_inside[0] else (0, 0)
         column = 0
         while column < g.out_width:
-            is_inside = start <= column < end - 1
+            is_inside = start <= column < end - 1 or g.gather is Gather.NEVER
             count = min(2, g.out_width - column)
             first = row * g.out_width + column
             yield tuple(range(first, first + count)), not is_inside or g.gather is Gather.ALWAYS
