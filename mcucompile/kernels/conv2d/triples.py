@@ -25,15 +25,19 @@ from .packing import fill_groups, fits_int32, folded_bias, weight_rows
 PIXELS = 3
 CHANNELS = 4
 WORDS = 2  # per triple of values or sums
+SHARED_NBYTES = 120  # a layer's part of the assembly, of which a network has one
+SHORT_RUN = 12  # values
 REACH = 1 << 20  # sums are in -REACH .. REACH - 1
 UNITS = np.array([1 + (1 << 11), 1 + (1 << 21)])  # the two words of three ones
-CYCLES = {  # of a step's twelve products, and of three outputs
-    "cortex-m3": (26.5, 52.0),
-    "cortex-m4": (18.5, 46.0),
-    "cortex-m7": (11.0, 30.0),
-    "cortex-m33": (15.0, 40.0),
-    "cortex-m55": (15.0, 40.0),
+CYCLES = {  # of a step's twelve products, three outputs, and packing three values
+    "cortex-m3": (26.5, 50.0, 11.0),
+    "cortex-m4": (17.6, 38.0, 10.0),
+    "cortex-m7": (12.3, 19.0, 6.0),
+    "cortex-m33": (14.7, 35.0, 8.0),
+    "cortex-m55": (13.6, 29.0, 8.0),
 }
+GATHER_FACTOR = {Gather.NEVER: 1.0, Gather.BORDER: 1.2, Gather.ALWAYS: 2.7}  # of packing
+GEMMLOWP_CYCLES = 13.0  # per output, more than for one rounding
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class TriplesParams:
     block_words: int
     channel_words: int
     scaling: Scaling
+
+    @property
+    def unroll(self) -> int:
+        """Values of a run whose packing is written out: all of a short one."""
+        return self.g.run if self.g.run <= SHORT_RUN else self.g.unroll
 
 
 class Triples(Kernel):
@@ -90,15 +99,19 @@ class Triples(Kernel):
 
     def code_nbytes(self, node: Node) -> int:
         g = geometry(node)
-        return 500 + (0 if g.is_pointwise else 200) + (0 if g.gather is Gather.NEVER else 250)
+        gathered = 0 if g.gather is Gather.NEVER else 220
+        several = 95 if segments(node, g).count > 1 else 0
+        return SHARED_NBYTES + 440 + (0 if g.is_pointwise else 230) + gathered + several
 
     def cycles(self, node: Node, core: Core) -> float:
-        g, (step, outputs) = geometry(node), CYCLES.get(core.cpu, CYCLES["cortex-m3"])
-        triples = -(-g.pixels // PIXELS) * g.groups
-        per_value = {Gather.NEVER: 12, Gather.BORDER: 16, Gather.ALWAYS: 30}[g.gather]
-        block = g.patch * step + CHANNELS * outputs + 40 * segments(node, g).count
+        g, (step, outputs, packing) = geometry(node), CYCLES.get(core.cpu, CYCLES["cortex-m3"])
+        scaled = scaling(node)
+        outputs += PIXELS * ((GEMMLOWP_CYCLES if scaled.gemmlowp else 0.0) + (0.0 if scaled.saturates_int8 else 4.0))
+        count = segments(node, g).count
+        block = g.patch * step + CHANNELS * outputs + (40 if count == 1 else 210 * count)
         blocks = g.filled_outputs(CHANNELS) // CHANNELS
-        return triples * ((30 if g.is_pointwise else 120) + g.patch * per_value + blocks * block)
+        packed = g.patch * packing * GATHER_FACTOR[g.gather]
+        return -(-g.pixels // PIXELS) * g.groups * ((30 if g.is_pointwise else 120) + packed + blocks * block)
 
 
 def flat_rows(node: Node, g: Geometry) -> Array:

@@ -88,14 +88,14 @@ class Dots(Kernel):
         return (Sweep(1, (Range(0, 0, 0, k),), (Range(1, 0, 0, outputs),)),)
 
     def code_nbytes(self, node: Node) -> int:
-        return 330
+        return 400
 
     def cycles(self, node: Node, core: Core) -> float:
         chunks, steps = chunked(node.inputs[0].size, node.output.size)
         step = STEP_CYCLES.get(core.cpu, STEP_CYCLES["cortex-m3"])
         blocks = filled_outputs(node.output.size) // OUTPUTS
         extra = sum(int(used_steps(e).sum()) for e in parts(node)[1:])
-        return chunks * (blocks * (steps * step + 50) + 30 * steps) + extra * (step + 45) + 25 * node.output.size
+        return chunks * (blocks * (steps * step + 50) + 30 * steps) + extra * (step + 65) + 25 * node.output.size
 
 
 def filled_outputs(outputs: int) -> int:

@@ -21,7 +21,7 @@ from .planes import Axis, axes_of, channel_trace
 STRIPS = (6, 5, 4, 3, 2, 1)  # outputs at once; more sums than that leave no registers for weights
 RUN_TAPS = 4  # weights held at once
 WRITTEN_PRODUCTS = 150  # of a strip, written out; more are a loop over rows
-COPIED = 4  # values of a row whose copying is written out
+COPIED = (16, 15, 14, 13, 12, 11, 10, 9, 8)  # values of a row whose copying is written out
 CYCLES = {  # per product, load, value copied, output and strip
     "cortex-m3": (2.0, 1.7, 3.5, 7.5, 25.0),
     "cortex-m4": (1.0, 1.7, 3.5, 4.5, 25.0),
@@ -29,7 +29,7 @@ CYCLES = {  # per product, load, value copied, output and strip
     "cortex-m33": (1.0, 1.1, 2.5, 4.0, 20.0),
     "cortex-m55": (1.0, 1.1, 2.5, 4.0, 20.0),
 }
-GEMMLOWP_CYCLES = 9.0  # per output, more than for one rounding
+GEMMLOWP_CYCLES = 13.0  # per output, more than for one rounding
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,12 @@ class StripsParams:
     def inside(self) -> int:
         """Where the image begins in the plane."""
         return self.across.pad * self.pitch + self.along.pad
+
+    @property
+    def copy_chunk(self) -> int:
+        """Values of a row whose copying is written out: all of a short one."""
+        count = self.along.copied
+        return count if count <= COPIED[0] else next((n for n in COPIED if count % n == 0), COPIED[-1])
 
     @property
     def has_border(self) -> bool:
