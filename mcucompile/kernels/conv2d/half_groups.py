@@ -17,6 +17,7 @@ weight. That holds for any weights, -128 included.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,23 +38,31 @@ class Excess:
 
 def split_excess(weights: Array, size: int) -> tuple[Array, tuple[Excess, ...]]:
     """One channel's weights, a multiple of `size`, as those that stay in their groups and what is moved out."""
-    kept, excesses = weights.astype(np.int64), []
-    for first in range(0, kept.size, size):
-        group = kept[first : first + size]
+    kept = weights.astype(np.int64)
+    groups, excesses = kept.reshape(-1, size), []
+    for index in np.flatnonzero(np.abs(groups).sum(axis=1) > MAX_GROUP_SUM).tolist():
+        group = groups[index]
         while (surplus := int(np.abs(group).sum()) - MAX_GROUP_SUM) > 0:
             tap = int(np.abs(group).argmax())
             moved = int(np.sign(group[tap])) * min(abs(int(group[tap])), surplus)
             group[tap] -= moved
-            excesses.append(Excess(first + tap, moved))
+            excesses.append(Excess(index * size + tap, moved))
     return kept, tuple(excesses)
 
 
 def excess_count(rows: Array, size: int) -> int:
-    """How many excesses the channels in `rows` [O, K] have: as many of the largest weights as sum up to the surplus."""
-    groups = np.sort(np.abs(rows.astype(np.int64)).reshape(-1, size), axis=1)[:, ::-1]
+    """How many excesses the channels in `rows` [O, K] have."""
+    return counted(rows.astype(np.int16).tobytes(), size)
+
+
+@lru_cache(maxsize=16)
+def counted(weights: bytes, size: int) -> int:
+    """Of int16 weights in groups: as many of the largest of each group as sum up to its surplus."""
+    groups = np.abs(np.frombuffer(weights, np.int16)).reshape(-1, size)
+    groups = groups[groups.sum(axis=1) > MAX_GROUP_SUM]
     surplus = groups.sum(axis=1) - MAX_GROUP_SUM
-    needed = 1 + (np.cumsum(groups, axis=1) < surplus[:, None]).sum(axis=1)
-    return int(needed[surplus > 0].sum())
+    largest = np.cumsum(np.sort(groups, axis=1)[:, ::-1], axis=1)
+    return int((1 + (largest < surplus[:, None]).sum(axis=1)).sum())
 
 
 def initial_sums(bias: int, groups: int) -> tuple[int, int]:
