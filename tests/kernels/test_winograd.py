@@ -11,7 +11,15 @@ from test_compilers import ZIG
 from test_conv2d import Conv
 
 from mcucompile.ir import Clip, DType, Node, Numerics
-from mcucompile.kernels.conv2d.winograd import Winograd, Winograd2, Winograd4, Winograd4Expanding4, Winograd4Expanding8
+from mcucompile.kernels.conv2d.winograd import (
+    Winograd,
+    Winograd2,
+    Winograd4,
+    Winograd4Expanding4,
+    Winograd4Expanding8,
+    Winograd4Expanding8Staggered,
+    Winograd4Staggered,
+)
 from mcucompile.kernels.conv2d.winograd_transform import F2, F4, F4_PLAIN, Transform
 from mcucompile.kernels.kernel import Kernel
 
@@ -116,6 +124,12 @@ def test_strips_of_eight_tiles_need_more_than_four(width: int, fits: bool) -> No
     assert Winograd4Expanding8().fits(node) == fits
 
 
+@pytest.mark.parametrize(("channels", "fits"), [(1, True), (64, True), (72, False)])
+def test_staggered_steps_are_written_out(channels: int, fits: bool) -> None:
+    (node,) = Conv((1, 4, 4, channels, 4)).case(0).graph.nodes
+    assert Winograd4Staggered().fits(node) == fits
+
+
 def test_wide_layers() -> None:
     (node,) = WIDE.case(0).graph.nodes
     assert [k.variant for k in KERNELS if k.fits(node)] == ["winograd2"]
@@ -135,7 +149,7 @@ REFUSED = (
 @pytest.mark.parametrize("conv", REFUSED, ids=str)
 def test_refuses(conv: Conv) -> None:
     (node,) = conv.case(0).graph.nodes
-    assert not any(k.fits(node) for k in (*KERNELS, Winograd4Expanding8()))
+    assert not any(k.fits(node) for k in (*KERNELS, Winograd4Expanding8(), Winograd4Expanding8Staggered()))
 
 
 def test_on_board() -> None:

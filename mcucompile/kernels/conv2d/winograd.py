@@ -31,6 +31,7 @@ class Winograd(Kernel):
     isa = Isa.DSP
     transform: ClassVar[Transform]
     expands: ClassVar[bool] = False
+    staggers: ClassVar[bool] = False
     strip: ClassVar[int] = 2
 
     @property
@@ -54,7 +55,7 @@ class Winograd(Kernel):
         s = scaling(node)
         zero = x.quant.zero if x.quant else 0
         return WinogradParams(
-            self.transform, n, h, w, c, oh, ow, o, top, left, self.even_strip(tiles), self.expands, zero,
+            self.transform, n, h, w, c, oh, ow, o, top, left, self.even_strip(tiles), self.expands, self.staggers, zero,
             3 if s.shift is None else 2, raised(s, self.transform.bits),
         )  # fmt: skip
 
@@ -116,6 +117,27 @@ class Winograd4Expanding8(Winograd):
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and self.params(node).tiles > 4
+
+
+class Staggered(Winograd):
+    """For cores with two pipelines: more instructions, fewer cycles."""
+
+    staggers = True
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and self.params(node).step_loops == 1
+
+
+class Winograd4Staggered(Staggered, Winograd4):
+    variant = "winograd4_staggered"
+
+
+class Winograd4Expanding4Staggered(Staggered, Winograd4Expanding4):
+    variant = "winograd4_expanding4_staggered"
+
+
+class Winograd4Expanding8Staggered(Staggered, Winograd4Expanding8):
+    variant = "winograd4_expanding8_staggered"
 
 
 def is_plain_3x3(window: Window) -> bool:

@@ -17,7 +17,7 @@ SUMS = 8  # tiles times channels of one block: what registers hold
 class WinogradParams:
     """`strip` tiles of an image are transformed at a time, then multiplied, `block_tiles` by `block_channels` at once.
 
-    `expands`: weights are transformed at run time, instead of before.
+    `expands`: weights are transformed at run time, instead of before. `staggers`: products are for two pipelines.
     """
 
     t: Transform
@@ -32,6 +32,7 @@ class WinogradParams:
     left: int
     strip: int
     expands: bool
+    staggers: bool
     fill: int
     channel_words: int
     scaling: Scaling
