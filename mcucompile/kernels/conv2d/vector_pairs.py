@@ -151,7 +151,9 @@ class VectorPairs(Kernel):
         written = b.unroll + b.steps - b.unroll * b.trips if b.loops and b.rows == 1 else b.unroll
         if not b.loops:
             written = b.rows * b.steps
-        return 56 * written + 250 + (0 if pair_geometry(node).gather is Gather.NEVER else 450)
+        g = pair_geometry(node)
+        copying = {Gather.NEVER: 0, Gather.BORDER: 600, Gather.ALWAYS: 500 if collected(g) else 340}[g.gather]
+        return 56 * written + 205 + copying
 
     def cycles(self, node: Node, core: Core) -> float:
         g = pair_geometry(node)

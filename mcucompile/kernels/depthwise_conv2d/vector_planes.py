@@ -230,7 +230,7 @@ class VectorPlanes(Kernel):
     def code_nbytes(self, node: Node) -> int:
         p = planes(node)
         rest = 4 * (6 + p.rest * (2 + 2 * p.rows)) if p.rest else 0
-        return 700 + rest
+        return 480 + rest
 
     def cycles(self, node: Node, core: Core) -> float:
         p, gemmlowp = planes(node), scaling(node).gemmlowp
