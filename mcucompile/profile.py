@@ -165,5 +165,6 @@ def refuse_real(board: Board) -> None:
     raise CompileError(
         "E0303",
         f"{board.name} is not emulated, and instructions are counted on an emulator",
+        why="the cycle counter of a real board is not read yet",
         fix="profile for an emulated board like it: " + " or ".join(f"--board {b.name}" for b in alike),
     )
