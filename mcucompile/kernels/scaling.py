@@ -52,7 +52,16 @@ class Scaling:
     @property
     def offset(self) -> int | None:
         """Rounding constant and zero point in one, where the high word of a product has room for both."""
-        if not self.high_word or self.gemmlowp or self.shift is None or self.shift > 22:
+        return None if self.gemmlowp else self._offset
+
+    @property
+    def away_offset(self) -> int | None:
+        """The same for GEMMLOWP's second rounding, of products that are less by 1 where they are negative."""
+        return self._offset if self.gemmlowp else None
+
+    @property
+    def _offset(self) -> int | None:
+        if not self.high_word or self.shift is None or self.shift > 22:
             return None
         if abs(self.zero) << self.shift > 1 << 29:  # the word reaches 2**30, the rounding constant 2**21
             return None

@@ -37,7 +37,7 @@ CYCLES = {  # of a step's twelve products, three outputs, and packing three valu
     "cortex-m55": (13.6, 29.0, 8.0),
 }
 GATHER_FACTOR = {Gather.NEVER: 1.0, Gather.BORDER: 1.2, Gather.ALWAYS: 2.7}  # of packing
-GEMMLOWP_CYCLES = 13.0  # per output, more than for one rounding
+GEMMLOWP_CYCLES = 8.0  # per output, more than for one rounding
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
  * toward plus infinity, then ties away from zero. */
 static inline int32_t mcu_scale_gemmlowp_high(int32_t acc, int32_t multiplier, int32_t shift)
 {
-    const int32_t high = (int32_t)(((int64_t)acc * multiplier + ((int64_t)1 << 30)) >> 31);
+    const int32_t high = mcu_doubling_high(acc, multiplier);
     return (high + (high >> 31) + (1 << (shift - 1))) >> shift;
 }
