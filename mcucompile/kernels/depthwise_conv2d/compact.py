@@ -23,7 +23,7 @@ from .planes import HELD_WORDS, PlanesParams, channel_trace, oriented, plan_of
 from .products import Product, products, tap_pairs, weight_words, words_read
 
 PITCH = 28  # words of a plane's row, or a multiple
-SHIFTS = (12, 20)
+SHIFTS = (8, 14, 20)
 MOST_WEIGHT_SHIFT = 7  # 16 bits hold -128 << 7
 
 
@@ -144,7 +144,7 @@ def shape_of(node: Node, p: PlanesParams) -> list[int]:
     fill = int(np.full(2, p.fill, np.int16).view(np.int32)[0])
     return [
         p.channels, p.multiplier, pitch * p.rows if p.has_border else 0, fill, across.pad * pitch + along.pad // 2,
-        across.copied, along.x_step, across.x_step, odd, (along.copied - odd) // 4 * 2, (along.copied - odd) % 4,
+        across.copied, along.x_step, across.x_step, odd, (along.copied - odd) // 2, (along.copied - odd) % 2,
         across.outputs, across.stride * pitch, along.y_step, across.y_step, rounds, last,
         int(offsets_of(node, np.full(1, shift_of(node)))[0]), int(ups(node)[0]),
     ]  # fmt: skip
