@@ -64,6 +64,13 @@ def test_by_hand() -> None:
     assert Stairs(3, 3, 0, 7, -128, 1).with_shift(2) == 1
 
 
+@pytest.mark.parametrize("total", [-2, 1])
+def test_one_result_alone_by_hand(total: int) -> None:
+    """1/4 of -2 and of 1 are rounded to 0, 1/2 to -1 and 1. A limit hides the difference."""
+    assert Stairs(1, 2, total, total, -128, 127).with_shift(1) == 0
+    assert Stairs(1, 2, total, total, 0, 0).with_shift(1) == 1
+
+
 def test_no_multiplier_is_precise_enough() -> None:
     assert Stairs((1 << 30) + 12345, 40, -200_000, 200_000, -128, 127).with_shift(20) is None
 

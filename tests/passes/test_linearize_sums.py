@@ -118,6 +118,8 @@ def test_offsets_by_hand() -> None:
     assert found and found.offset == 1
     pairs.results = np.array([[0], [1], [2], [2]])
     assert pairs.with_multipliers(like, (1, 1)) is None
+    pairs.limits, pairs.results = (-128, 2), np.array([[0], [1], [1], [1]])
+    assert pairs.with_multipliers(like, (1, 1)) is None
 
 
 def test_the_nearest_multipliers_come_first() -> None:
