@@ -10,6 +10,7 @@ from .winograd_transform import Transform
 
 PLACE_NBYTES = 12
 UNROLLED_STEPS = 32  # of the inner loop
+SHORT_STEPS = 8  # where little flash is what a kernel is chosen for
 SUMS = 8  # tiles times channels of one block: what registers hold
 
 
@@ -76,7 +77,8 @@ class WinogradParams:
     @property
     def step_loops(self) -> int:
         """Rounds of the inner loop; its body is unrolled."""
-        return next(n for n in range(1, self.steps + 1) if self.steps % n == 0 and self.steps // n <= UNROLLED_STEPS)
+        most = SHORT_STEPS if self.expands and not self.staggers else UNROLLED_STEPS
+        return next(n for n in range(1, self.steps + 1) if self.steps % n == 0 and self.steps // n <= most)
 
     @property
     def tiles_high(self) -> int:
