@@ -16,8 +16,8 @@ from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
 SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
 FIXED_BY_A_FOLDER = {
     "name": "--name", "shape": "--shape", "calibration": "--calibration", "dtype": "--dtype", "io": "--io",
-    "numerics": "--numerics", "ram": "--ram", "flash_budget": "--flash-budget", "ranges": "--ranges", "equalize": "--equalize",
-    "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
+    "numerics": "--numerics", "ram": "--ram", "flash_budget": "--flash-budget", "ranges": "--ranges",
+    "equalize": "--equalize", "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
 }  # fmt: skip
 """Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
 

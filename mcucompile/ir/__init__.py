@@ -12,10 +12,10 @@ from .text import graph_text
 
 # fmt: off
 __all__ = [
-    "Argument", "Array", "Arrays", "Attribute", "Band", "Bank", "Builder", "CArray", "Clip", "DType", "Exporter", "Graph",
-    "KernelInstance", "Moved", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Perm", "Placement", "Port", "Program",
-    "QuantParams", "Requant", "Rounding", "ScaleRule", "Shape", "Step", "Tensor", "Unsupported", "centre", "composed",
-    "constant", "graph_text", "identifier", "integer_clip", "inverse", "keeps_order", "nchw", "nhwc",
+    "Argument", "Array", "Arrays", "Attribute", "Band", "Bank", "Builder", "CArray", "Clip", "DType", "Exporter",
+    "Graph", "KernelInstance", "Moved", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Perm", "Placement", "Port",
+    "Program", "QuantParams", "Requant", "Rounding", "ScaleRule", "Shape", "Step", "Tensor", "Unsupported", "centre",
+    "composed", "constant", "graph_text", "identifier", "integer_clip", "inverse", "keeps_order", "nchw", "nhwc",
     "permute_constant", "permuted", "real_values", "requant", "reshape_constant", "saturate", "unique_identifier",
     "verify",
 ]
