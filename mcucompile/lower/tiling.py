@@ -11,6 +11,7 @@ from .fit import peak
 
 COUNTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)  # of bands
 TRIALS = 12  # tilings around one peak whose arena is estimated
+MOST_LOWERED = 3  # of these, whose program is made
 ROUNDS = 4  # stretches that may be tiled
 
 
@@ -46,17 +47,18 @@ def fit_by_tiling(
 def better(
     fitted: Fitted, limit: int, estimate: Callable[[Graph], int], lower: Callable[[Graph], Program]
 ) -> Fitted | None:
-    """With one more stretch in bands."""
-    trials = [(with_tiling(fitted.graph, t), t) for t in candidates(fitted, limit)]
-    judged = []
-    for graph, tiling in trials:
-        judged.append((estimate(graph), graph, tiling))
-        if judged[-1][0] <= limit:
+    """With one more stretch in bands: the first that fits, else that with the smallest arena of those lowered."""
+    graphs = [(with_tiling(fitted.graph, t), t) for t in candidates(fitted, limit)]
+    judged = [(estimate(graph), graph, tiling) for graph, tiling in graphs]
+    promising = [j for j in judged if j[0] <= limit] or sorted(judged, key=lambda j: j[0])[:1]
+    best: Fitted | None = None
+    for _, graph, tiling in promising[:MOST_LOWERED]:
+        found = Fitted(graph, lower(graph), (*fitted.tilings, tiling))
+        if best is None or found.program.arena_nbytes < best.program.arena_nbytes:
+            best = found
+        if best.program.arena_nbytes <= limit:
             break
-    if not judged:
-        return None
-    _, graph, tiling = min(judged, key=lambda j: (j[0] > limit, j[0]))
-    return Fitted(graph, lower(graph), (*fitted.tilings, tiling))
+    return best
 
 
 def with_tiling(graph: Graph, tiling: Tiling) -> Graph:
