@@ -16,7 +16,7 @@ from .frontend import load
 from .ir import Array, DType, Graph, Numerics, Program, Tensor, graph_text, verify
 from .ir.c_names import is_library_name, library_identifier
 from .lower.choose import SIZE, SPEED, choose, least_arena
-from .lower.fit import check_flash, check_flash_budget, check_ram, room_by_region, room_nbytes
+from .lower.fit import check_flash, check_flash_budget, check_ram, fits, room_by_region, room_nbytes
 from .lower.lower import lower
 from .lower.tiling import Fitted, fit_by_tiling
 from .options import BoundaryType, Effort, NetworkType, Options
@@ -198,9 +198,10 @@ def lower_for(graph: Graph, board: Board, options: Options) -> Fitted:
     effort, limit = options.effort, min(room_nbytes(board), options.ram if options.ram is not None else MOST_RAM)
     limits = {"ram_limit": limit, "flash_limit": options.flash_budget}
     fitted = Fitted(graph, lowered(graph, board, effort, options.prove, **limits))
-    if fitted.program.arena_nbytes > limit:
+    enough = partial(fits, room=room_by_region(board, limit))
+    if not enough(fitted.program):
         fitted = fit_by_tiling(
-            fitted, limit, partial(least_arena, isa=isa_of(board, effort)),
+            fitted, limit, enough, partial(least_arena, isa=isa_of(board, effort)),
             lambda tiled: lowered(tiled, board, effort, options.prove, **limits),
         )  # fmt: skip
     check_ram(fitted.program, board, options.ram, lambda: lowered(graph, board, Effort.OS))

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import __version__
 from .data import Samples
-from .ir import DType, Graph, Port, QuantParams, Step
+from .ir import Bank, DType, Graph, Port, QuantParams, Step
 from .lower.tiling import Fitted
 from .options import NetworkType, Options
 from .origins import fused_away
@@ -20,7 +20,7 @@ from .passes.tile_rows import Tiling
 from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
-SCHEMA = 1
+SCHEMA = 2
 Json = dict[str, Any]
 
 
@@ -54,6 +54,7 @@ def report_of(
             "arena": program.arena_nbytes,
             "lower_bound": program.arena_lower_bound,
             "state": program.state_nbytes,
+            "banks": [bank_json(b, board) for b in program.banks],
             "buffers": [asdict(p) for p in program.placements],
         },
         "constants": program.weight_nbytes,
@@ -71,6 +72,11 @@ def tiling_note(tiling: Tiling) -> str:
     stretch, more = tiling.stretch, 100 * (tiling.macs / max(tiling.stretch.macs, 1) - 1)
     layers = f"{len(stretch.nodes)} layers, from %{stretch.start.name} to %{stretch.end.name}"
     return f"to save RAM {layers}, run in {len(tiling.bands)} bands of rows, with {more:.0f} % more multiplications"
+
+
+def bank_json(bank: Bank, board: Board) -> Json:
+    """A piece of the arena: buffers whose offset is `base` or more lie in this memory, up to the next piece."""
+    return {"base": bank.base, "bytes": bank.nbytes, "memory": board.arena_regions[bank.region].name}
 
 
 def resolved_json(prepared: Prepared) -> Json:

@@ -154,7 +154,9 @@ def problem_of_options(options: Json, resolved: Json) -> str:
         if options.get(key) not in [member.value for member in kind]:
             return f"its option {key!r} is missing, or has a value that does not exist"
     for key in ("ram", "flash_budget"):
-        value = options.get(key)
+        if key not in options:
+            return f"its option {key!r} is missing"
+        value = options[key]
         if value is not None and (type(value) is not int or value < 0):
             return f"its option {key!r} is no number of bytes"
     if resolved.get("dtype") not in [member.value for member in NetworkType]:

@@ -90,6 +90,9 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         ("flash: constants (code comes on top)", report["constants"], share(report["constants"], board.flash_nbytes)),
     ]
     console.print(table("", ("", "bytes", "of the board"), figures))
+    if memory["banks"]:
+        parts = ", ".join(f"{b['bytes']:,} bytes in {b['memory']}" for b in memory["banks"])
+        say(console, f"The arena is in pieces: {parts}.")
     say(console, f"The arena is {gap_text(memory)} the lower bound of what is live at once.")
     removed = removed_text(report["passes"])
     if removed:

@@ -11,10 +11,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from ..ir import Bank
+from .check_plan import PlanError
 from .memory import Buffer, MemoryPlan, Problem
 from .plan import peak_step, plan, step_bound
 
-ALIGNMENT = 32  # of every bank's first byte, as large as that of any buffer
+ALIGNMENT = 8  # of every bank's first byte
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def plan_banks(problem: Problem, capacities: Sequence[int]) -> BankedPlan | None
     banks: list[Bank] = []
     rest, base, bound = problem, 0, 0
     for region, capacity in enumerate(capacities):
-        kept = fitting(rest, capacity)
+        is_last = region == len(capacities) - 1
+        kept = fitting(rest, capacity if is_last else capacity // ALIGNMENT * ALIGNMENT)
         if kept is None:
             continue
         found = plan(kept)
@@ -42,6 +44,18 @@ def plan_banks(problem: Problem, capacities: Sequence[int]) -> BankedPlan | None
         if not rest.buffers:
             return BankedPlan(MemoryPlan(offsets, banks[-1].base + banks[-1].nbytes, bound, False), tuple(banks))
     return None
+
+
+def check_banks(problem: Problem, banked: BankedPlan, capacities: Sequence[int]) -> None:
+    """Raise PlanError unless every buffer lies, aligned, in one bank, and every bank in its memory."""
+    for bank in banked.banks:
+        if bank.nbytes > capacities[bank.region]:
+            raise PlanError(f"a bank of {bank.nbytes} bytes is in a memory of {capacities[bank.region]}")
+    for b in problem.buffers:
+        at = banked.plan.offsets[b.name]
+        inside = [k for k in banked.banks if k.base <= at <= k.base + k.nbytes - b.nbytes]
+        if len(inside) != 1 or (at - inside[0].base) % b.alignment:
+            raise PlanError(f"{b.name} at byte {at} does not lie in one bank, aligned to {b.alignment}")
 
 
 def fitting(problem: Problem, capacity: int) -> Problem | None:

@@ -8,9 +8,9 @@ wants to change. Instead of: an integer program, which would need a solver for a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from ..ir import Graph, Node
 from ..kernels.kernel import Kernel
@@ -46,14 +46,19 @@ SIZE = Goal(cycles=0.3, flash=1.0, ram=0.5)
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A kernel for a node: estimated cycles, bytes of constants, of code and of live memory while it runs."""
+    """A kernel for a node: estimated cycles, what it puts into flash, and bytes of live memory while it runs.
+
+    `parts` are what other nodes may use too, a function and constants, with their bytes.
+    """
 
     kernel: Kernel
     cycles: float
-    constant_nbytes: int
-    code: tuple[str, object]
-    code_nbytes: int
+    parts: tuple[tuple[Hashable, int], ...]
     live_nbytes: int
+
+    @property
+    def flash_nbytes(self) -> int:
+        return sum(nbytes for _, nbytes in self.parts)
 
 
 Row = Sequence[Candidate]  # what one node may take
@@ -72,8 +77,8 @@ class Choice:
 
     @property
     def flash_nbytes(self) -> int:
-        code = {c.code: c.code_nbytes for c in self.candidates}
-        return sum(code.values()) + sum(c.constant_nbytes for c in self.candidates)
+        parts = {key: nbytes for c in self.candidates for key, nbytes in c.parts}
+        return sum(parts.values())
 
     @property
     def ram_nbytes(self) -> int:
@@ -99,7 +104,7 @@ class Scale:
     @classmethod
     def of(cls, table: Sequence[Row]) -> Scale:
         cycles = sum(min(c.cycles for c in row) for row in table)
-        flash = sum(min(c.constant_nbytes + c.code_nbytes for c in row) for row in table)
+        flash = sum(min(c.flash_nbytes for c in row) for row in table)
         ram = max((min(c.live_nbytes for c in row) for row in table), default=0)
         return cls(max(cycles, 1), max(flash, 1), max(ram, 1))
 
@@ -107,7 +112,7 @@ class Scale:
 def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
     """The kernels of a whole graph. Raises E0401 where a node has none.
 
-    A limit that cannot be kept is missed by as little as possible; whether it was is for the caller to see.
+    A limit that no choice found keeps is missed; whether it was is for the caller to see.
     """
     nodes, table = candidates(graph, core, isa)
     scale = Scale.of(table)
@@ -124,11 +129,7 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
 def least_arena(graph: Graph, isa: Isa) -> int:
     """About the smallest arena in the graph's own order: every node takes a kernel that needs little but operands."""
     views = Views(graph)
-
-    def leanest(node: Node) -> Kernel:
-        return min(fitting(node, isa), key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
-
-    chosen = [Chosen(n, leanest(n)) for n in graph.nodes if not views.is_free(n)]
+    chosen = [Chosen(n, leanest(n, isa)) for n in graph.nodes if not views.is_free(n)]
     return peak_live_nbytes(schedule_of(graph, chosen, views))
 
 
@@ -142,17 +143,21 @@ def candidates(graph: Graph, core: Core, isa: Isa) -> tuple[tuple[Node, ...], li
     ordered = [nodes[k] for k in order]
     memory = Memory(schedule.reordered(order), views)
     table = [[memory.candidate(k, n, c, core) for c in plausible(n, core, isa)] for k, n in enumerate(ordered)]
-    shared = {code for code, rows in possible(table).items() if rows > 1}
+    shared = {key for key, rows in possible(table).items() if rows > 1}
     return tuple(ordered), [list(undominated(row, shared)) for row in table]
 
 
 def plausible(node: Node, core: Core, isa: Isa) -> list[Kernel]:
-    """The fitting kernels, but those far slower than another one only if they need less scratch than all others."""
+    """The fitting kernels without those that are far slower than another one; of these the leanest one stays."""
     speed = [(k, k.cycles(node, core)) for k in fitting(node, isa)]
     limit = FAR_SLOWER * min(cycles for _, cycles in speed)
-    kept = [k for k, cycles in speed if cycles <= limit]
-    scratch = min(k.scratch_nbytes(node) for k in kept)
-    return [k for k, cycles in speed if cycles <= limit or k.scratch_nbytes(node) < scratch]
+    lean = leanest(node, isa)
+    return [k for k, cycles in speed if cycles <= limit or k is lean]
+
+
+def leanest(node: Node, isa: Isa) -> Kernel:
+    """The kernel that needs the least memory besides its operands, as far as that can be told without a plan."""
+    return min(fitting(node, isa), key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
 
 
 class Memory:
@@ -164,10 +169,12 @@ class Memory:
         self.lives = {n: life for n, life in lifetimes(schedule).items() if n not in scratch}
 
     def candidate(self, step: int, node: Node, kernel: Kernel, core: Core) -> Candidate:
-        constants = sum(p.values.nbytes for p in kernel.constants(node))
-        code = (kernel.template, kernel.params(node))
+        # Bands of one layer have its constants, packed alike; so have equal layers.
+        given = (kernel.template, *(id(t.const) for t in node.inputs if t.const is not None), repr(node.op))
+        constants = given if len(given) > 2 else object(), sum(p.values.nbytes for p in kernel.constants(node))
+        code = (kernel.template, kernel.params(node)), kernel.code_nbytes(node)
         live = self.live_nbytes(step, Chosen(node, kernel)) + kernel.scratch_nbytes(node)
-        return Candidate(kernel, kernel.cycles(node, core), constants, code, kernel.code_nbytes(node), live)
+        return Candidate(kernel, kernel.cycles(node, core), (code, constants), live)
 
     def live_nbytes(self, k: int, chosen: Chosen) -> int:
         """Tensors that are live in a step, less what inputs that die there can share with outputs that are born."""
@@ -179,25 +186,25 @@ class Memory:
         return live - (most_overlap(dying, born, gaps) if gaps else 0)
 
 
-def possible(table: Sequence[Row]) -> Counter[object]:
-    """For every function, how many nodes it could compute."""
-    return Counter(code for row in table for code in {c.code for c in row})
+def possible(table: Sequence[Row]) -> Counter[Hashable]:
+    """For every function and every constant, how many nodes could use it."""
+    return Counter(key for row in table for key in {key for c in row for key, _ in c.parts})
 
 
 def undominated(row: Row, shared: Collection[object]) -> Iterable[Candidate]:
     """Without those that another one with the same or less of everything makes pointless; the first of equals stays.
 
-    A function that several nodes could share is never pointless.
+    What several nodes could share is never pointless.
     """
     for i, c in enumerate(row):
         others = (d for j, d in enumerate(row) if j != i and (j < i or measures(d) != measures(c)))
         is_pointless = any(all(x <= y for x, y in zip(measures(d), measures(c), strict=True)) for d in others)
-        if c.code in shared or not is_pointless:
+        if not is_pointless or any(key in shared for key, _ in c.parts):
             yield c
 
 
-def measures(c: Candidate) -> tuple[float, int, int, int]:
-    return c.cycles, c.constant_nbytes, c.code_nbytes, c.live_nbytes
+def measures(c: Candidate) -> tuple[float, int, int]:
+    return c.cycles, c.flash_nbytes, c.live_nbytes
 
 
 def cheapest(nodes: tuple[Node, ...], table: Sequence[Row], goal: Goal, scale: Scale) -> Choice:
@@ -232,19 +239,25 @@ def total(choice: Choice, goal: Goal, scale: Scale) -> float:
 
 
 def settled(rows: Sequence[Row], goal: Goal, scale: Scale) -> list[Candidate]:
-    """For every row the candidate that adds the least cost, code that another row has anyway being free."""
+    """For every row the candidate that adds the least cost, what another row puts into flash anyway being free."""
     per_cycle, per_byte = goal.cycles / scale.cycles, goal.flash / scale.flash
     users = possible(rows)
 
-    def cost(c: Candidate, sharers: float) -> float:
-        return per_cycle * c.cycles + per_byte * (c.constant_nbytes + c.code_nbytes / sharers)
+    def alone(c: Candidate) -> float:
+        """As if everybody who could use a part took its share."""
+        return per_cycle * c.cycles + per_byte * sum(nbytes / users[key] for key, nbytes in c.parts)
 
-    taken = [min(row, key=lambda c: cost(c, users[c.code])) for row in rows]
+    def added(c: Candidate, present: Counter[Hashable]) -> float:
+        return per_cycle * c.cycles + per_byte * sum(nbytes for key, nbytes in c.parts if not present[key])
+
+    taken = [min(row, key=alone) for row in rows]
+    present = Counter(key for c in taken for key, _ in c.parts)
     for _ in range(ROUNDS):
         before = list(taken)
         for k, row in enumerate(rows):
-            others = {c.code for j, c in enumerate(taken) if j != k}
-            taken[k] = min(row, key=lambda c, others=others: cost(c, float("inf") if c.code in others else 1))  # type: ignore[misc]
+            present.subtract(key for key, _ in taken[k].parts)
+            taken[k] = min(row, key=partial(added, present=present))
+            present.update(key for key, _ in taken[k].parts)
         if taken == before:
             break
     return taken

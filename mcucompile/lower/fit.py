@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..errors import CompileError
 from ..ir import DType, Placement, Program
@@ -29,6 +29,13 @@ def room_by_region(board: Board, limit: int) -> tuple[int, ...]:
     return tuple(rooms)
 
 
+def fits(program: Program, room: Sequence[int]) -> bool:
+    """Whether every piece of the arena fits the memory that it is for; `room` as `room_by_region` gives it."""
+    if program.banks:
+        return all(bank.nbytes <= room[bank.region] for bank in program.banks)
+    return program.arena_nbytes <= room[0]
+
+
 def check_ram(program: Program, board: Board, limit: int | None, smallest: Callable[[], Program]) -> None:
     """Raise E0501 for an arena above the board's room, or above `limit`, which can only narrow that.
 
@@ -37,8 +44,17 @@ def check_ram(program: Program, board: Board, limit: int | None, smallest: Calla
     room, need = room_nbytes(board), program.arena_nbytes
     is_narrowed = limit is not None and limit < room
     allowed = limit if limit is not None and is_narrowed else room
-    if need <= allowed:
+    by_region = room_by_region(board, allowed)
+    if fits(program, by_region):
         return
+    if need <= allowed:
+        raise CompileError(
+            "E0501",
+            f"the network's {need:,} bytes of RAM cannot be parted so that they fit {board.name}",
+            f"peak while {step_text(program, peak(program))}",
+            "memories for the arena: " + ", ".join(f"{n:,}" for n in by_region),
+            f"take a board with {need + STACK_NBYTES:,} bytes of RAM in one memory, or a smaller network",
+        )
     step = peak(program)
     raise CompileError(
         "E0501",
@@ -58,7 +74,8 @@ def peak(program: Program) -> int:
 
     def height(step: int) -> tuple[int, int]:
         placements = live(program, step)
-        return max((p.offset + p.nbytes for p in placements), default=0), used_nbytes(placements)
+        top = max((p.offset + p.nbytes for p in placements), default=0)
+        return 0 if program.banks else top, used_nbytes(placements)
 
     return max(range(-1, len(program.steps) + 1), key=height)
 
@@ -113,7 +130,7 @@ def check_flash_budget(need: int, budget: int | None) -> None:
         raise CompileError(
             "E0502",
             f"the network needs about {need:,} bytes of flash; --flash-budget allows {budget:,}",
-            why="that is with the kernels that need the least; the size of their code is an estimate",
+            why="that is with the smallest choice of kernels found; the size of their code is an estimate",
             fix=f"--flash-budget {need}, or a smaller network",
         )
 

@@ -11,7 +11,7 @@ from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port,
 from ..ir import unique_identifier as unique
 from ..kernels.kernel import Packed
 from ..target.cores import Core, Isa
-from .banks import plan_banks
+from .banks import check_banks, plan_banks
 from .check_plan import check
 from .memory import MemoryPlan, Problem, planning_problem
 from .order import best_order
@@ -38,6 +38,8 @@ def lower(
     problem = planning_problem(schedule)
     memory = prove_with_ortools(problem, plan(problem)) if prove else plan(problem)
     banked = plan_banks(problem, room) if len(room) > 1 and memory.arena_nbytes > room[0] else None
+    if banked:
+        check_banks(problem, banked, room)
     memory, banks = (banked.plan, banked.banks) if banked else (memory, ())
     check(schedule, memory.offsets, memory.arena_nbytes)
     return replace(program_of(graph, core, chosen, views, problem, memory), banks=banks)

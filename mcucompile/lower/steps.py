@@ -47,7 +47,9 @@ def memory_step(c: Chosen, views: Views, scratch: tuple[str, ...] = ()) -> Memor
     inputs = len(operands) - len(c.node.outputs)
     trace = c.kernel.trace(c.node)
     if any(views[t] != View(t) for t in operands):
-        trace = shifted(trace or unordered(operands, inputs), [views[t].offset for t in operands])
+        trace = trace or unordered(operands, inputs)
+        assert stays_inside(trace, operands), f"{c.node.where}: the trace of {c.kernel.variant} leaves its operands"
+        trace = shifted(trace, [views[t].offset for t in operands])
     names = tuple(views[t].root.name for t in operands)
     return MemoryStep(c.node.where, names[:inputs], names[inputs:], scratch, trace)
 
@@ -57,6 +59,16 @@ def unordered(operands: Sequence[Tensor], inputs: int) -> tuple[Sweep, ...]:
     ranges = [Range(k, 0, 0, t.nbytes) for k, t in enumerate(operands) if t.nbytes]
     reads = tuple(r for r in ranges if r.operand < inputs)
     return (Sweep(1, reads, tuple(r for r in ranges if r.operand >= inputs)), Sweep(1, reads, ()))
+
+
+def stays_inside(trace: tuple[Sweep, ...], operands: Sequence[Tensor]) -> bool:
+    """What `check_plan` cannot see where several operands are parts of one buffer."""
+    walks = ((s.count - 1, r) for s in trace for r in (*s.reads, *s.writes))
+    return all(
+        start >= 0 and start + r.nbytes <= operands[r.operand].nbytes
+        for last, r in walks
+        for start in (r.offset, r.offset + last * r.stride)
+    )
 
 
 def shifted(trace: tuple[Sweep, ...], offsets: Sequence[int]) -> Trace:

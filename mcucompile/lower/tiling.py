@@ -25,9 +25,13 @@ class Fitted:
 
 
 def fit_by_tiling(
-    fitted: Fitted, limit: int, estimate: Callable[[Graph], int], lower: Callable[[Graph], Program]
+    fitted: Fitted,
+    limit: int,
+    enough: Callable[[Program], bool],
+    estimate: Callable[[Graph], int],
+    lower: Callable[[Graph], Program],
 ) -> Fitted:
-    """The cheapest tiling found whose arena is at most `limit` bytes, else the one with the smallest arena.
+    """The cheapest tiling found that is `enough`, mostly one whose arena has at most `limit` bytes, else the smallest.
 
     Looked at are tilings of the stretch around the peak, those with the fewest additional multiplications first; where
     none is enough, the best of them is kept and the next peak is looked at. `estimate` gives a graph's arena quickly
@@ -35,17 +39,21 @@ def fit_by_tiling(
     """
     best = fitted
     for _ in range(ROUNDS):
-        found = better(best, limit, estimate, lower)
+        found = better(best, limit, enough, estimate, lower)
+        if found is not None and enough(found.program):
+            return found
         if found is None or found.program.arena_nbytes >= best.program.arena_nbytes:
             break
         best = found
-        if best.program.arena_nbytes <= limit:
-            break
     return best
 
 
 def better(
-    fitted: Fitted, limit: int, estimate: Callable[[Graph], int], lower: Callable[[Graph], Program]
+    fitted: Fitted,
+    limit: int,
+    enough: Callable[[Program], bool],
+    estimate: Callable[[Graph], int],
+    lower: Callable[[Graph], Program],
 ) -> Fitted | None:
     """With one more stretch in bands: the first that fits, else that with the smallest arena of those lowered."""
     graphs = [(with_tiling(fitted.graph, t), t) for t in candidates(fitted, limit)]
@@ -54,10 +62,10 @@ def better(
     best: Fitted | None = None
     for _, graph, tiling in promising[:MOST_LOWERED]:
         found = Fitted(graph, lower(graph), (*fitted.tilings, tiling))
+        if enough(found.program):
+            return found
         if best is None or found.program.arena_nbytes < best.program.arena_nbytes:
             best = found
-        if best.program.arena_nbytes <= limit:
-            break
     return best
 
 

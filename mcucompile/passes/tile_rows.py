@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from ..ir import Band, Graph, Node, Tensor
+from ..ir import Band, Graph, Node, Tensor, unique_identifier
 from ..ops.concat import Concat
 from ..ops.slice import Slice
 
@@ -65,26 +65,32 @@ class Tiling:
         inside = set(self.stretch.nodes)
         before = [n for n in graph.nodes[:at] if n not in inside]
         after = [n for n in graph.nodes[at:] if n not in inside]
-        graph.nodes[:] = [*before, *self._nodes(), *after]
+        taken = {t.name for t in (*graph.activations(), *graph.constants())}
+        graph.nodes[:] = [*before, *self._nodes(taken), *after]
 
-    def _nodes(self) -> Iterator[Node]:
+    def _nodes(self, taken: set[str]) -> Iterator[Node]:
+        """`taken`: names that tensors have; new ones are added."""
+
+        def named(base: str) -> str:
+            taken.add(name := unique_identifier(base, taken))
+            return name
+
         parts = []
         for k, band in enumerate(self.bands):
             made = {self.stretch.start: (self.stretch.start, range(self.stretch.start.shape[ROWS]))}
             for piece in band:
-                inputs = []
+                inputs, cuts = [], dict[Tensor, Tensor]()
                 for t, rows in zip(piece.node.inputs, piece.band.rows, strict=True):
                     if rows is None:
                         inputs.append(t)
                         continue
                     whole, present = made[t]
-                    if rows != present:
-                        cut = of_rows(t, rows, f"{t.name}_for_{piece.node.output.name}_band{k}")
-                        yield sliced(whole, cut, rows.start - present.start, piece.node.source)
-                        whole = cut
-                    inputs.append(whole)
+                    if rows != present and t not in cuts:
+                        cuts[t] = of_rows(t, rows, named(f"{t.name}_for_{piece.node.output.name}_band{k}"))
+                        yield sliced(whole, cuts[t], rows.start - present.start, piece.node.source)
+                    inputs.append(cuts.get(t, whole))
                 y = piece.node.output
-                output = of_rows(y, piece.rows, f"{y.name}_band{k}")
+                output = of_rows(y, piece.rows, named(f"{y.name}_band{k}"))
                 yield Node(piece.band.op, inputs, [output], piece.node.source)
                 made[y] = output, piece.rows
             parts.append(made[self.stretch.end][0])
@@ -119,6 +125,8 @@ def pieces(stretch: Stretch, rows: range) -> tuple[Piece, ...]:
             return ()
         found.append(Piece(node, needed[node.output], band))
         for t, wanted in zip(node.inputs, band.rows, strict=True):
+            if wanted is not None and not wanted:
+                return ()  # a window that lies in the padding altogether
             if wanted is not None:
                 known = needed.get(t, wanted)
                 needed[t] = range(min(known.start, wanted.start), max(known.stop, wanted.stop))
@@ -129,14 +137,14 @@ def pieces(stretch: Stretch, rows: range) -> tuple[Piece, ...]:
 
 def stretches(graph: Graph) -> list[Stretch]:
     """Every stretch of nodes that could be tiled, longer ones behind shorter ones from the same start."""
-    return [s for t in [*graph.inputs, *graph.activations()] for s in stretches_from(graph, t)]
+    readers = readers_of(graph)
+    return [s for t in graph.activations() for s in stretches_from(graph, t, readers)]
 
 
-def stretches_from(graph: Graph, start: Tensor) -> Iterator[Stretch]:
+def stretches_from(graph: Graph, start: Tensor, readers: Mapping[Tensor, Sequence[Node]]) -> Iterator[Stretch]:
     """Follows the readers of `start` until one tensor is all that is left of it, again and again."""
     if len(start.shape) != 4 or start.shape[0] != 1:
         return
-    readers = readers_of(graph)
     pending, nodes = set(readers.get(start, ())), []
     known = {start}
     for node in graph.nodes:

@@ -107,8 +107,7 @@ class _Job:
         network = self.interface.name.upper()
         places = [
             f'-D{network}_ARENA{k or ""}_ATTRIBUTE=__attribute__((section(".arena{region}")))'
-            for k, region in enumerate(self.interface.regions)
-            if region
+            for k, region in enumerate(self.interface.regions or (0,))
         ]
         hook = [f"-D{network}_ON_STEP=mcu_on_step"] if self.hook else []
         return (self.opt, *hook, *places)

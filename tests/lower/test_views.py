@@ -121,7 +121,10 @@ def test_a_limit_of_ram_is_met_by_tiling() -> None:
     def again(g: Graph) -> Program:
         return lower(g, CORE, Isa.SCALAR, choose(g, CORE, Isa.SCALAR, SPEED).kernel_of)
 
-    fitted = fit_by_tiling(Fitted(graph, whole), whole.arena_nbytes - 100, lambda g: least_arena(g, Isa.SCALAR), again)
+    limit = whole.arena_nbytes - 100
+    fitted = fit_by_tiling(
+        Fitted(graph, whole), limit, lambda p: p.arena_nbytes <= limit, lambda g: least_arena(g, Isa.SCALAR), again
+    )
     assert fitted.tilings
     assert fitted.program.arena_nbytes < whole.arena_nbytes
     assert np.array_equal(evaluate(fitted.graph, inputs(graph))["last"], evaluate(graph, inputs(graph))["last"])

@@ -16,12 +16,15 @@ from ...ops.conv2d import Conv2d
 from ...ops.window import Window
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
-from ..scaling import Scaling, channel_constants, scaling
+from ..scaling import Scaling, channel_constants, requant_of, scaling
 from ..trace import Trace
 from .packing import folded_bias
 from .winograd_cost import winograd_code_nbytes, winograd_cycles
 from .winograd_tiles import WinogradParams, strip_sweep
 from .winograd_transform import F2, F4, F4_PLAIN, Transform
+
+LARGEST_SHIFT = 63  # of a product: the high word of it is shifted by 31 at most
+MOST_CHANNELS = 8000  # whose values an immediate operand counts
 
 
 class Winograd(Kernel):
@@ -45,7 +48,9 @@ class Winograd(Kernel):
         if any(t.dtype is not DType.I8 for t in (x, w, y)) or op.groups != 1 or not is_plain_3x3(op.window):
             return False
         bound, t = op.sum_bound(node), self.transform
-        return bound is not None and bound < 1 << (31 - t.bits) and scaling(node).high_word and fits_int16(node, t)
+        if bound is None or bound >= 1 << (31 - t.bits) or max(requant_of(node).shifts) > LARGEST_SHIFT - t.bits:
+            return False
+        return x.shape[3] <= MOST_CHANNELS and scaling(node).high_word and fits_int16(node, t)
 
     def params(self, node: Node) -> WinogradParams:
         assert isinstance(node.op, Conv2d)

@@ -5,9 +5,9 @@
  *     for x[0] = a2 + 2^16 a0 and x[1] = a3 + 2^16 a1 - 2^8 x[0]:
  * its upper half is v0 a0 + v1 a1 + v2 a2 + v3 a3, its lower half v0 a2 + v1 a3. The bytes are weights + 128; x[2] takes
  * that back, and moves the lower half to 0..65535. Armv7-M; in assembly since it needs every register. */
-__attribute__((naked, noinline)) static void mcu_dot_sums(
-    const uint32_t *x __attribute__((unused)), const mcu_word *w __attribute__((unused)),
-    uint32_t steps __attribute__((unused)), int32_t *sums __attribute__((unused)))
+static MCU_ASSEMBLY void mcu_dot_sums(
+    const uint32_t *x MCU_IN_ASSEMBLY, const mcu_word *w MCU_IN_ASSEMBLY,
+    uint32_t steps MCU_IN_ASSEMBLY, int32_t *sums MCU_IN_ASSEMBLY)
 {
     __asm__("push {r3-r11, lr}\n\t"
             "add r11, r2, r2, lsl #1\n\t"

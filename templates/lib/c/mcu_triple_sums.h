@@ -2,9 +2,9 @@
  * For each step: x has two words that pack the values p, q, r of three windows as p + 2^11 r and q + 2^21 r; w has four
  * weights. `w` begins with the eight words that the sums start from, two for each channel; `sums` gets eight such words.
  * Armv7-M; written in assembly since it needs every register. */
-__attribute__((naked, noinline)) static void mcu_triple_sums(
-    const uint32_t *x __attribute__((unused)), const mcu_word *w __attribute__((unused)),
-    uint32_t steps __attribute__((unused)), uint32_t *sums __attribute__((unused)))
+static MCU_ASSEMBLY void mcu_triple_sums(
+    const uint32_t *x MCU_IN_ASSEMBLY, const mcu_word *w MCU_IN_ASSEMBLY,
+    uint32_t steps MCU_IN_ASSEMBLY, uint32_t *sums MCU_IN_ASSEMBLY)
 {
     __asm__("push {r3-r11, lr}\n\t"
             "add r12, r0, r2, lsl #3\n\t" /* the end of x */
