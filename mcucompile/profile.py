@@ -144,7 +144,8 @@ def _counted(
     by_step = count_instructions(hooked, board, data, run_seconds=limit)
     whole = count_instructions(plain, board, data, run_seconds=limit)
     layers = _layers(program, [(n, None) for n in by_step.steps], plain)
-    note = f"cycles are not estimated: {cycle_plugin().missing}"
+    missing = cycle_plugin().missing
+    note = f"cycles are not estimated, and layers are counted to a few instructions: {missing}"
     return Profile(board.name, layers, whole.total, None, plain, note)
 
 
@@ -165,6 +166,6 @@ def refuse_real(board: Board) -> None:
     raise CompileError(
         "E0303",
         f"{board.name} is not emulated, and instructions are counted on an emulator",
-        why="the cycle counter of a real board is not read yet",
+        why="the cycle counter of a real board is not read",
         fix="profile for an emulated board like it: " + " or ".join(f"--board {b.name}" for b in alike),
     )

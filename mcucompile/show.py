@@ -258,10 +258,10 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
 
 
 def profile_total(p: Profile) -> str:
+    between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
     cycles = f", estimated cycles: {p.cycles:,}" if p.cycles is not None else ""
     return (
-        f"instructions of one run: {p.total:,} (exact), of which {p.overhead:,} between layers{cycles}; "
-        f"code {p.firmware.library_code_nbytes:,} bytes"
+        f"instructions of one run: {p.total:,} (exact){between}{cycles}; code {p.firmware.library_code_nbytes:,} bytes"
     )
 
 

@@ -47,7 +47,7 @@ def test_without_the_plugin_instructions_are_the_same(monkeypatch: pytest.Monkey
     monkeypatch.setattr(profile, "cycle_plugin", lambda: Plugin(None, "there is no C compiler for the host"))
     without = network.profile()
     assert without.cycles is None and without.prediction_error is None
-    assert without.note == "cycles are not estimated: there is no C compiler for the host"
+    assert without.note.endswith("there is no C compiler for the host")
     for a, b in zip(with_plugin.layers, without.layers, strict=True):
         assert b.cycles is None
         assert abs(a.instructions - b.instructions) <= 20, "the first step has the call of all, others that of the hook"

@@ -35,7 +35,13 @@ class Plugin:
     def options(self, arguments: dict[str, object]) -> tuple[str, ...]:
         """QEMU's options that load it."""
         assert self.path is not None, self.missing
-        return ("-plugin", ",".join([f"file={self.path}", *(f"{k}={v}" for k, v in arguments.items())]))
+        given = {"file": self.path, **arguments}
+        return ("-plugin", ",".join(f"{k}={escaped(v)}" for k, v in given.items()))
+
+
+def escaped(value: object) -> str:
+    """A value among QEMU's options, in which a comma is doubled."""
+    return str(value).replace(",", ",,")
 
 
 @cache
@@ -51,7 +57,7 @@ def build_plugin(*sources: Path) -> Plugin:
         return Plugin(None, "the host's C compiler cannot build a plugin of the emulator")
     # An emulator that has started obeys "quit" and ends well; one that refuses its plugin ends with an error.
     probe = [qemu, "-M", "none", "-nodefaults", "-display", "none", "-monitor", "stdio", "-S"]
-    if not _succeeds([*probe, "-plugin", f"file={target}"], "quit\n"):
+    if not _succeeds([*probe, "-plugin", f"file={escaped(target)}"], "quit\n"):
         return Plugin(None, "this build of qemu-system-arm takes no plugins")
     return Plugin(target)
 

@@ -1,0 +1,91 @@
+"""--ram and --flash-budget from end to end: what is refused, what is advised, what then runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_views import network
+
+import mcucompile
+from mcucompile.api import load_compiled
+from mcucompile.cli import main
+from mcucompile.errors import CompileError
+from mcucompile.frontend.export import to_onnx
+from mcucompile.run.tools import find_tool
+
+
+BOARD = "qemu-m4"
+NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
+HAS_EMULATOR = bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc"))
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    return to_onnx(network())
+
+
+@pytest.fixture(scope="module")
+def least(model: bytes) -> int:
+    """The smallest arena that E0501 advises."""
+    with pytest.raises(CompileError) as e:
+        mcucompile.compile(model, BOARD, ram=0)
+    assert e.value.code == "E0501"
+    found = re.search(r"--ram ([0-9]+)", e.value.fix)
+    assert found
+    return int(found[1])
+
+
+def test_the_advised_ram_suffices(model: bytes, least: int) -> None:
+    compiled = mcucompile.compile(model, BOARD, ram=least)
+    assert compiled.program.arena_nbytes <= least
+    assert least < mcucompile.compile(model, BOARD).program.arena_nbytes
+
+
+@pytest.mark.skipif(not HAS_EMULATOR, reason=NO_EMULATOR)
+def test_a_tiled_network_is_written_taken_up_again_and_runs(model: bytes, least: int, tmp_path: Path) -> None:
+    compiled = mcucompile.compile(model, BOARD, ram=least)
+    notes = compiled.report["notes"]
+    assert any("bands of rows" in note for note in notes), notes
+    compiled.write(tmp_path / "net")
+    again = load_compiled(tmp_path / "net")
+    assert again.files == mcucompile.compile(model, BOARD, ram=least).files | {
+        "report.json": again.files["report.json"]
+    }
+    assert again.verify(per_layer=True).ok
+
+
+def test_a_flash_budget_that_nothing_keeps(model: bytes) -> None:
+    with pytest.raises(CompileError) as e:
+        mcucompile.compile(model, BOARD, flash_budget=0)
+    assert e.value.code == "E0502"
+    found = re.search(r"--flash-budget ([0-9]+)", e.value.fix)
+    assert found
+    compiled = mcucompile.compile(model, BOARD, flash_budget=int(found[1]))
+    assert compiled.report["options"]["flash_budget"] == int(found[1])
+
+
+@pytest.mark.parametrize("wrong", [-1, True, "1K"])
+def test_a_flash_budget_is_a_number_of_bytes(model: bytes, wrong: object) -> None:
+    with pytest.raises(CompileError) as e:
+        mcucompile.compile(model, BOARD, flash_budget=wrong)
+    assert e.value.code == "E0701"
+
+
+def test_a_folder_has_settled_its_budget(model: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mcucompile.compile(model, BOARD).write(tmp_path / "net")
+    assert main(["verify", str(tmp_path / "net"), "--flash-budget", "64K"]) == 2
+    assert "--flash-budget" in capsys.readouterr().err
+
+
+def test_a_folder_without_the_option_is_of_another_version(model: bytes, tmp_path: Path) -> None:
+    mcucompile.compile(model, BOARD).write(tmp_path / "net")
+    report = tmp_path / "net" / "report.json"
+    content = json.loads(report.read_text())
+    del content["options"]["flash_budget"]
+    report.write_text(json.dumps(content))
+    with pytest.raises(CompileError) as e:
+        load_compiled(tmp_path / "net")
+    assert e.value.code == "E0703"
