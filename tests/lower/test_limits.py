@@ -16,7 +16,6 @@ from mcucompile.errors import CompileError
 from mcucompile.frontend.export import to_onnx
 from mcucompile.run.tools import find_tool
 
-
 BOARD = "qemu-m4"
 NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
 HAS_EMULATOR = bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc"))
