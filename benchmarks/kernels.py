@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results += measure(layer, board, Numerics(args.numerics), "-Os" if args.small else "-O2")
     except CompileError as e:
         print(e, file=sys.stderr)
-        return 3
+        return e.exit_code
     if args.json:
         print(json.dumps([asdict(r) for r in results], indent=1))
     else:

@@ -78,19 +78,19 @@ class Result:
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parsed(arguments)
     console = Console(width=None if sys.stdout.isatty() else 220)
-    results, peers = [], read_peers()
+    results, peers, status = [], read_peers(), 0
     try:
         for result in measure_all(args.folder, args.network, args.board, args.setting, args.verify):
             results.append(result)
             print(f"{result.network} {result.board} {result.setting}", file=sys.stderr)
     except CompileError as e:
         print(e, file=sys.stderr)
-        return 3
+        status = e.exit_code  # what was measured is printed nevertheless
     if args.json:
         print(json.dumps([{**asdict(r), "peer": peer_json(best_peer(peers, r))} for r in results], indent=1))
     else:
         show(console, results, peers)
-    return 1 if any(r.equal is False for r in results) else 0
+    return status or int(any(r.equal is False for r in results))
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
