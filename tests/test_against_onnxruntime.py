@@ -45,7 +45,7 @@ REAL: dict[str, tuple[str, Callable[[Array], Array]]] = {
 
 
 def integer_graph(path: Path) -> Graph:
-    # With the channels that are removed later, which the oracle has; test_remove_channels.py shows that nothing changes.
+    # With the channels that are removed later: the oracle has them, and removing them changes no bit.
     return prepare(path, "net", Options(), None).twin
 
 
