@@ -209,3 +209,39 @@ def test_one_tensor_twice_is_copied() -> None:
 def test_channels_are_joined_by_copying() -> None:
     *_, y = nodes = joined(image("x", 1, 2, 4, 4), axis=3)
     assert not views_of(*nodes).is_free(y)
+
+
+def tiled_bits(graph: Graph, count: int = 2) -> None:
+    """Every tiling of the graph is sound and gives its bits."""
+    (output,) = graph.outputs
+    wanted = evaluate(graph, inputs(graph))[output.name]
+    tilings = [t for s in stretches(graph) if (t := tiled(s, count)) is not None]
+    for tiling in tilings:
+        trial = replace(graph, nodes=list(graph.nodes))
+        tiling.apply(trial)
+        verify(trial)
+        assert np.array_equal(evaluate(trial, inputs(graph))[output.name], wanted)
+
+
+def test_a_tensor_that_is_read_twice_is_cut_once() -> None:
+    x = image("x", 1, 8, 4, 4)
+    first = conv(x, "first", 4, Window((3, 3), pads=(1, 1, 1, 1)))
+    twice = fixed(Node(Add(), [first.output, first.output], [image("twice", 1, 8, 4, 4)], ("twice",)))
+    last = conv(twice.output, "last", 4, Window((3, 3), pads=(1, 1, 1, 1)))
+    tiled_bits(Graph("net", [x], [last.output], [first, twice, last]))
+
+
+def test_names_that_tensors_have_are_not_taken() -> None:
+    x = image("x", 1, 8, 4, 4)
+    first = conv(x, "first", 4, Window((3, 3), pads=(1, 1, 1, 1)))
+    last = conv(first.output, "first_band0", 4, Window((3, 3), pads=(1, 1, 1, 1)))
+    tiled_bits(Graph("net", [x], [last.output], [first, last]))
+
+
+def test_a_band_whose_windows_lie_in_the_padding_is_no_band() -> None:
+    x = image("x", 1, 4, 4, 4)
+    first = conv(x, "first", 4, Window((3, 3), pads=(4, 1, 4, 1)))
+    last = conv(first.output, "last", 4, Window((1, 1)))
+    graph = Graph("net", [x], [last.output], [first, last])
+    assert tiled(next(s for s in stretches(graph) if s.start is x), first.output.shape[1]) is None
+    tiled_bits(graph)
