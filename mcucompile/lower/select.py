@@ -32,12 +32,3 @@ def fitting(node: Node, isa: Isa) -> list[Kernel]:
 def fastest(node: Node, core: Core, isa: Isa) -> Kernel:
     """The fitting kernel with the fewest estimated cycles; the first of equals."""
     return min(fitting(node, isa), key=lambda k: k.cycles(node, core))
-
-
-def smallest(node: Node, core: Core, isa: Isa) -> Kernel:
-    """The fitting kernel with the fewest bytes of constants and scratch; the fastest of equals."""
-
-    def cost(k: Kernel) -> tuple[int, float]:
-        return sum(p.values.nbytes for p in k.constants(node)) + k.scratch_nbytes(node), k.cycles(node, core)
-
-    return min(fitting(node, isa), key=cost)

@@ -1,4 +1,5 @@
-/* As mcu_row_step, for a window that is not expanded, of four values at a; `mirror` is 0xFF80FF80. */
+/* Four products for one window, four values at a that are expanded here, and each of four channels (words w[0] to w[3]);
+ * a and w move on. `mirror` is 0xFF80FF80. */
 MCU_INLINED void mcu_word_step(const int8_t **a, const mcu_word **w, uint32_t mirror, int32_t *sums)
 {
 #if defined(__OPTIMIZE__) && !defined(__clang__)
