@@ -123,10 +123,16 @@ def run(
     limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         plain = build(library, interface, board, Path(work) / "plain", opt=opt, hook=False)
-        if cycle_plugin().path is None:
-            hooked = build(library, interface, board, Path(work) / "hooked", opt=opt, hook=True)
-            return _counted(program, board, data, hooked, plain, limit)
-        return _measured(program, board, data, plain, limit)
+        missing = cycle_plugin().missing
+        if cycle_plugin().path is not None:
+            try:
+                return _measured(program, board, data, plain, limit)
+            except CompileError as e:
+                if e.code != "E0608":
+                    raise
+                missing = e.what  # an interrupt, say; instructions can be counted nevertheless
+        hooked = build(library, interface, board, Path(work) / "hooked", opt=opt, hook=True)
+        return _counted(program, board, data, hooked, plain, limit, missing)
 
 
 def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float) -> Profile:
@@ -138,13 +144,13 @@ def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: F
 
 
 def _counted(
-    program: Program, board: Board, data: Sequence[bytes], hooked: Firmware, plain: Firmware, limit: float
-) -> Profile:
-    """Without the plugin: by the emulator's clock, at the calls of the hook after each step."""
+    program: Program, board: Board, data: Sequence[bytes], hooked: Firmware, plain: Firmware, limit: float,
+    missing: str,
+) -> Profile:  # fmt: skip
+    """Without cycles, for the reason `missing`: by the emulator's clock, at the calls of the hook after each step."""
     by_step = count_instructions(hooked, board, data, run_seconds=limit)
     whole = count_instructions(plain, board, data, run_seconds=limit)
     layers = _layers(program, [(n, None) for n in by_step.steps], plain)
-    missing = cycle_plugin().missing
     note = f"cycles are not estimated, and layers are counted to a few instructions: {missing}"
     return Profile(board.name, layers, whole.total, None, plain, note)
 

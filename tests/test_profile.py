@@ -9,6 +9,7 @@ import pytest
 import mcucompile
 from mcucompile import profile
 from mcucompile.api import Compiled
+from mcucompile.errors import CompileError
 from mcucompile.run.cycles import cycle_plugin
 from mcucompile.run.plugin import Plugin, interface_version
 from mcucompile.run.tools import find_tool
@@ -52,6 +53,18 @@ def test_without_the_plugin_instructions_are_the_same(monkeypatch: pytest.Monkey
         assert b.cycles is None
         assert abs(a.instructions - b.instructions) <= 20, "the first step has the call of all, others that of the hook"
     assert abs(with_plugin.total - without.total) <= 12
+
+
+@needs_emulator
+def test_a_run_that_cannot_be_divided_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undivided(*_: object, **__: object) -> None:
+        raise CompileError("E0608", "the run cannot be divided into the network's steps")
+
+    monkeypatch.setattr(profile, "measure", undivided)
+    found = compiled("qemu-m4").profile()
+    assert found.cycles is None
+    assert found.total > 0
+    assert "cannot be divided" in found.note
 
 
 def test_interface_version() -> None:

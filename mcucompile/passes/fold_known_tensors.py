@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir import Graph, Node, Tensor, constant
+from ..ir import Array, Graph, Node, Tensor, constant
 from ..ops.binary import Binary
 from .base import Pass
 from .channels.ranges import Ranges, ranges_of
@@ -31,12 +31,23 @@ class FoldKnownTensors(Pass):
 def fold(graph: Graph, tensor: Tensor, known: Ranges) -> bool:
     """Let every operator that computes something else from the tensor read a constant; False where there is none."""
     readers = [n for n in graph.readers(tensor) if takes_constant(n, tensor) and n.output not in known]
+    values = by_channel(known[tensor].low.astype(tensor.dtype.numpy))
+    if values is None:
+        return False
     if readers:
-        values = known[tensor].low.astype(tensor.dtype.numpy)
         stand_in = constant(graph.fresh_name(f"{tensor.name}_known"), values, tensor.quant)
         for node in readers:
             node.inputs = [stand_in if t is tensor else t for t in node.inputs]
     return bool(readers)
+
+
+def by_channel(values: Array) -> Array | None:
+    """One value for each index of the last axis, of the same rank; None where they differ along other axes.
+
+    A whole image of constants would cost more flash than it saves.
+    """
+    first = values[tuple(slice(0, 1) for _ in values.shape[:-1])]
+    return first if bool((values == first).all()) else None
 
 
 def takes_constant(node: Node, tensor: Tensor) -> bool:

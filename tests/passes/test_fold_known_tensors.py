@@ -16,7 +16,7 @@ from mcucompile.ops.concat import Concat
 from mcucompile.ops.mul import Mul
 from mcucompile.ops.reduce_mean import ReduceMean
 from mcucompile.options import Options
-from mcucompile.passes.fold_known_tensors import FoldKnownTensors
+from mcucompile.passes.fold_known_tensors import FoldKnownTensors, by_channel
 from mcucompile.pipeline import prepare
 
 
@@ -93,3 +93,13 @@ def test_a_real_network(shared_model: Callable[[str], Path]) -> None:
     (record,) = [r for r in prepared.records if r.name == "fold_known_tensors"]
     assert record.changes == 2
     assert len(prepared.graph.nodes) == len(prepared.twin.nodes) - 12
+
+
+def test_only_what_is_the_same_in_every_position_is_kept_by_channel() -> None:
+    channels = np.asarray([3, -5, 7], np.int8)
+    same = by_channel(np.broadcast_to(channels, (1, 4, 4, 3)))
+    assert same is not None
+    np.testing.assert_array_equal(same, channels.reshape(1, 1, 1, 3))
+    values = np.zeros((1, 4, 4, 3), np.int8)
+    values[0, 2, 1, 0] = 1
+    assert by_channel(values) is None
