@@ -23,7 +23,9 @@ class Tensor:
     """A value in the graph, compared by identity. Spatial tensors are NHWC, whatever the model file used.
 
     `quant` is set exactly for integers that stand for real numbers; `const` holds the stored values of a constant,
-    which nobody changes in place; `encoding` names how a constant is kept in flash.
+    which nobody changes in place; `encoding` names how a constant is kept in flash: "" leaves that to the cost model,
+    "plain" is one element after the other. `grid` promises of a real constant that its values lie on a grid, which they
+    will be stored with once the network is quantized.
     """
 
     name: str
@@ -31,7 +33,8 @@ class Tensor:
     dtype: DType = DType.F32
     quant: QuantParams | None = None
     const: Array | None = None
-    encoding: str = "plain"
+    encoding: str = ""
+    grid: QuantParams | None = None
 
     @property
     def size(self) -> int:
@@ -157,7 +160,8 @@ def verify(graph: Graph) -> None:
     3. A quantized tensor is an integer; a constant has its tensor's shape and type.
     4. Every sum of an operator on int8 fits int32, and every sum on int16 fits int64: kernels take 64 bits where its
        bound is beyond int32.
-    5. Every requantized sum fits int32, with the output's zero point, before it is saturated.
+    5. A real constant lies on the grid that it promises.
+    6. Every requantized sum fits int32, with the output's zero point, before it is saturated.
     """
     defined: set[Tensor] = set(graph.inputs)
     for node in graph.nodes:
@@ -184,6 +188,9 @@ def verify_tensors(tensors: list[Tensor]) -> None:
         if t.const is not None:
             assert t.const.shape == t.shape, f"%{t.name} is {t.shape}, its values are {t.const.shape}"
             assert t.const.dtype == t.dtype.numpy, f"%{t.name} is {t.dtype}, its values are {t.const.dtype}"
+        if t.grid is not None:
+            assert t.const is not None and t.quant is None, f"%{t.name} has a grid, but no real constant values"
+            assert np.array_equal(t.grid.dequantize(t.grid.quantize(t.const)), t.const), f"%{t.name} is off its grid"
 
 
 def verify_sums(node: Node) -> None:

@@ -22,7 +22,7 @@ def graph_text(graph: Graph) -> str:
     lines += [f"input %{t.name}: {type_text(t)}" for t in graph.inputs]
     for t in graph.constants():
         assert t.const is not None
-        lines.append(f"const %{t.name}: {type_text(t)} #{zlib.crc32(t.const.tobytes()):08x} {t.encoding}")
+        lines.append(f"const %{t.name}: {type_text(t)} #{zlib.crc32(t.const.tobytes()):08x} {t.encoding}".rstrip())
     for n in graph.nodes:
         results = ", ".join(f"%{t.name}: {type_text(t)}" for t in n.outputs)
         lines.append(f"{results} = {n.op}({', '.join('%' + t.name for t in n.inputs)})")

@@ -3,6 +3,7 @@
     %y = relu(conv(%x, %w1)); %z = conv(%y, %w2)   -->   the same with %w1[c] / s[c] and %w2[.., c] * s[c]
 
 Exact on real numbers, since what stands between (Relu, pools, reshapes) commutes with a positive factor per channel.
+Layers whose weights are on a grid stay as they are.
 Activations have one scale per tensor, so a channel of small values gains resolution when it is stretched; the second
 layer's weights lose what the activations gain. With a = the channel's largest activation and w = its largest weight in
 the second layer, s = sqrt(a / w) balances both (SmoothQuant, Xiao et al. 2023, with alpha = 1/2). A depthwise second
@@ -54,7 +55,7 @@ def copy_nodes(graph: Graph) -> Graph:
 def layer_pairs(graph: Graph) -> Iterator[Pair]:
     for before in graph.nodes:
         op = float_layer(before)
-        if op is None or not op.clip.is_homogeneous:
+        if op is None or not op.clip.is_homogeneous or before.inputs[1].grid:
             continue
         channels, repeat, tensor = before.output.shape[-1], 1, before.output
         reader = graph.only_reader(tensor)
@@ -62,7 +63,7 @@ def layer_pairs(graph: Graph) -> Iterator[Pair]:
             tensor = reader.output
             repeat = tensor.shape[-1] // channels
             reader = graph.only_reader(tensor)
-        if reader and float_layer(reader) and reader.inputs[0] is tensor:
+        if reader and float_layer(reader) and reader.inputs[0] is tensor and not reader.inputs[1].grid:
             yield Pair(before, reader, repeat)
 
 

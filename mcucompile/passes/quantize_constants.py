@@ -20,14 +20,17 @@ def weight_params(node: Node, input_quant: QuantParams) -> QuantParams:
     A channel's scale grows where its bias would otherwise be too large a multiple of input scale * weight scale.
     A channel of zeros takes the scale of the largest other one. Decided: no search for the scale of least squared
     error, because it changed the outputs of six networks by no more than 0.5 dB, either way.
+    Weights that lie on a grid keep it, unless a bias is too large for it.
     """
     op, (_, weight, bias) = node.op, node.inputs
     assert isinstance(op, Weighted)
     assert weight.const is not None and bias.const is not None
     scales = np.abs(weight.const.astype(np.float64)).max(axis=op.other_axes(weight.shape), initial=0.0) / WEIGHT_LIMIT
     scales = np.where(scales > MIN_SCALE, scales, scales.max(initial=0.0) or 1.0)
-    limit = input_quant.scale * ROOMY_BIAS[input_quant.dtype]
-    scales = np.maximum(scales, np.abs(bias.const.astype(np.float64)) / limit)
+    least = np.abs(bias.const.astype(np.float64)) / (input_quant.scale * ROOMY_BIAS[input_quant.dtype])
+    if weight.grid is not None and np.all(np.asarray(weight.grid.scales) >= least):
+        return weight.grid
+    scales = np.maximum(scales, least)
     return QuantParams(tuple(float(s) for s in scales.astype(np.float32)), 0, DType.I8, op.weight_axis)
 
 

@@ -1,0 +1,12 @@
+"""What a recipe can ask for, in the one order in which it is done whatever the recipe's own order is.
+
+Lossless removal comes before and, since zeros appear on the way, again behind: see pipeline.py.
+"""
+
+from __future__ import annotations
+
+from .base import Change, Compression, Stage
+
+ALL: tuple[type[Compression], ...] = ()
+
+__all__ = ["ALL", "Change", "Compression", "Stage"]
