@@ -63,7 +63,7 @@ def remove_channels(graph: Graph) -> tuple[Removal, ...]:
     kept = Kept(graph, ranges)
     reasons = [reasons_of(n, ranges, ~kept.of[n.output]) for n in layers]
     before = [sizes(n) for n in layers]
-    cut(graph, kept)
+    cut(graph, kept.of, kept.readings)
     removals = [removal(n, b, r) for n, b, r in zip(layers, before, reasons, strict=True)]
     return tuple(r for r in removals if r.weights)
 

@@ -190,10 +190,22 @@ def test_what_mixes_or_moves_channels_keeps_them(op: Op) -> None:
     assert stays(g.graph(g.conv(g.add(op, a, quant=quant), 2)))
 
 
-def test_slopes_per_channel_keep_their_channels() -> None:
+def test_slopes_per_channel_go_with_their_channels() -> None:
     g = IntegerGraph()
-    a = g.conv(g.input(1, 4, 4, 3), 3, clip=RELU, dead=[1])
-    assert stays(g.graph(g.conv(g.add(PRelu((0.1, 0.2, 0.3), 3), a), 2)))
+    sloped = g.add(PRelu((0.1, 0.2, 0.3), 3), g.conv(g.input(1, 4, 4, 3), 3))
+    graph = g.graph(g.conv(sloped, 2, blind=[1]))
+    removed(graph)
+    op = graph.nodes[1].op
+    assert isinstance(op, PRelu) and op.fixed
+    assert op.slopes == (0.1, 0.3) and len(op.fixed.negative) == 2 and shapes(graph)["t0"][3] == 2
+
+
+def test_slopes_per_row_stay() -> None:
+    g = IntegerGraph()
+    sloped = g.add(PRelu((0.1, 0.2, 0.3, 0.4), 1), g.conv(g.input(1, 4, 4, 3), 3))
+    graph = g.graph(g.conv(sloped, 2, blind=[1]))
+    removed(graph)
+    assert graph.nodes[1].op.infer((1, 4, 4, 2)) == ((1, 4, 4, 2),) and shapes(graph)["t0"][3] == 2
 
 
 def test_real_numbers_stay() -> None:

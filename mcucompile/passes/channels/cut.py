@@ -7,29 +7,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...ir import Array, Graph, Node, Op, Requant, Shape, Tensor, constant
+from ...ir import Array, Graph, Node, Op, QuantParams, Requant, Shape, Tensor, constant
 from ...ops.binary import Binary
 from ...ops.conv2d import Conv2d
+from ...ops.prelu import PRelu
 from ...ops.reshape import Reshape
 from ...ops.slice import Slice
 from ...ops.split import Split
 from ...ops.weighted import Weighted
-from .kept import Kept, Reading
+from .kept import Reading
 from .links import mixes
 
 Masks = Mapping[Tensor, Array]  # per activation, which channels stay
+NO_READINGS: Mapping[Node, Reading] = {}
 
 
-def cut(graph: Graph, kept: Kept) -> None:
-    """Remove every channel that is not kept; what it always added to a sum goes into the bias."""
+def cut(graph: Graph, masks: Masks, readings: Mapping[Node, Reading] = NO_READINGS) -> None:
+    """Remove every channel that is not to stay; what it always added to a sum, says its reading, goes into the bias."""
     for node in graph.nodes:
-        if all(kept.of[t].all() for t in [*node.activations(), *node.outputs]):
+        if all(masks[t].all() for t in [*node.activations(), *node.outputs]):
             continue
         if isinstance(node.op, Weighted):
-            cut_layer(node, node.op, kept.of, kept.readings.get(node))
+            cut_layer(node, node.op, masks, readings.get(node))
         else:
-            cut_other(node, kept.of)
-    for t, mask in kept.of.items():
+            cut_other(node, masks)
+    for t, mask in masks.items():
         t.shape = (*t.shape[:-1], int(mask.sum())) if t.shape else ()
     rename_twice_used(graph)
 
@@ -43,8 +45,8 @@ def cut_layer(node: Node, op: Weighted, masks: Masks, reading: Reading | None) -
         bias = replace(bias, const=(bias.const + gone).astype(bias.const.dtype))
     axes = {op.weight_axis: outputs} | ({len(weights.shape) - 1: inputs} if mixes(node) else {})
     node.inputs = [x, taken(weights, axes), taken(bias, {0: outputs})]
-    assert op.requant
-    op = replace(op, requant=taken_requant(op.requant, outputs))  # type: ignore[type-var]
+    if op.requant:
+        op = replace(op, requant=taken_requant(op.requant, outputs))  # type: ignore[type-var]
     if isinstance(op, Conv2d) and op.groups > 1:
         op = replace(op, groups=op.groups * int(inputs.sum()) // len(inputs))
     node.op = op
@@ -52,14 +54,18 @@ def cut_layer(node: Node, op: Weighted, masks: Masks, reading: Reading | None) -
 
 def taken(tensor: Tensor, axes: Mapping[int, Array]) -> Tensor:
     """A constant without what the masks leave out along the axes; its scales per channel likewise."""
-    values, quant = tensor.const, tensor.quant
+    values = tensor.const
     assert values is not None
     for axis, mask in axes.items():
         values = np.compress(mask, values, axis)
-    if quant and quant.axis is not None and quant.axis in axes:
-        scales = np.asarray(quant.scales)[axes[quant.axis]]
-        quant = replace(quant, scales=tuple(map(float, scales)))
-    return replace(constant(tensor.name, values, quant), encoding=tensor.encoding)
+    quant, grid = (taken_scales(q, axes) for q in (tensor.quant, tensor.grid))
+    return replace(constant(tensor.name, values, quant), encoding=tensor.encoding, grid=grid)
+
+
+def taken_scales(quant: QuantParams | None, axes: Mapping[int, Array]) -> QuantParams | None:
+    if quant is None or quant.axis is None or quant.axis not in axes:
+        return quant
+    return replace(quant, scales=tuple(map(float, np.asarray(quant.scales)[axes[quant.axis]])))
 
 
 def taken_requant(requant: Requant, mask: Array) -> Requant:
@@ -92,7 +98,17 @@ def narrowed(op: Op, node: Node, masks: Masks) -> Op:
             return replace(op, starts=last(op.starts, start), sizes=last(op.sizes, sizes[0]))
         case Split() if op.axis == len(node.outputs[0].shape) - 1:
             return replace(op, sizes=tuple(sizes))
+        case PRelu() if op.axis == len(node.output.shape) - 1:
+            return taken_slopes(op, masks[node.output])
     return op
+
+
+def taken_slopes(op: PRelu, mask: Array) -> PRelu:
+    slopes = tuple(s for s, stays in zip(op.slopes, mask, strict=True) if stays)
+    if op.fixed is None:
+        return replace(op, slopes=slopes)
+    negative = tuple(m for m, stays in zip(op.fixed.negative, mask, strict=True) if stays)
+    return replace(op, slopes=slopes, fixed=replace(op.fixed, negative=negative))
 
 
 def last(values: Shape, value: int) -> Shape:

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import Array, Graph, Node, Tensor
 from ...ops.weighted import Weighted
 from .links import Link, links_of, mixes
-from .ranges import Range, Ranges
+from .ranges import Range, Ranges, is_stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Kept:
         self.readings = {n: reading_of(n, ranges[n.inputs[0]]) for n in graph.nodes if is_layer(n) and mixes(n)}
         self.links: dict[Node, list[Link]] = {}
         for node in graph.nodes:
-            links = [] if node in self.readings else links_of(node)
+            links = [] if node in self.readings else links_of(node) if is_stored(node) else None
             if links is None:
                 self.keep([*node.activations(), *node.outputs])
             self.links[node] = links or []

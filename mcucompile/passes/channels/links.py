@@ -15,8 +15,11 @@ from ...ops.concat import Concat
 from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
 from ...ops.depthwise_conv2d import DepthwiseConv2d
+from ...ops.dequantize import Dequantize
 from ...ops.max_pool import MaxPool
 from ...ops.pad import Pad
+from ...ops.prelu import PRelu
+from ...ops.quantize import Quantize
 from ...ops.reduce_mean import ReduceMean
 from ...ops.reshape import Reshape
 from ...ops.resize import Resize
@@ -24,9 +27,8 @@ from ...ops.slice import Slice
 from ...ops.split import Split
 from ...ops.transpose import Transpose
 from ...ops.unary import Unary
-from .ranges import is_stored
 
-PER_CHANNEL = (AveragePool, Clamp, MaxPool, Resize, Unary)
+PER_CHANNEL = (AveragePool, Clamp, Dequantize, MaxPool, PRelu, Quantize, Resize, Unary)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ def mixes(node: Node) -> bool:
 
 def links_of(node: Node) -> list[Link] | None:
     """The node's links, for one that does not mix; None where every channel on both sides must stay."""
-    if not is_stored(node) or not all(t.shape for t in [*node.inputs, *node.outputs]):
+    if not all(t.shape for t in [*node.inputs, *node.outputs]):
         return None
     x, y, op = node.inputs[0], node.outputs[0], node.op
     match op:
