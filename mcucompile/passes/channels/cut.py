@@ -10,6 +10,7 @@ import numpy as np
 from ...ir import Array, Graph, Node, Op, QuantParams, Requant, Shape, Tensor, constant
 from ...ops.binary import Binary
 from ...ops.conv2d import Conv2d
+from ...ops.pad import Pad
 from ...ops.prelu import PRelu
 from ...ops.reshape import Reshape
 from ...ops.slice import Slice
@@ -98,6 +99,10 @@ def narrowed(op: Op, node: Node, masks: Masks) -> Op:
             return replace(op, starts=last(op.starts, start), sizes=last(op.sizes, sizes[0]))
         case Split() if op.axis == len(node.outputs[0].shape) - 1:
             return replace(op, sizes=tuple(sizes))
+        case Pad():
+            before, inside = op.begins[-1], len(masks[node.inputs[0]])
+            added = masks[node.output][:before], masks[node.output][before + inside :]
+            return replace(op, begins=last(op.begins, int(added[0].sum())), ends=last(op.ends, int(added[1].sum())))
         case PRelu() if op.axis == len(node.output.shape) - 1:
             return taken_slopes(op, masks[node.output])
     return op

@@ -63,6 +63,8 @@ def links_of(node: Node) -> list[Link] | None:
             return joined(node, op.axis)
         case Binary():
             return [same(t, y) for t in node.activations()] if broadcasts_no_channel(node) else None
+        case Pad():
+            return [Link(x, np.arange(x.shape[-1]), y, op.begins[-1] + np.arange(x.shape[-1]))]
         case Slice() if op.steps[-1] == 1:
             return [Link(x, op.starts[-1] + np.arange(y.shape[-1]), y, np.arange(y.shape[-1]))]
     return [same(x, y)] if keeps_channels(node) else None
@@ -104,8 +106,6 @@ def keeps_channels(node: Node) -> bool:
     """Whether output channel c is made of input channel c alone."""
     op, last = node.op, len(node.inputs[0].shape) - 1
     match op:
-        case Pad():
-            return op.begins[last] == op.ends[last] == 0
         case ReduceMean():
             return last not in op.axes
         case Transpose():
