@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from .pipeline import (
     stored_value,
 )
 from .profile import Profile
+from .recipe import parse_recipe
 from .reference import evaluate_all
 from .report import Json, report_of
 from .saved import Reference, Saved, read_saved
@@ -201,19 +203,21 @@ def compile(
     equalize: str = "auto",
     correct_bias: str = "auto",
     prove: bool = False,
+    passes: str | Sequence[str | Mapping[str, Any]] = (),
     dump: Dump | None = None,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Compiled:
     """Compile an ONNX model (a path, or the file's bytes) for a board (a name, a TOML path, or a Board).
 
-    The keywords are the command line's options; `dump` is called with each pass's name and the graph's text after it.
+    The keywords are the command line's options; `passes` is a recipe: the text of --passes, or a list of such texts and
+    of tables as a recipe file has them. `dump` is called with each pass's name and the graph's text after it.
     Raises CompileError.
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
         choice(Effort, effort, "effort"), checked_nbytes(ram, "ram"), choice(Ranges, ranges, "ranges"),
         choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), bool(prove),
-        checked_nbytes(flash_budget, "flash_budget"), checked_shapes(shapes),
+        checked_nbytes(flash_budget, "flash_budget"), parse_recipe(passes).texts(), checked_shapes(shapes),
     )  # fmt: skip
     of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
     of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")

@@ -24,6 +24,7 @@ from .api import Compiled
 from .errors import USER_ERROR, CompileError
 from .parser import parser, refuse_settled
 from .pipeline import Dump
+from .recipe import read_recipe
 from .target.board import load_board
 
 COMPARISON_FAILED = 1
@@ -130,8 +131,9 @@ def compiled_from(args: argparse.Namespace) -> Compiled:
     names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "flash_budget", "ranges", "equalize",
              "correct_bias")  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    passes = args.passes or (read_recipe(args.recipe) if args.recipe else ())
     return api.compile(
-        args.model, args.board, dump=dump_after(args.dump_after), prove=bool(args.prove),
+        args.model, args.board, passes=passes, dump=dump_after(args.dump_after), prove=bool(args.prove),
         shapes=dict(args.shape or []), **given,
     )  # fmt: skip
 

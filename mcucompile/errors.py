@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "E0203": "A 32-bit sum could overflow with the given weights, so the network cannot be compiled as it is.",
     "E0204": "A quantization parameter is out of range: a scale that is not positive, or a zero point that does not fit its type.",
     "E0205": "The requested dtype or numerics contradict the model.",
+    "E0206": "The network cannot be compressed as the recipe asks: a pass finds no layer that it could change, or needs a float network.",
     "E0301": "There is no board of that name, and no file either. `mcucompile boards` lists what is known.",
     "E0302": "The board file has a wrong or missing entry.",
     "E0303": "The board has no way to run a program from here: it is neither emulated nor on a serial port.",

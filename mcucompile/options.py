@@ -57,6 +57,7 @@ class Options:
     """Compilation options; `ram` is the arena's limit in bytes, None for what the board has.
 
     `flash_budget` is the limit of constants and code, the latter estimated, in bytes; None for what the board has.
+    `passes` are the compression passes asked for, each in the form that `recipe` reads.
     """
 
     dtype: NetworkType = NetworkType.AUTO
@@ -69,6 +70,7 @@ class Options:
     correct_bias: Switch = Switch.AUTO
     prove: bool = False
     flash_budget: int | None = None
+    passes: tuple[str, ...] = ()
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:

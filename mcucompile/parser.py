@@ -18,6 +18,7 @@ FIXED_BY_A_FOLDER = {
     "name": "--name", "shape": "--shape", "calibration": "--calibration", "dtype": "--dtype", "io": "--io",
     "numerics": "--numerics", "ram": "--ram", "flash_budget": "--flash-budget", "ranges": "--ranges",
     "equalize": "--equalize", "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
+    "passes": "--passes", "recipe": "--recipe",
 }  # fmt: skip
 """Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
 
@@ -83,6 +84,9 @@ def compile_options() -> Parser:
     p.add_argument("--ranges", choices=values(Ranges), help="how activation ranges are found (auto)")
     p.add_argument("--equalize", choices=values(Switch), help="cross-layer equalization (auto)")
     p.add_argument("--correct-bias", choices=values(Switch), help="bias correction (auto)")
+    asked = p.add_mutually_exclusive_group()
+    asked.add_argument("--passes", metavar="RECIPE", help="compress, e.g. prune_filters=0.4@conv*,cluster=16")
+    asked.add_argument("--recipe", type=Path, metavar="FILE.toml", help="the same from a file")
     p.add_argument("--dump-after", metavar="PASS", choices=pass_names(), help="print the graph after this pass")
     p.add_argument("--prove", action="store_true", default=None, help="prove the memory plan with OR-tools")
     for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):

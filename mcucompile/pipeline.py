@@ -1,4 +1,9 @@
-"""From a model file to a program. PASSES_BEFORE, PASSES_AFTER and PASSES_FIXED are THE ordered list of passes."""
+"""From a model file to a program.
+
+THE order of passes: PASSES_BEFORE; what a recipe asks for of a network of real numbers, in the order of
+`passes.compress.ALL` (prune, decompose, quantize weights); post-training quantization; what it asks for of integer
+weights (share); PASSES_AFTER; PASSES_FIXED, with the lossless removal of channels; and how constants are to be coded.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +29,7 @@ from .origins import Origins, origins_of
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.align_shifts import AlignShifts
 from .passes.base import Pass
+from .passes.compress import Stage
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
 from .passes.fold_batchnorm import FoldBatchnorm
@@ -38,6 +44,7 @@ from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
+from .recipe import Applied, Recipe, compress, parse_recipe
 from .target.board import Board, load_board
 from .target.cores import Isa
 
@@ -85,6 +92,7 @@ class Prepared:
 
     `twin` is the graph before PASSES_FIXED, with the same outputs: what importing and fixing it again can give.
     `samples` are inputs as `real` (or the graph, where there is no `real`) takes them. `origins` are the model's nodes.
+    `given` is the network that a recipe was applied to, `applied` what each of its passes did.
     """
 
     graph: Graph
@@ -95,6 +103,8 @@ class Prepared:
     quantization: QuantizationReport | None
     samples: Samples | None
     origins: Origins
+    given: Graph
+    applied: tuple[Applied, ...] = ()
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass], dump: Dump | None = None) -> list[PassRecord]:
@@ -127,25 +137,61 @@ def prepare(
     imported = load(model, dict(options.shapes))
     graph = imported.graph
     graph.name, graph.numerics = name, options.numerics
-    origins = origins_of(graph)
+    origins, recipe = origins_of(graph), parse_recipe(options.passes)
     samples = read_samples(calibration, graph)
     records = run_passes(graph, PASSES_BEFORE, dump)
     dtype = resolve_dtype(graph, options, samples)
+    check_recipe(recipe, graph, dtype)
+    given, inputs = copy.deepcopy(graph), samples.inputs if samples else None
+    applied = compress(graph, recipe.of(Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), inputs)
     real, quantization = None, None
     if dtype in (NetworkType.INT8, NetworkType.INT16X8) and not is_quantized(graph):
         assert samples is not None
-        real = copy.deepcopy(graph)
+        real = given
         quantization = quantize(graph, samples.inputs, quantize_options(dtype, options))
-        records.append(PassRecord("quantize", False, len(graph.nodes)))
         verify(graph)
     elif dtype is NetworkType.FLOAT32:
-        real = graph
-    wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
-    records += run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
-    twin = copy.deepcopy(graph)
-    records += run_passes(graph, PASSES_FIXED, dump)
+        real = given
+    records += [record_of(a) for a in applied]
+    if quantization:
+        records.append(PassRecord("quantize", False, len(graph.nodes)))
+    shared = compress(graph, recipe.of(Stage.SHARE), inputs)
+    more, twin = fixed(graph, options, dump)
+    coded = compress(graph, recipe.of(Stage.CODE), inputs)
+    records += [*map(record_of, shared), *more, *map(record_of, coded)]
     notes = (*imported.notes, *numerics_notes(graph))
-    return Prepared(graph, twin, real, tuple(records), notes, quantization, samples, origins)
+    return Prepared(
+        graph, twin, real, tuple(records), notes, quantization, samples, origins, given, (*applied, *shared, *coded)
+    )
+
+
+def fixed(graph: Graph, options: Options, dump: Dump | None = None) -> tuple[list[PassRecord], Graph]:
+    """Give `graph` the form that is compiled, in place; the records of the passes, and the twin."""
+    wrap = (WrapBoundary(),) if options.io is BoundaryType.FLOAT else ()
+    records = run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
+    twin = copy.deepcopy(graph)
+    return records + run_passes(graph, PASSES_FIXED, dump), twin
+
+
+def record_of(applied: Applied) -> PassRecord:
+    compression = applied.request.compression
+    return PassRecord(compression.name, compression.exact, len(applied.changes), applied.changes)
+
+
+def check_recipe(recipe: Recipe, graph: Graph, dtype: NetworkType) -> None:
+    """Raises E0206 for a pass that the network comes too late or too early for."""
+    floats = recipe.of(Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE)
+    if floats and is_quantized(graph):
+        raise CompileError(
+            "E0206", f"{floats[0].compression.name} changes real numbers, and the network is quantized already",
+            fix="give the float network and --calibration",
+        )  # fmt: skip
+    integers = recipe.of(Stage.SHARE, Stage.CODE)
+    if integers and dtype is NetworkType.FLOAT32:
+        raise CompileError(
+            "E0206", f"{integers[0].compression.name} is about integer weights, and this network computes in floats",
+            fix="leave it away, or compile with --dtype int8",
+        )  # fmt: skip
 
 
 def numerics_notes(graph: Graph) -> list[str]:

@@ -16,11 +16,12 @@ from .ir import Bank, DType, Graph, Port, QuantParams, Step
 from .lower.tiling import Fitted
 from .options import NetworkType, Options
 from .origins import fused_away
+from .passes.compress.encode import Encode
 from .passes.tile_rows import Tiling
 from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
-SCHEMA = 2
+SCHEMA = 3
 Json = dict[str, Any]
 
 
@@ -80,13 +81,22 @@ def bank_json(bank: Bank, board: Board) -> Json:
 
 
 def resolved_json(prepared: Prepared) -> Json:
-    """What `auto` and defaults came to; how ranges were found is None where nothing was quantized."""
+    """What `auto` and defaults came to; how ranges were found is None where nothing was quantized.
+
+    `encodings` are those that a recipe asked for, by the name of the layer's output.
+    """
     chosen = prepared.quantization.chosen if prepared.quantization else None
     return {
         "dtype": network_type(prepared.graph).value,
         "ranges": chosen.ranges if chosen else None,
         "equalize": chosen.equalized if chosen else None,
         "correct_bias": chosen.bias_corrected if chosen else None,
+        "encodings": {
+            c.layer: a.request.compression.encoding
+            for a in prepared.applied
+            if isinstance(a.request.compression, Encode)
+            for c in a.changes
+        },
     }
 
 

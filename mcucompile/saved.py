@@ -56,10 +56,15 @@ class Saved:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keywords with which compiling the twin gives the same network; its quantization is in the twin."""
-        options = self.report["options"]
-        dtype = "float32" if self.report["resolved"]["dtype"] == "float32" else "auto"
-        return {"dtype": dtype, **{key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget")}}
+        """The keywords with which compiling the twin gives the same network.
+
+        Its quantization, and what a recipe changed, are in the twin; how constants are coded is not.
+        """
+        options, resolved = self.report["options"], self.report["resolved"]
+        dtype = "float32" if resolved["dtype"] == "float32" else "auto"
+        coded = [{"name": "encode", "encoding": e, "layers": layer} for layer, e in resolved["encodings"].items()]
+        same = {key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget")}
+        return {"dtype": dtype, "passes": coded, **same}
 
     def board(self, given: Board | None) -> Board:
         """The board that the folder is for; one of the user's own must be given again. Raises E0703."""
@@ -159,6 +164,9 @@ def problem_of_options(options: Json, resolved: Json) -> str:
         value = options[key]
         if value is not None and (type(value) is not int or value < 0):
             return f"its option {key!r} is no number of bytes"
+    encodings = resolved.get("encodings")
+    if not isinstance(encodings, dict) or not all(isinstance(e, str) for e in encodings.values()):
+        return "its resolved encodings are missing, or no names"
     if resolved.get("dtype") not in [member.value for member in NetworkType]:
         return "its resolved dtype is missing, or does not exist"
     return ""

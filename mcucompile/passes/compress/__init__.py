@@ -6,7 +6,8 @@ Lossless removal comes before and, since zeros appear on the way, again behind: 
 from __future__ import annotations
 
 from .base import Change, Compression, Stage
+from .encode import Encode
 
-ALL: tuple[type[Compression], ...] = ()
+ALL: tuple[type[Compression], ...] = (Encode,)
 
 __all__ = ["ALL", "Change", "Compression", "Stage"]

@@ -1,0 +1,261 @@
+"""What a network shall be compressed with: `--passes`, or a TOML file.
+
+    prune_filters=0.4+criterion:taylor@conv*, low_rank=energy:0.95@fc*, cluster=16
+
+A request is NAME[=OPTION+OPTION...][@PATTERN|PATTERN...]. An option is KEY:VALUE, the first one may be a value alone,
+which then is the pass's first option. A pattern is compared with the names of a layer's ONNX nodes and of its output,
+as file names are with * and ?; without one the pass takes every layer that it can. The same in TOML:
+
+    [[pass]]
+    name = "prune_filters"
+    amount = 0.4
+    criterion = "taylor"
+    layers = "conv*"           # or a list of patterns
+
+In which order requests stand does not matter: passes run in the order of `passes.compress.ALL`.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import CompileError
+from .ir import Array, Graph, Node, verify
+from .passes.compress import ALL, Change, Compression, Stage
+
+Entry = Mapping[str, Any]
+TOML_KEYS = ("name", "layers")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A pass with its options, and the patterns of the layers it is for; () for all."""
+
+    compression: Compression
+    patterns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The form of --passes, with every option that is not the default."""
+        c = self.compression
+        given = [(f.name, getattr(c, f.name)) for f in dataclasses.fields(c) if getattr(c, f.name) != f.default]
+        options = "+".join(f"{name}:{value_text(value)}" for name, value in given)
+        return c.name + (f"={options}" if options else "") + (f"@{'|'.join(self.patterns)}" if self.patterns else "")
+
+    def layers(self, graph: Graph) -> list[Node]:
+        """The nodes it is for. Raises E0206 where a pattern names none that the pass can change."""
+        possible = [n for n in graph.nodes if self.compression.takes(n)]
+        for pattern in self.patterns:
+            if not any(is_named(n, pattern) for n in possible):
+                names = ", ".join(n.output.name for n in possible) or "none"
+                raise CompileError(
+                    "E0206", f"{self.compression.name}: no layer that it could change is named {pattern!r}",
+                    why=f"it could change: {names}", fix="use one of these names, or * for all of them",
+                )  # fmt: skip
+        return [n for n in possible if not self.patterns or any(is_named(n, p) for p in self.patterns)]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Requests in the order in which they run."""
+
+    requests: tuple[Request, ...] = ()
+
+    def of(self, *stages: Stage) -> list[Request]:
+        return [r for r in self.requests if r.compression.stage in stages]
+
+    def texts(self) -> tuple[str, ...]:
+        """Each request in the form of --passes: `parse_recipe` makes the same recipe of them."""
+        return tuple(map(str, self.requests))
+
+
+def is_named(node: Node, pattern: str) -> bool:
+    return any(fnmatchcase(name, pattern) for name in (*node.source, *(t.name for t in node.outputs)))
+
+
+def parse_recipe(given: str | Sequence[str | Entry]) -> Recipe:
+    """A recipe from the text of --passes, or from a list of such texts and of tables as TOML has them. Raises E0701."""
+    items: Sequence[str | Entry] = [given] if isinstance(given, str) else given
+    requests = [r for item in items for r in (parsed_text(item) if isinstance(item, str) else [parsed_table(item)])]
+    order = {kind: i for i, kind in enumerate(ALL)}
+    return Recipe(tuple(sorted(requests, key=lambda r: order[type(r.compression)])))
+
+
+def read_recipe(path: Path) -> list[Entry]:
+    """The tables [[pass]] of a TOML file. Raises E0701 for one that is malformed, E0702 for one that cannot be read."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise CompileError("E0702", f"{path} cannot be read: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise CompileError("E0701", f"{path.name} is not TOML: {e}") from e
+    tables = content.get("pass")
+    if set(content) != {"pass"} or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        raise CompileError(
+            "E0701",
+            f"{path.name} is not a recipe",
+            fix='write one table [[pass]] for each pass, with name = "..." in it',
+        )
+    return tables
+
+
+def parsed_text(text: str) -> list[Request]:
+    return [parsed_item(item.strip()) for item in text.split(",") if item.strip()]
+
+
+def parsed_item(item: str) -> Request:
+    """NAME[=OPTION+OPTION...][@PATTERN|PATTERN...]"""
+    head, _, patterns = item.partition("@")
+    name, _, options = head.partition("=")
+    kind = compression_named(name.strip())
+    values: dict[str, Any] = {}
+    for i, option in enumerate(options.split("+") if options else []):
+        key, colon, value = option.partition(":")
+        if not colon:
+            key, value = first_option(kind, option) if i == 0 else "", option
+        add_option(kind, values, key.strip(), value.strip())
+    return Request(made(kind, values), tuple(p.strip() for p in patterns.split("|") if p.strip()))
+
+
+def parsed_table(table: Entry) -> Request:
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        raise CompileError("E0701", f"a pass of a recipe has no name: {table!r}", fix='name = "prune_filters"')
+    kind = compression_named(table["name"])
+    layers = table.get("layers", [])
+    patterns = [layers] if isinstance(layers, str) else layers
+    if not isinstance(patterns, list | tuple) or not all(isinstance(p, str) for p in patterns):
+        raise CompileError(
+            "E0701", f"{kind.name}: layers cannot be {layers!r}", fix="give a pattern, or a list of them"
+        )
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in TOML_KEYS:
+            add_option(kind, values, key, value)
+    return Request(made(kind, values), tuple(patterns))
+
+
+def compression_named(name: str) -> type[Compression]:
+    for kind in ALL:
+        if kind.name == name:
+            return kind
+    raise CompileError(
+        "E0701", f"there is no compression pass {name!r}", fix=f"one of: {', '.join(kind.name for kind in ALL)}"
+    )
+
+
+def first_option(kind: type[Compression], value: str) -> str:
+    names = list(option_types(kind))
+    if not names:
+        raise CompileError("E0701", f"{kind.name} has no options, got {value!r}")
+    return names[0]
+
+
+def add_option(kind: type[Compression], values: dict[str, Any], key: str, value: Any) -> None:
+    kinds = option_types(kind)
+    if key not in kinds:
+        options = ", ".join(kinds) or "none"
+        raise CompileError("E0701", f"{kind.name} has no option {key!r}", fix=f"its options: {options}")
+    if key in values:
+        raise CompileError("E0701", f"{kind.name} has its option {key!r} twice")
+    values[key] = converted(kind, key, value, kinds[key])
+
+
+def made(kind: type[Compression], values: Mapping[str, Any]) -> Compression:
+    missing = [f.name for f in dataclasses.fields(kind) if is_required(f) and f.name not in values]
+    if missing:
+        raise CompileError(
+            "E0701", f"{kind.name} needs a value for {missing[0]!r}", fix=f"e.g. {kind.name}={missing[0]}:…"
+        )
+    return kind(**values)
+
+
+def is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+@cache
+def option_types(kind: type[Compression]) -> dict[str, Any]:
+    """Option -> its type, in order."""
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+
+
+def converted(kind: type[Compression], key: str, value: Any, hint: Any) -> Any:
+    """An option's value as its type. Raises E0701 saying what is allowed."""
+    for choice in alternatives(hint):
+        found = as_type(value, choice)
+        if found is not None:
+            return found
+    allowed = " or ".join(type_text(t) for t in alternatives(hint))
+    raise CompileError("E0701", f"{kind.name}: {key} cannot be {value!r}", fix=f"give {allowed}")
+
+
+def alternatives(hint: Any) -> list[Any]:
+    """The types that a hint allows; None only says that the option may be left away."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return [t for t in typing.get_args(hint) if t is not type(None)]
+    return [hint]
+
+
+def as_type(value: Any, kind: Any) -> Any:
+    """The value as this type, from TOML or from text; None where it is none."""
+    if typing.get_origin(kind) is typing.Literal:
+        return next((member for member in typing.get_args(kind) if str(member) == str(value)), None)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next((member for member in kind if member.value == value), None)
+    if kind is bool:
+        return {"on": True, "true": True, "off": False, "false": False}.get(str(value).lower())
+    if isinstance(value, bool):
+        return None
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        return None
+    is_whole = not isinstance(value, float) or number == value
+    return number if is_whole and (kind is str or math.isfinite(number)) else None
+
+
+def type_text(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(kind)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(str(member.value) for member in kind)
+    return {int: "a whole number", float: "a number", bool: "on or off", str: "a text"}.get(kind, str(kind))
+
+
+def value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """What a request did, and the network as it was then: later passes do not change this copy."""
+
+    request: Request
+    changes: tuple[Change, ...]
+    graph: Graph
+
+
+def compress(graph: Graph, requests: Sequence[Request], samples: Mapping[str, Array] | None) -> list[Applied]:
+    """Carry the requests out on `graph`, verifying it after each. Raises E0201, E0206 and what passes raise."""
+    done: list[Applied] = []
+    for request in requests:
+        given = None if samples is None else dict(samples)
+        changes = request.compression.apply(graph, request.layers(graph), given)
+        graph.remove_unread()
+        verify(graph)
+        done.append(Applied(request, changes, copy.deepcopy(graph)))
+    return done
