@@ -157,7 +157,7 @@ def test_channels_that_padding_adds() -> None:
     g = IntegerGraph()
     a = g.conv(g.input(1, 4, 4, 3), 4, clip=RELU, dead=[2])
     padded = g.add(Pad((0, 0, 0, 2), (0, 1, 0, 3), value=0.5), a)
-    graph = g.graph(g.conv(padded, 2, SAME, blind=[1, 6]))  # whose borders tell a constant from no constant
+    graph = g.graph(g.conv(padded, 2, SAME, blind=[1, 4, 6]))  # whose borders tell a constant from no constant
     removed(graph)
     op = graph.nodes[1].op
     assert isinstance(op, Pad) and (op.begins, op.ends) == ((0, 0, 0, 1), (0, 1, 0, 2))
