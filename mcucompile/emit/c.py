@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from .. import __version__
-from ..ir import Argument, KernelInstance, Program, Step
+from ..ir import Argument, KernelInstance, Program
 from ..resources import folder
 from ..target.cores import Core, Isa
 from .filters import c_comment, c_float, c_values, plus, position, times, wrapped
@@ -40,8 +40,10 @@ def render(template: str, **context: Any) -> str:
 
 
 def kernel_text(kernel: KernelInstance) -> str:
-    """The C of one kernel function, and of those that only it calls."""
-    return render(kernel.template, fn=kernel.function, p=kernel.params, description=c_comment(kernel.description))
+    """The C of one kernel function, and of those that only it calls; `parts` are the names of the others."""
+    parts = [k.function for k in kernel.parts]
+    description = c_comment(kernel.description)
+    return render(kernel.template, fn=kernel.function, p=kernel.params, description=description, parts=parts)
 
 
 def tidy(text: str) -> str:
@@ -55,6 +57,7 @@ def tidy(text: str) -> str:
 
 def kernels_text(name: str, kernels: Sequence[KernelInstance], core: Core, taken: Sequence[str] = ()) -> str:
     """NAME_kernels.c: what the kernels share, then the kernels. `taken`: see `private_prefix`."""
+    kernels = tuple(dict.fromkeys(k for kernel in kernels for k in kernel.with_parts))
     texts = [kernel_text(k) for k in kernels]
     text = render(
         "model_kernels.c.j2",
@@ -73,14 +76,12 @@ def needs(kernels: Sequence[KernelInstance], isa: Isa) -> bool:
     return any(f".{isa.name.lower()}." in k.template for k in kernels)
 
 
-def prototype(step: Step) -> str:
-    """The declaration of a step's kernel, with the parameters' names of its definition."""
-    function = step.kernel.function
-    definition = re.search(rf"\bvoid {function}\(([^)]*)\)\n", kernel_text(step.kernel))
-    assert definition, f"{step.kernel.template} does not define {function}"
-    names = [parameter.rpartition("*")[2] for parameter in definition[1].split(",")]
-    parameters = (f"{a.c_type} *{name}" for a, name in zip(step.arguments, names, strict=True))
-    return f"void {function}({', '.join(parameters)});"
+def prototype(kernel: KernelInstance) -> str:
+    """The declaration of a kernel's function, in plain C."""
+    definition = re.search(rf"\bvoid {kernel.function}\(([^)]*)\)\n", kernel_text(kernel))
+    assert definition, f"{kernel.template} does not define {kernel.function}"
+    parameters = re.sub(r"\bMCU_\w+ |\bmcu_(?=float\b)", "", definition[1])
+    return f"void {kernel.function}({parameters});"
 
 
 def place_text(program: Program, prefix: str, offset: int) -> str:
@@ -117,7 +118,7 @@ def emit(program: Program, core: Core) -> dict[str, str]:
         "is_portable": not any(needs(program.kernels, isa) for isa in Isa if isa > Isa.SCALAR),
         "place": lambda offset: place_text(program, prefix, offset),
         "argument": lambda a: argument_text(a, place_text(program, prefix, a.offset or 0)),
-        "prototypes": [prototype(next(s for s in program.steps if s.kernel is k)) for k in program.kernels],
+        "prototypes": [prototype(k) for k in program.kernels if not k.is_static],
     }
     files = {
         f"{name}.h": "model.h.j2",

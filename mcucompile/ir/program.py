@@ -51,12 +51,22 @@ class CArray:
 
 @dataclass(frozen=True)
 class KernelInstance:
-    """One C function: a template with its compile-time parameters. Steps with equal ones share the function."""
+    """One C function: a template with its compile-time parameters. Steps with equal ones share the function.
+
+    `parts` are the functions that it calls, which others may call too. `is_static`: only other kernels call it.
+    """
 
     function: str
     template: str
     params: object
     description: str
+    parts: tuple[KernelInstance, ...] = ()
+    is_static: bool = False
+
+    @property
+    def with_parts(self) -> tuple[KernelInstance, ...]:
+        """All that it needs, each function behind those that it calls."""
+        return (*(k for part in self.parts for k in part.with_parts), self)
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Everything that the C files say."""
+    """Everything that the C files say. `flash_nbytes`: constants and code as the cost model estimated them, in bytes."""
 
     name: str
     inputs: tuple[Port, ...]
@@ -126,11 +136,12 @@ class Program:
     arena_lower_bound: int
     state_nbytes: int = 0
     banks: tuple[Bank, ...] = ()  # () where the arena is one piece
+    flash_nbytes: int = 0
 
     @property
     def kernels(self) -> tuple[KernelInstance, ...]:
-        """Every function once, in order of first use."""
-        return tuple(dict.fromkeys(s.kernel for s in self.steps))
+        """Every function once, in order of first use, and behind those that it calls."""
+        return tuple(dict.fromkeys(k for s in self.steps for k in s.kernel.with_parts))
 
     @property
     def weight_nbytes(self) -> int:
