@@ -28,6 +28,7 @@ from .requantize import Requantize
 from .reshape import Reshape
 from .resize import Resize
 from .sigmoid import Sigmoid
+from .sign import Sign
 from .slice import Slice
 from .softmax import Softmax
 from .split import Split
@@ -39,7 +40,7 @@ from .transpose import Transpose
 ALL: tuple[type[Op], ...] = (
     Add, Affine, AveragePool, Clamp, Concat, Conv2d, Dense, DepthwiseConv2d, Dequantize, Div, HardSigmoid, HardSwish,
     LeakyRelu, LogSoftmax, MatMul, Max, MaxPool, Min, Mul, Pad, PRelu, Quantize, ReduceMean, Requantize, Reshape,
-    Resize, Sigmoid, Slice, Softmax, Split, Sub, Tanh, Transpose,
+    Resize, Sigmoid, Sign, Slice, Softmax, Split, Sub, Tanh, Transpose,
 )
 # fmt: on
 
