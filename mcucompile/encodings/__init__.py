@@ -1,1 +1,13 @@
+"""How constants are kept in flash: each encoding with what it can hold, what it costs and a decoder in C."""
 
+from __future__ import annotations
+
+from .codebook import Codebook
+from .encoding import PLAIN, Encoded, Encoding, Layout, Params, mirrored_bytes
+from .narrow import NARROW
+from .words import Words
+
+ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words())
+BY_NAME = {encoding.name: encoding for encoding in ALL}
+
+__all__ = ["ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "PLAIN", "Params", "mirrored_bytes"]

@@ -4,12 +4,12 @@ A stream is the values of one constant in the order in which a kernel reads them
 templates/encodings/<name>.c.j2, which sees `fn` (a prefix) and `p` (the params of `Encoded`) and prints
 
     typedef struct { ... } FN_state;
-    static void FN_start(FN_state *state, const T0 *array0, int32_t size0, const T1 *array1, int32_t size1, ...);
+    static void FN_start(FN_state *state, const T0 *array0, int32_t count0, const T1 *array1, int32_t count1, ...);
     static void FN_next(FN_state *state, int8_t *to, int32_t count);
 
-`start` takes the arrays of `Encoded` in their order, each with its number of elements; `next` writes the next `count`
-values. It may be called with any counts; a whole stream in calls whose counts are multiples of four, to addresses that
-are multiples of four, is what it is fast at. Streams with equal params share the functions.
+`start` takes the arrays of `Encoded` in their order, each with the length of its first axis; `next` writes the next
+`count` values. It may be called with any counts and addresses, and is fast where both are multiples of four. Streams
+with equal params share the functions.
 
 Decided: whatever the arrays hold, a decoder ends, reads only inside them and writes `count` bytes and nothing else,
 because flash gets corrupted in the field. Values that damaged arrays yield may be any; behind the end of an array that
@@ -26,14 +26,16 @@ import numpy as np
 
 from ..ir import Array
 
+LEAST_SAVED = 128  # bytes of flash below which no encoding is tried that nobody asked for
+
 
 @dataclass(frozen=True)
 class Layout:
     """What a kernel wants of a stream.
 
     mirrored: bytes at even places of the stream have 128 added (see kernels/conv2d/mirrored.py).
-    tile: every call of `next` asks for so many values, the last one for what is left; 0 where nothing is known. A call's
-    values may then be made of earlier ones of the same call.
+    tile: every call of `next` asks for so many values, the last one for what is left; 0 where nothing is known. Values
+    may then be made of earlier ones of the same call.
     """
 
     mirrored: bool = False
@@ -106,6 +108,6 @@ def mirrored_bytes(values: Array) -> Array:
     return changed
 
 
-def laid_out(values: Array, params: Params) -> Array:
+def laid_out(values: Array, as_in: Params | Layout) -> Array:
     """The values as the kernel wants them."""
-    return mirrored_bytes(values) if params.mirrored else np.asarray(values, np.int8)
+    return mirrored_bytes(values) if as_in.mirrored else np.asarray(values, np.int8)
