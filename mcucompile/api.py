@@ -17,17 +17,19 @@ from . import profile as profiling
 from . import verify as verification
 from .arguments import checked_nbytes, checked_shapes, checked_timeout, choice, data_source, of_type
 from .data import Samples, samples_for
+from .effects import Effect, effects
 from .emit import emit
 from .errors import CompileError
 from .files import REPORT, read_bytes, write_folder
+from .front import front_svg
 from .frontend.export import to_onnx
 from .ir import Array, Graph, Numerics, Program, Shape
 from .lower.picture import memory_map_svg
 from .metrics import Metrics, accuracy, compare
 from .mismatch import differs, float_tolerance
 from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
+from .passes.base import Dump
 from .pipeline import (
-    Dump,
     Prepared,
     board_of,
     lower_for,
@@ -39,7 +41,7 @@ from .pipeline import (
 from .profile import Profile
 from .recipe import parse_recipe
 from .reference import evaluate_all
-from .report import Json, report_of
+from .report import Json, plain, report_of
 from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
@@ -72,10 +74,18 @@ class Compiled:
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
         files = {name: text.encode() for name, text in texts.items()}
+        picture = front_svg(self.effects, self.name) if self.effects else None
+        if picture:
+            files["compression.svg"] = picture.encode()
         files[f"{self.name}.twin.onnx"] = to_onnx(self.prepared.twin)
         files["reference.npz"] = self.reference_npz()
-        report = {**self.report, "files": sorted([*files, REPORT])}
+        report = {**self.report, "compression": plain(self.effects), "files": sorted([*files, REPORT])}
         return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
+
+    @cached_property
+    def effects(self) -> tuple[Effect, ...]:
+        """What each pass of the recipe cost and gained; () without a recipe."""
+        return effects(self.prepared, self.board, self.options)
 
     def reference_npz(self) -> bytes:
         """Arrays `input/NAME` and `output/NAME`, [samples, ...], as stored; outputs are the reference's."""

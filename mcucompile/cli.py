@@ -23,7 +23,7 @@ from . import api, listing, show
 from .api import Compiled
 from .errors import USER_ERROR, CompileError
 from .parser import parser, refuse_settled
-from .pipeline import Dump
+from .passes.base import Dump
 from .recipe import read_recipe
 from .target.board import load_board
 
@@ -145,6 +145,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         folder = args.output or Path(compiled.name)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
+            show.effects(console, compiled.effects)
         compiled.write(folder)
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")

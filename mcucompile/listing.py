@@ -20,6 +20,8 @@ from .ops import ALL
 from .ops.weighted import Weighted
 from .options import Effort, NetworkType, Options, Ranges, Switch
 from .passes.base import Pass
+from .passes.compress import ALL as COMPRESSIONS
+from .passes.compress import Stage
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
 from .pipeline import (
@@ -33,6 +35,7 @@ from .pipeline import (
     random_input,
     run_passes,
 )
+from .recipe import options_text
 from .target.board import Board, list_boards, load_board
 
 Row = dict[str, Any]
@@ -68,15 +71,31 @@ def operators() -> list[Row]:
 
 
 def passes() -> list[Row]:
-    """Every pass in order, with what its docstring says."""
-    quantize = {"pass": "quantize", "exact": False, "what it does": "give a float network its integer form"}
-    before = [pass_row(p) for p in PASSES_BEFORE]
-    return [*before, quantize, *(pass_row(p) for p in (StripBoundary(), WrapBoundary(), *PASSES_AFTER, *PASSES_FIXED))]
+    """Every pass in order, with what its docstring says; those with options run when --passes asks for them."""
+    quantize = {"pass": "quantize", "options": "", "exact": False, "what it does": "give a float network integers"}
+    real, shared = (Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), (Stage.SHARE,)
+    after = (StripBoundary(), WrapBoundary(), *PASSES_AFTER, *PASSES_FIXED)
+    return [
+        *(pass_row(p) for p in PASSES_BEFORE), *compressions(*real), quantize, *compressions(*shared),
+        *(pass_row(p) for p in after), *compressions(Stage.CODE),
+    ]  # fmt: skip
+
+
+def compressions(*stages: Stage) -> list[Row]:
+    return [
+        {"pass": c.name, "options": options_text(c), "exact": c.exact, "what it does": first_line(c)}
+        for c in COMPRESSIONS
+        if c.stage in stages
+    ]
 
 
 def pass_row(p: Pass) -> Row:
-    text = (sys.modules[type(p).__module__].__doc__ or "").strip().split("\n")[0]
-    return {"pass": pass_name(p), "exact": p.exact, "what it does": text.rstrip(".:")}
+    return {"pass": pass_name(p), "options": "", "exact": p.exact, "what it does": first_line(type(p))}
+
+
+def first_line(kind: type) -> str:
+    """Of the text of the module that defines it."""
+    return (sys.modules[kind.__module__].__doc__ or "").strip().split("\n")[0].rstrip(".:")
 
 
 def explain(code: str) -> str:

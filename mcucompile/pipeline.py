@@ -8,7 +8,7 @@ weights (share); PASSES_AFTER; PASSES_FIXED, with the lossless removal of channe
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from .options import BoundaryType, Effort, NetworkType, Options
 from .origins import Origins, origins_of
 from .passes.absorb_qdq import AbsorbQdq
 from .passes.align_shifts import AlignShifts
-from .passes.base import Pass
+from .passes.base import Dump, Pass
 from .passes.compress import Stage
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
@@ -50,7 +50,6 @@ from .target.cores import Isa
 
 REFERENCE_SAMPLES = 10
 MOST_RAM = 1 << 32
-Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
 
 # On the graph as imported, real-valued or with Quantize and Dequantize nodes.
 PASSES_BEFORE: tuple[Pass, ...] = (
@@ -143,7 +142,7 @@ def prepare(
     dtype = resolve_dtype(graph, options, samples)
     check_recipe(recipe, graph, dtype)
     given, inputs = copy.deepcopy(graph), samples.inputs if samples else None
-    applied = compress(graph, recipe.of(Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), inputs)
+    applied = compress(graph, recipe.of(Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), inputs, dump)
     real, quantization = None, None
     if dtype in (NetworkType.INT8, NetworkType.INT16X8) and not is_quantized(graph):
         assert samples is not None
@@ -155,9 +154,9 @@ def prepare(
     records += [record_of(a) for a in applied]
     if quantization:
         records.append(PassRecord("quantize", False, len(graph.nodes)))
-    shared = compress(graph, recipe.of(Stage.SHARE), inputs)
+    shared = compress(graph, recipe.of(Stage.SHARE), inputs, dump)
     more, twin = fixed(graph, options, dump)
-    coded = compress(graph, recipe.of(Stage.CODE), inputs)
+    coded = compress(graph, recipe.of(Stage.CODE), inputs, dump)
     records += [*map(record_of, shared), *more, *map(record_of, coded)]
     notes = (*imported.notes, *numerics_notes(graph))
     return Prepared(
@@ -212,6 +211,14 @@ def is_quantized(graph: Graph) -> bool:
 
 def resolve_dtype(graph: Graph, options: Options, samples: Samples | None) -> NetworkType:
     """What --dtype means for this network. Raises E0201 and E0205."""
+def network_type(graph: Graph) -> NetworkType:
+    """What a network of its final form computes in."""
+    types = {t.dtype for t in graph.activations()}
+    if DType.I16 in types:
+        return NetworkType.INT16X8
+    return NetworkType.INT8 if DType.I8 in types else NetworkType.FLOAT32
+
+
     asked = options.dtype
     if is_quantized(graph):
         wide = any(t.dtype is DType.I16 for t in graph.activations())

@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CompileError
-from .ir import Array, Graph, Node, verify
+from .ir import Array, Graph, Node, graph_text, verify
+from .passes.base import Dump
 from .passes.compress import ALL, Change, Compression, Stage
 
 Entry = Mapping[str, Any]
@@ -48,10 +49,12 @@ class Request:
 
     def __str__(self) -> str:
         """The form of --passes, with every option that is not the default."""
-        c = self.compression
-        given = [(f.name, getattr(c, f.name)) for f in dataclasses.fields(c) if getattr(c, f.name) != f.default]
-        options = "+".join(f"{name}:{value_text(value)}" for name, value in given)
-        return c.name + (f"={options}" if options else "") + (f"@{'|'.join(self.patterns)}" if self.patterns else "")
+        c, fields = self.compression, dataclasses.fields(self.compression)
+        given = [f.name for f in fields if getattr(c, f.name) != f.default]
+        texts = (value_text(getattr(c, name)) for name in given)
+        options = [t if name == fields[0].name else f"{name}:{t}" for name, t in zip(given, texts, strict=True)]
+        layers = f"@{'|'.join(self.patterns)}" if self.patterns else ""
+        return c.name + (f"={'+'.join(options)}" if options else "") + layers
 
     def layers(self, graph: Graph) -> list[Node]:
         """The nodes it is for. Raises E0206 where a pattern names none that the pass can change."""
@@ -234,9 +237,17 @@ def type_text(kind: Any) -> str:
     return {int: "a whole number", float: "a number", bool: "on or off", str: "a text"}.get(kind, str(kind))
 
 
+def options_text(kind: type[Compression]) -> str:
+    """The options with their defaults, for a listing; the first one may be given without its name."""
+    fields = dataclasses.fields(kind)
+    return ", ".join(f.name if is_required(f) else f"{f.name}:{value_text(f.default)}" for f in fields)
+
+
 def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if value is None:
+        return ""
     return str(value.value if isinstance(value, Enum) else value)
 
 
@@ -249,7 +260,9 @@ class Applied:
     graph: Graph
 
 
-def compress(graph: Graph, requests: Sequence[Request], samples: Mapping[str, Array] | None) -> list[Applied]:
+def compress(
+    graph: Graph, requests: Sequence[Request], samples: Mapping[str, Array] | None, dump: Dump | None = None
+) -> list[Applied]:
     """Carry the requests out on `graph`, verifying it after each. Raises E0201, E0206 and what passes raise."""
     done: list[Applied] = []
     for request in requests:
@@ -258,4 +271,6 @@ def compress(graph: Graph, requests: Sequence[Request], samples: Mapping[str, Ar
         graph.remove_unread()
         verify(graph)
         done.append(Applied(request, changes, copy.deepcopy(graph)))
+        if dump:
+            dump(request.compression.name, graph_text(graph))
     return done

@@ -12,13 +12,13 @@ from typing import Any
 
 from . import __version__
 from .data import Samples
-from .ir import Bank, DType, Graph, Port, QuantParams, Step
+from .ir import Bank, Port, QuantParams, Step
 from .lower.tiling import Fitted
-from .options import NetworkType, Options
+from .options import Options
 from .origins import fused_away
 from .passes.compress.encode import Encode
 from .passes.tile_rows import Tiling
-from .pipeline import PassRecord, Prepared
+from .pipeline import PassRecord, Prepared, network_type
 from .target.board import Board
 
 SCHEMA = 3
@@ -98,13 +98,6 @@ def resolved_json(prepared: Prepared) -> Json:
             for c in a.changes
         },
     }
-
-
-def network_type(graph: Graph) -> NetworkType:
-    types = {t.dtype for t in graph.activations()}
-    if DType.I16 in types:
-        return NetworkType.INT16X8
-    return NetworkType.INT8 if DType.I8 in types else NetworkType.FLOAT32
 
 
 def calibration_json(prepared: Prepared, source: Path | Samples | None) -> Json | None:

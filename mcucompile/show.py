@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .api import Compiled
+from .effects import Effect
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
@@ -102,6 +103,29 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         say(console, f"The layer that loses most to quantization: {weakest}")
     for note in report["notes"]:
         say(console, f"note: {note}")
+
+
+def effects(console: Console, found: Sequence[Effect]) -> None:
+    """What each pass of a recipe cost and gained."""
+    if not found:
+        return
+    columns = ("recipe", "flash", "α", "est. cycles", "δ", "arena", "MACs", "SNR, dB", "accuracy")
+    lines = [
+        (
+            e.request or "without it",
+            e.flash,
+            f"{e.alpha:.2f}",
+            round(e.cycles),
+            f"{e.delta:.2f}",
+            e.arena,
+            e.macs,
+            None if e.decibels is None else f"{e.decibels:.1f}",
+            None if e.accuracy is None else f"{100 * e.accuracy:.1f} %",
+        )
+        for e in found
+    ]
+    title = "compression, pass by pass (flash with code, estimated; accuracy on the calibration samples)"
+    console.print(table(title, columns, lines))
 
 
 def removed_text(passes: list[Json]) -> str:

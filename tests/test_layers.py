@@ -24,7 +24,7 @@ LAYERS = (
     ("run",),
     (
         *("options", "files", "metrics", "mismatch", "verify", "profile"),
-        *("report", "pipeline", "recipe", "effects", "origins", "saved", "arguments", "api"),
+        *("report", "pipeline", "recipe", "effects", "front", "origins", "saved", "arguments", "api"),
     ),
     ("train",),
     ("show", "listing", "parser", "cli", "__main__"),

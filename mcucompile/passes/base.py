@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ..ir import Graph
+
+Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,190 @@
+"""Recipes: their two forms, what is wrong with them, and which layers they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+import mcucompile
+from mcucompile import recipe
+from mcucompile.errors import CompileError
+from mcucompile.ir import Graph, Node
+from mcucompile.passes.calibrate import Samples
+from mcucompile.passes.compress import ALL, Change, Compression, Stage
+from mcucompile.recipe import Recipe, parse_recipe, read_recipe
+
+MODELS = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class Halve(Compression):
+    """Every option that a pass may have."""
+
+    amount: float
+    criterion: Literal["l1", "l2"] = "l1"
+    count: int = 4
+    strict: bool = False
+    rank: int | None = None
+
+    name = "halve"
+    stage = Stage.PRUNE
+
+    def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
+        return tuple(Change(n.output.name, n.source, "weights", "none", self.amount) for n in layers)
+
+
+@dataclass(frozen=True)
+class Late(Compression):
+    name = "late"
+    stage = Stage.CODE
+
+    def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
+        return ()
+
+
+@pytest.fixture(autouse=True)
+def passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "ALL", (Halve, Late))
+
+
+def only(given: Recipe) -> Compression:
+    (request,) = given.requests
+    return request.compression
+
+
+def test_text() -> None:
+    found = parse_recipe(" halve=0.4+criterion:l2+count:8+strict:on@conv*|fc1 ")
+    assert only(found) == Halve(0.4, "l2", 8, True)
+    assert found.requests[0].patterns == ("conv*", "fc1")
+
+
+def test_an_option_may_have_its_name_everywhere() -> None:
+    assert only(parse_recipe("halve=amount:0.25+rank:3")) == Halve(0.25, rank=3)
+
+
+def test_tables() -> None:
+    table = {"name": "halve", "amount": 0.4, "criterion": "l2", "strict": True, "layers": ["a", "b"]}
+    found = parse_recipe([table, "late"])
+    assert found.requests[0].compression == Halve(0.4, "l2", strict=True)
+    assert found.requests[0].patterns == ("a", "b")
+
+
+def test_passes_run_in_one_order() -> None:
+    names = [r.compression.name for r in parse_recipe("late,halve=0.1,late,halve=0.2").requests]
+    assert names == ["halve", "halve", "late", "late"]
+
+
+@pytest.mark.parametrize("text", ["halve=0.4", "halve=0.4+criterion:l2+strict:on+rank:7@x|y*", "late", "late@z"])
+def test_text_of_a_recipe_gives_it_again(text: str) -> None:
+    found = parse_recipe(text)
+    assert parse_recipe(found.texts()) == found
+    assert found.texts() == (text,)
+
+
+WRONG = {
+    "quarter=1": "no compression pass 'quarter'",
+    "halve": "needs a value for 'amount'",
+    "halve=much": "amount cannot be 'much'",
+    "halve=nan": "amount cannot be 'nan'",
+    "halve=0.4+criterion:l3": "criterion cannot be 'l3'",
+    "halve=0.4+count:1.5": "count cannot be '1.5'",
+    "halve=0.4+colour:red": "no option 'colour'",
+    "halve=0.4+amount:0.5": "'amount' twice",
+    "halve=0.4+0.5": "no option ''",
+    "late=1": "late has no options",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_wrong_texts(text: str) -> None:
+    with pytest.raises(CompileError, match=WRONG[text]) as e:
+        parse_recipe(text)
+    assert e.value.code == "E0701"
+
+
+WRONG_TABLES: list[object] = [
+    {}, {"name": 3}, {"name": "halve", "amount": True}, {"name": "halve", "amount": 0.5, "count": 2.5},
+    {"name": "halve", "amount": 0.5, "layers": 3}, {"name": "halve", "amount": 0.5, "layers": [1]}, 7,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", WRONG_TABLES)
+def test_wrong_tables(table: object) -> None:
+    with pytest.raises(CompileError) as e:
+        parse_recipe([table])  # type: ignore[list-item]
+    assert e.value.code == "E0701"
+
+
+def test_file(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text('[[pass]]\nname = "late"\n\n[[pass]]\nname = "halve"\namount = 0.5\nlayers = "conv*"\n')
+    assert parse_recipe(read_recipe(file)).texts() == ("halve=0.5@conv*", "late")
+
+
+@pytest.mark.parametrize("content", ["[[pass]", "pass = 3\n", "[[passes]]\nname='late'\n", "pass = [1]\n", "\xff"])
+def test_wrong_files(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(CompileError) as e:
+        read_recipe(file)
+    assert e.value.code == "E0701"
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CompileError) as e:
+        read_recipe(tmp_path / "none.toml")
+    assert e.value.code == "E0702"
+
+
+def compiled(passes: str, model: str = "classifier.onnx", **options: str) -> mcucompile.Compiled:
+    shape = (3, 16, 16) if model == "classifier.onnx" else ()
+    rng = np.random.default_rng(0)
+    samples = mcucompile.Samples({"image": rng.standard_normal((4, *shape)).astype(np.float32)}) if shape else None
+    return mcucompile.compile(MODELS / model, "qemu-m4", passes=passes, calibration=samples, **options)
+
+
+def test_layers_are_named_by_patterns() -> None:
+    everything = compiled("halve=0.5").prepared.applied[0].changes
+    assert len(everything) > 2
+    first = everything[0]
+    for pattern in (first.layer, first.source[0], first.layer[:-1] + "?"):
+        assert [c.layer for c in compiled(f"halve=0.5@{pattern}").prepared.applied[0].changes] == [first.layer]
+
+
+def code_of(passes: str, **options: str) -> str:
+    with pytest.raises(CompileError) as e:
+        compiled(passes, **options)
+    return e.value.code
+
+
+def test_a_pattern_without_a_layer() -> None:
+    assert code_of("halve=0.5@nothing") == "E0206"
+
+
+def test_a_quantized_network_has_no_real_weights() -> None:
+    assert code_of("halve=0.5", model="classifier_qdq_int8.onnx") == "E0206"
+
+
+def test_a_float_network_has_no_integer_weights() -> None:
+    assert code_of("late", dtype="float32") == "E0206"
+
+
+def test_effects_tell_of_every_pass() -> None:
+    found = compiled("halve=0.5,late").effects
+    assert [e.request for e in found] == ["", "halve=0.5", "late"]
+    assert all(e.alpha == e.delta == 1.0 and e.flash == found[0].flash for e in found)  # these passes do nothing
+
+
+def test_without_a_recipe_there_is_nothing_to_tell() -> None:
+    assert compiled("").effects == ()
+
+
+def test_the_order_of_all_passes_is_that_of_their_stages() -> None:
+    stages = [list(Stage).index(c.stage) for c in ALL]
+    assert stages == sorted(stages)
+    assert len({c.name for c in ALL}) == len(ALL)
