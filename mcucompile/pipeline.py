@@ -209,8 +209,6 @@ def is_quantized(graph: Graph) -> bool:
     return any(t.quant is not None for t in graph.activations())
 
 
-def resolve_dtype(graph: Graph, options: Options, samples: Samples | None) -> NetworkType:
-    """What --dtype means for this network. Raises E0201 and E0205."""
 def network_type(graph: Graph) -> NetworkType:
     """What a network of its final form computes in."""
     types = {t.dtype for t in graph.activations()}
@@ -221,6 +219,8 @@ def network_type(graph: Graph) -> NetworkType:
 
     asked = options.dtype
     if is_quantized(graph):
+def resolve_dtype(graph: Graph, options: Options, samples: Samples | None) -> NetworkType:
+    """What --dtype means for this network. Raises E0201 and E0205."""
         wide = any(t.dtype is DType.I16 for t in graph.activations())
         given = NetworkType.INT16X8 if wide else NetworkType.INT8
         if asked not in (NetworkType.AUTO, given):
@@ -272,7 +272,8 @@ def lowered(
     choice = choose(graph, board.core, isa, goal)
     check_flash_budget(choice.flash_nbytes, flash_limit)
     room = room_by_region(board, ram_limit if ram_limit is not None else MOST_RAM)
-    return lower(graph, board.core, isa, choice.kernel_of, prove, room)
+    program = lower(graph, board.core, isa, choice.kernel_of, prove, room)
+    return replace(program, flash_nbytes=choice.flash_nbytes)
 
 
 def isa_of(board: Board, effort: Effort) -> Isa:
