@@ -217,10 +217,10 @@ def network_type(graph: Graph) -> NetworkType:
     return NetworkType.INT8 if DType.I8 in types else NetworkType.FLOAT32
 
 
-    asked = options.dtype
-    if is_quantized(graph):
 def resolve_dtype(graph: Graph, options: Options, samples: Samples | None) -> NetworkType:
     """What --dtype means for this network. Raises E0201 and E0205."""
+    asked = options.dtype
+    if is_quantized(graph):
         wide = any(t.dtype is DType.I16 for t in graph.activations())
         given = NetworkType.INT16X8 if wide else NetworkType.INT8
         if asked not in (NetworkType.AUTO, given):
