@@ -176,7 +176,7 @@ def enough_samples(graph: Graph, samples: Samples) -> Samples:
     """At most as many as memory and patience permit, evenly spread, since files are often sorted by class."""
     shaped = {t.name: samples[t.name].reshape(-1, *t.shape) for t in graph.inputs}
     macs = sum(n.op.macs(n) for n in graph.nodes)
-    nbytes = 24 * max(t.size for t in graph.activations())
+    nbytes = 16 * max(t.size for t in graph.activations())
     total = count_of(shaped)
     count = max(1, min(total, int(MOST_NBYTES / nbytes), int(MOST_MACS / max(macs, 1))))
     chosen = np.linspace(0, total - 1, count).round().astype(int)
@@ -199,10 +199,10 @@ def moments(node: Node, index: int, originals: Sequence[Walk], changed: Sequence
     return Moments(rows, *(np.asarray(s) / rows for s in sums))
 
 
-def some_places(node: Node, samples: int) -> Array:
-    """Indices of at most MOST_ROWS of all samples' places: all of them, or some drawn without a pattern."""
+def some_places(node: Node, samples: int, most: int = MOST_ROWS) -> Array:
+    """Indices of at most `most` of all samples' places: all of them, or some drawn without a pattern."""
     total = int(np.prod(node.output.shape[1:-1], dtype=np.int64))
-    count = max(1, MOST_ROWS // samples)
+    count = max(1, most // samples)
     drawn = np.random.default_rng(0).permutation(total) if count < total else np.arange(total)
     return np.sort(drawn[:count])
 

@@ -1,0 +1,113 @@
+"""Remove units from a network of real numbers: choose them, cut them out, fit what is left, and say what went."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ....ir import Array, Graph, Node, constant
+from ....ops.weighted import Weighted
+from ...channels.cut import cut
+from ..base import Change
+from .criteria import Ranking
+from .dependencies import ELSEWHERE, Family, masks
+from .evidence import Evidence, interactions
+from .reconstruct import Fit, reconstruct
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Units of one family that go, in order, and why."""
+
+    family: Family
+    ranking: Ranking
+    count: int
+    criterion: str
+
+    @property
+    def units(self) -> Array:
+        return self.ranking.order[: self.count]
+
+
+def remove(selections: Sequence[Selection], evidence: Evidence, unit: str, refits: bool) -> tuple[Change, ...]:
+    """Cut the units out of the evidence's graph, in place. `unit` is what reports call one."""
+    chosen, graph = [s for s in selections if s.count], evidence.graph
+    if not chosen:
+        return ()
+    changes = [c for s in chosen for c in told(s, evidence, unit)]
+    original, kept = copy_with_tensors(graph), masks(graph, [(s.family, list(s.units)) for s in chosen])
+    for s in chosen:
+        bequeath(s)
+    cut(graph, kept)
+    if not refits or evidence.samples is None:
+        return tuple(changes)
+    kept_of_original = {old: kept[new] for old, new in zip(original.activations(), graph.activations(), strict=True)}
+    fits = reconstruct(original, graph, kept_of_original, evidence.samples)
+    return (*changes, *map(refit_change, fits))
+
+
+def copy_with_tensors(graph: Graph) -> Graph:
+    """A copy with shapes of its own; it shares the values of constants, which nobody changes."""
+    return copy.deepcopy(graph, {id(t.const): t.const for t in graph.constants()})
+
+
+def bequeath(selection: Selection) -> None:
+    """Add what a removed unit gives to the layers after it to what its heir gives, in the order of removal."""
+    family, heirs = selection.family, selection.ranking.heirs
+    if not heirs:
+        return
+    for node in family.consumers:
+        weight, x = node.inputs[1], node.inputs[0]
+        assert weight.const is not None
+        values = weight.const.copy()
+        for gone in map(int, selection.units):
+            values[..., family.channels(x, heirs[gone])] += values[..., family.channels(x, gone)]
+        node.inputs[1] = constant(weight.name, values)
+
+
+def told(selection: Selection, evidence: Evidence, unit: str) -> Iterator[Change]:
+    """A record of each unit; the effect is known where there are samples."""
+    family, scores = selection.family, selection.ranking.scores
+    effects = np.diag(interactions(family, evidence)) if evidence.samples is not None else None
+    first, weights = family.producers[0], unit_weights(family)
+    for u in map(int, selection.units):
+        name = f"{unit} {', '.join(map(str, family.channels(first.output, u)))}"
+        effect = None if effects is None else float(effects[u])
+        yield Change(
+            first.output.name, first.source, name, selection.criterion, float(scores[u]), effect, before=weights
+        )
+
+
+def unit_weights(family: Family) -> int:
+    """Weights and biases that go with one unit, in the layers that produce and in those that read it."""
+    made = sum(channels_of(family, n, n.output) * per_output(n) for n in family.producers)
+    read = sum(channels_of(family, n, n.inputs[0]) * prod(n.inputs[1].shape[:-1]) for n in family.consumers)
+    return made + read
+
+
+def channels_of(family: Family, node: Node, tensor: object) -> int:
+    """Channels of one unit."""
+    of = family.of[tensor]  # type: ignore[index]
+    return int((of != ELSEWHERE).sum()) // family.units
+
+
+def per_output(node: Node) -> int:
+    """Weights and bias of one output channel."""
+    assert isinstance(node.op, Weighted)
+    shape = node.inputs[1].shape
+    return prod(shape) // shape[node.op.weight_axis] + 1
+
+
+def refit_change(fit: Fit) -> Change:
+    """How far the layer's sums are still from those of the original, after the fit; the score is the ridge."""
+    weights = fit.node.inputs[1].size
+    return Change(
+        fit.node.output.name, fit.node.source, "weights fitted to the original's sums", "reconstruction", fit.ridge,
+        fit.after, weights, weights,
+    )  # fmt: skip
+
+

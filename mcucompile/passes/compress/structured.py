@@ -1,0 +1,84 @@
+"""What the passes that remove whole channels have in common: they differ in the layers that name the channels.
+
+    %y = conv2d(%x, %w [16 filters], %b); %z = conv2d(%y, %v, %c)
+    -->   %y = conv2d(%x, %w [12 filters], %b'); %z = conv2d(%y, %v without 4 inputs and fitted anew, %c')
+
+Channels that must go together (see `pruning.dependencies`) go together. Channels of the network's own inputs and outputs
+stay.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ...errors import CompileError
+from ...ir import Graph, Node
+from ..calibrate import Samples
+from .base import Change, Compression, Stage
+from .pruning.budget import Counts, by_amount, by_macs
+from .pruning.criteria import ALL, Ranking
+from .pruning.dependencies import Family, families
+from .pruning.evidence import Evidence
+from .pruning.remove import Selection, remove
+from .pruning.sensitivity import sensitivity
+
+# fmt: off
+Rule = Literal[
+    "l1", "l2", "geometric_median", "apoz", "batchnorm", "taylor", "ablation", "thinet", "lasso", "duplicates",
+]
+# fmt: on
+
+
+@dataclass(frozen=True)
+class StructuredPruning(Compression):
+    """Base of prune_filters, prune_neurons and prune_channels.
+
+    amount: share of the channels to remove from each layer, at most; `multiple_of` decides what is left.
+    macs: instead, share of the whole network's multiplications to take away, from the layers where the outputs suffer
+    least (a scan on the samples). criterion: one of `pruning.criteria`. reconstruct: fit the layers that follow to the
+    original network by least squares, where there are samples.
+    """
+
+    amount: float = 0.25
+    macs: float = 0.0
+    criterion: Rule = "l2"
+    reconstruct: bool = True
+    multiple_of: int = 4
+
+    stage = Stage.PRUNE
+    unit: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for name, value in (("amount", self.amount), ("macs", self.macs)):
+            if not 0 <= value < 1:
+                raise CompileError("E0701", f"{self.name}: {name} is a share from 0 to 1, not {value:g}")
+        if self.multiple_of < 1:
+            raise CompileError("E0701", f"{self.name}: multiple_of is at least 1, not {self.multiple_of}")
+
+    def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
+        chosen = [f for f in families(graph) if set(layers).intersection(self.naming(f))]
+        if not chosen:
+            raise CompileError(
+                "E0206", f"{self.name}: no channel of these layers can be removed",
+                why="channels that enter or leave the network stay, and so do those that an operator mixes otherwise",
+                fix="name layers inside the network, or leave the pass away",
+            )  # fmt: skip
+        evidence = Evidence(graph, samples)
+        rankings = {f: ALL[self.criterion].rank(f, evidence) for f in chosen}
+        counts = self.counts(rankings, evidence)
+        selections = [Selection(f, r, counts[f], self.criterion) for f, r in rankings.items()]
+        return remove(selections, evidence, self.unit, self.reconstruct)
+
+    def counts(self, rankings: Mapping[Family, Ranking], evidence: Evidence) -> Counts:
+        """How many units of each family go."""
+        if not self.macs:
+            return by_amount(list(rankings), self.amount, self.multiple_of)
+        curves = {f: sensitivity(f, r, evidence, self.reconstruct) for f, r in rankings.items()}
+        return by_macs(evidence.graph, list(rankings), curves, self.macs, self.multiple_of)
+
+    @abstractmethod
+    def naming(self, family: Family) -> Sequence[Node]:
+        """The layers whose name stands for the family."""
