@@ -41,7 +41,7 @@ from .pipeline import (
 from .profile import Profile
 from .recipe import parse_recipe
 from .reference import evaluate_all
-from .report import Json, plain, report_of
+from .report import Json, plain, report_of, source_json
 from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
@@ -96,6 +96,13 @@ class Compiled:
         stream = io.BytesIO()
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
         return stream.getvalue()
+
+    def for_board(self, board: Board | str) -> Compiled:
+        """The same network for another board, without quantizing it again. Raises E03xx, E0501, E0502."""
+        target = board_of(board)
+        fitted = lower_for(self.prepared.graph, target, self.options)
+        report = report_of(self.prepared, fitted, target, self.options, self.report)
+        return Compiled(self.name, self.prepared, fitted.graph, fitted.program, target, self.options, report)
 
     def default_inputs(self) -> dict[str, Array]:
         """The stored inputs of reference.npz: those of the folder, else calibration samples, else random ones."""
@@ -239,7 +246,8 @@ def compile(
     data = None if calibration is None else data_source(calibration, "calibration")
     prepared = prepare(path or content, title, options, data, dump)
     fitted = lower_for(prepared.graph, target, options)
-    report = report_of(prepared, fitted, target, options, (path.name if path else "", content), data)
+    source = source_json(path.name if path else "", content, prepared, data)
+    report = report_of(prepared, fitted, target, options, source)
     return Compiled(title, prepared, fitted.graph, fitted.program, target, options, report)
 
 

@@ -30,25 +30,24 @@ def report_of(
     fitted: Fitted,
     board: Board,
     options: Options,
-    model: tuple[str, bytes],
-    calibration: Path | Samples | None,
+    source: Json,
 ) -> Json:
     """The content of report.json; the schema's version changes when a field changes its meaning or goes.
 
-    `model` is the file's name and content. Sizes are in bytes.
+    `source` is what `source_json` gave. Sizes are in bytes.
     """
-    (file, content), program = model, fitted.program
+    program = fitted.program
     return {
         "schema": SCHEMA,
         "mcucompile": __version__,
         "name": program.name,
-        "model": {"file": file, "sha256": hashlib.sha256(content).hexdigest()},
+        "model": source["model"],
         "board": board.name,
         "core": board.core.name,
         "board_memory": {"flash": board.flash_nbytes, "ram": board.ram_nbytes},
         "options": options.plain(),
         "resolved": resolved_json(prepared),
-        "calibration": calibration_json(prepared, calibration),
+        "calibration": source["calibration"],
         "inputs": [port_json(p) for p in program.inputs],
         "outputs": [port_json(p) for p in program.outputs],
         "memory": {
@@ -66,6 +65,12 @@ def report_of(
         "quantization": plain(prepared.quantization),
         "notes": [*prepared.notes, *map(tiling_note, fitted.tilings)],
     }
+
+
+def source_json(file: str, content: bytes, prepared: Prepared, calibration: Path | Samples | None) -> Json:
+    """What was compiled: the model file's name and content, and the calibration data."""
+    model = {"file": file, "sha256": hashlib.sha256(content).hexdigest()}
+    return {"model": model, "calibration": calibration_json(prepared, calibration)}
 
 
 def tiling_note(tiling: Tiling) -> str:
