@@ -35,5 +35,6 @@ PACES: dict[str, Pace] = {
     "ternary": Pace({"cortex-m0": 4.5, "cortex-m4": 3.0}, 240),
     "codebook": Pace({"cortex-m0": 6.0, "cortex-m4": 4.5}, 240),
     "words": Pace({"cortex-m0": 2.0, "cortex-m4": 1.5}, 240),
+    "huffman": Pace({"cortex-m0": 20.0, "cortex-m4": 12.0}, 340),
     "binary": Pace({"cortex-m0": 3.5, "cortex-m4": 1.6}, 240),
 }
