@@ -3,7 +3,7 @@
     %y = conv2d(%x, %w [16 filters], %b); %z = conv2d(%y, %v, %c)
     -->   %y = conv2d(%x, %w [12 filters], %b'); %z = conv2d(%y, %v without 4 inputs and fitted anew, %c')
 
-Channels that must go together (see `pruning.dependencies`) go together. Channels of the network's own inputs and outputs
+Channels that must go together (see `pruning.dependencies`) go together. Those of the network's own inputs and outputs
 stay.
 """
 

@@ -1,1 +1,1 @@
-"""Structured pruning: which channels go together, which of them matter least, and what makes good for those that went."""
+"""Structured pruning: which channels go together, which matter least, what makes good for those that went."""

@@ -1,4 +1,4 @@
-"""How many units of each family go: a share of each, or what takes a share of the network's MACs away at least error."""
+"""How many units of each family go: a share of each, or what takes MACs away at the least error of the outputs."""
 
 from __future__ import annotations
 

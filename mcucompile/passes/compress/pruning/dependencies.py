@@ -1,9 +1,9 @@
 """Which channels of a network must stay or go together: the dependency graph of structured pruning (Fang et al. 2023).
 
-A *unit* is the smallest set of channels, of one tensor or several, that can be removed: both operands of an Add and its
-sum, a convolution's output and what a depthwise layer makes of it, a channel's entries in a flattened tensor. A *family*
-is all units that go through the same tensors. A unit is fixed when one of its channels enters or leaves the network, or
-belongs to an operator that does not work channel by channel.
+A *unit* is the smallest set of channels, of one tensor or several, that can be removed: both operands of an Add and
+its sum, a convolution's output and what a depthwise layer makes of it, a channel's entries in a flattened tensor. A
+*family* is all units that go through the same tensors. A unit is fixed when one of its channels enters or leaves the
+network, or belongs to an operator that does not work channel by channel.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def labelled(graph: Graph) -> dict[Tensor, Array]:
     starts = np.cumsum([0, *(channel_count(t) for t in tensors)])
     labels = {t: np.arange(start, start + channel_count(t)) for t, start in zip(tensors, starts, strict=False)}
     links = [link for n in graph.nodes if not is_sum(n) for link in links_of(n) or []]
-    while any([spread(labels, link) for link in [*links, *reversed(links)]]):
+    while sum([spread(labels, link) for link in [*links, *reversed(links)]]):
         pass
     return labels
 

@@ -57,11 +57,8 @@ class Regression:
     def of(cls, parts: Sequence[tuple[Array, Array]]) -> Regression:
         """From pairs x [rows, inputs], y [rows, outputs]."""
         rows = sum(len(x) for x, _ in parts)
-        sums = [
-            (x.sum(axis=0, dtype=np.float64), y.sum(axis=0, dtype=np.float64), x.T @ x, x.T @ y, np.square(y).sum(axis=0))
-            for x, y in parts
-        ]
-        return cls(rows, *(np.sum(s, axis=0, dtype=np.float64) / rows for s in zip(*sums, strict=True)))
+        sums = [(x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y, np.square(y).sum(axis=0)) for x, y in parts]
+        return cls(rows, *(np.asarray(np.sum(s, axis=0, dtype=np.float64) / rows) for s in zip(*sums, strict=True)))
 
     def merged(self, other: Regression) -> Regression:
         rows = self.rows + other.rows

@@ -21,7 +21,7 @@ def without_units(family: Family, units: Array) -> dict[Node, list[Tensor]]:
         _, weight, bias = node.inputs
         assert weight.const is not None
         stays = ~np.isin(family.of[node.inputs[0]], units)
-        found[node] = [constant(weight.name, weight.const * stays.astype(weight.const.dtype)), bias]
+        found[node] = [replace(weight, const=weight.const * stays.astype(weight.const.dtype)), bias]
     return found
 
 
@@ -64,4 +64,3 @@ def with_rows(node: Node, rows: Reals, bias_change: Reals) -> list[Tensor]:
     values = weights_from_rows(node, rows.astype(np.float32))
     moved = (bias.const + bias_change).astype(np.float32)
     return [replace(constant(weight.name, values), encoding=weight.encoding), constant(bias.name, moved)]
-

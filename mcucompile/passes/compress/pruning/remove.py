@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from ....ir import Array, Graph, Node, constant
+from ....ir import Array, Graph, Node, Tensor, constant
 from ....ops.weighted import Weighted
 from ...channels.cut import cut
 from ..base import Change
@@ -84,15 +84,13 @@ def told(selection: Selection, evidence: Evidence, unit: str) -> Iterator[Change
 
 def unit_weights(family: Family) -> int:
     """Weights and biases that go with one unit, in the layers that produce and in those that read it."""
-    made = sum(channels_of(family, n, n.output) * per_output(n) for n in family.producers)
-    read = sum(channels_of(family, n, n.inputs[0]) * prod(n.inputs[1].shape[:-1]) for n in family.consumers)
+    made = sum(channels_per_unit(family, n.output) * per_output(n) for n in family.producers)
+    read = sum(channels_per_unit(family, n.inputs[0]) * prod(n.inputs[1].shape[:-1]) for n in family.consumers)
     return made + read
 
 
-def channels_of(family: Family, node: Node, tensor: object) -> int:
-    """Channels of one unit."""
-    of = family.of[tensor]  # type: ignore[index]
-    return int((of != ELSEWHERE).sum()) // family.units
+def channels_per_unit(family: Family, tensor: Tensor) -> int:
+    return int((family.of[tensor] != ELSEWHERE).sum()) // family.units
 
 
 def per_output(node: Node) -> int:
@@ -109,5 +107,3 @@ def refit_change(fit: Fit) -> Change:
         fit.node.output.name, fit.node.source, "weights fitted to the original's sums", "reconstruction", fit.ridge,
         fit.after, weights, weights,
     )  # fmt: skip
-
-

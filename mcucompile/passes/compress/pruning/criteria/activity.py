@@ -32,5 +32,7 @@ class BatchnormScale(Scoring):
 
     def scores(self, family: Family, evidence: Evidence) -> Reals:
         return average(
-            family.per_unit(n.output, spreads(n, evidence.moments[n])) for n in family.producers if n in evidence.moments
+            family.per_unit(n.output, spreads(n, evidence.moments[n]))
+            for n in family.producers
+            if n in evidence.moments
         )

@@ -13,7 +13,7 @@ from .criterion import Scoring
 
 
 class Fading(Scoring):
-    """The squared change of the outputs when a unit is weakened by `share`, per `share` squared, over their variance."""
+    """The squared change of the outputs when a unit is weakened by `share`, over share^2 and the outputs' variance."""
 
     share: ClassVar[float]
 

@@ -39,4 +39,4 @@ class GeometricMedian(Scoring):
 def distances(rows: Reals) -> Reals:
     """Euclidean, between all pairs of rows."""
     squares = np.square(rows).sum(axis=1)
-    return np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0))
+    return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)))
