@@ -6,6 +6,7 @@ every kernel on every core, also where other operands or constants happen to lie
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +25,9 @@ def plugin() -> Plugin:
 
 
 def options(elf: Path, board: Board) -> tuple[str, ...]:
-    """QEMU's options that watch the rig's program; none where the emulator takes no plugins."""
+    """QEMU's options that watch the rig's program; none, with a warning, where the emulator takes no plugins."""
     if plugin().path is None:
+        warnings.warn(f"reads and writes outside of operands are not looked for: {plugin().missing}", stacklevel=2)
         return ()
     at, code = symbols(elf), board.region("code")
     ranges = {
