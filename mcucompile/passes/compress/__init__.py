@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from .base import Change, Compression, Stage
 from .encode import Encode
+from .prune_channels import PruneChannels
+from .prune_filters import PruneFilters
+from .prune_neurons import PruneNeurons
 
-ALL: tuple[type[Compression], ...] = (Encode,)
+ALL: tuple[type[Compression], ...] = (
+    PruneFilters,
+    PruneChannels,
+    PruneNeurons,
+    Encode,
+)
 
 __all__ = ["ALL", "Change", "Compression", "Stage"]
