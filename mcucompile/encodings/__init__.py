@@ -5,10 +5,11 @@ from __future__ import annotations
 from .codebook import Codebook
 from .encoding import PLAIN, Encoded, Encoding, Layout, Params, mirrored_bytes
 from .huffman import Huffman
+from .lossless import Lossless
 from .narrow import NARROW
 from .words import Words
 
-ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman())
+ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless())
 BY_NAME = {encoding.name: encoding for encoding in ALL}
 
 __all__ = ["ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "PLAIN", "Params", "mirrored_bytes"]

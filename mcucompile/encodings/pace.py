@@ -36,5 +36,6 @@ PACES: dict[str, Pace] = {
     "codebook": Pace({"cortex-m0": 6.0, "cortex-m4": 4.5}, 240),
     "words": Pace({"cortex-m0": 2.0, "cortex-m4": 1.5}, 240),
     "huffman": Pace({"cortex-m0": 20.0, "cortex-m4": 12.0}, 340),
+    "lossless": Pace({"cortex-m0": 10.0, "cortex-m4": 7.0}, 300),
     "binary": Pace({"cortex-m0": 3.5, "cortex-m4": 1.6}, 240),
 }
