@@ -30,6 +30,7 @@ from .passes.absorb_qdq import AbsorbQdq
 from .passes.align_shifts import AlignShifts
 from .passes.base import Dump, Pass
 from .passes.compress import Stage
+from .passes.dequantize_constants import DequantizeConstants
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
 from .passes.fold_batchnorm import FoldBatchnorm
@@ -62,6 +63,7 @@ PASSES_BEFORE: tuple[Pass, ...] = (
     AbsorbQdq(),
     EliminateTransposes(),
     FuseClip(),
+    DequantizeConstants(),
 )
 # On the graph as it will be compiled; scales are known.
 PASSES_AFTER: tuple[Pass, ...] = (

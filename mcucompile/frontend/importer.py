@@ -13,6 +13,7 @@ from ..ir import Array, DType, Graph, Node, OnnxNode, Op, Shape, Tensor, Unsuppo
 from ..ops import ALL
 from ..ops.requantize import Requantize
 from ..ops.reshape import Reshape
+from . import qonnx
 from .fold import FOLDABLE, fold
 from .inputs import check_options, static_shape
 from .meaning import STORED, settle
@@ -27,7 +28,7 @@ from .upgrade import upgrade
 from .values import Values
 
 REGISTRY: dict[str, type[Op]] = {name: op for op in ALL for name in op.onnx}
-OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear")
+OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear", *qonnx.OPERATORS)
 KNOWN = {*REGISTRY, *OWN, *FOLDABLE, *EXPANDED, "Upsample"}
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
@@ -124,6 +125,8 @@ class Importer:
                 values.constants[node.outputs[0]] = np.asarray(np.prod(values.shape_of(node.inputs[0])), np.int64)
             case "DequantizeLinear":
                 dequantize(values, node)
+            case op_type if op_type in qonnx.OPERATORS:
+                qonnx.import_node(values, node)
             case "QuantizeLinear" if not all_known:
                 quantize(values, node)
             case _ if all_known and self.folds(node):

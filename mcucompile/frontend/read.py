@@ -16,6 +16,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from ..errors import CompileError
 from ..ir import Array, Attribute, OnnxNode
+from . import qonnx
 from .model import MAX_CONSTANTS_NBYTES, PRODUCER, Dimension, Model, Value, check_nbytes, describe
 from .order import sorted_nodes
 from .qoperator import FOREIGN
@@ -165,8 +166,9 @@ class Reader:
 
     def reason(self, node: NodeProto) -> str:
         """Why this node can never be compiled, or nothing."""
-        domain = self.text(node.domain)
-        if domain not in OWN_DOMAINS and self.text(node.op_type) not in (*SHARED_OPS, *FOREIGN):
+        domain, op_type = self.text(node.domain), self.text(node.op_type)
+        domains = qonnx.DOMAINS if op_type in qonnx.OPERATORS else OWN_DOMAINS
+        if domain not in domains and op_type not in (*SHARED_OPS, *FOREIGN):
             return f"operator of the domain '{domain}'"
         if any(a.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for a in node.attribute):
             return "it has a subgraph"

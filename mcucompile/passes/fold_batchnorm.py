@@ -6,7 +6,8 @@
 
 Mul, Add and Sub with a constant per channel after a layer fold in the same way. Folding into the layer after is exact
 only where that layer does not pad: its zeros would have to become the offset. Real numbers are rounded anew, so the
-bits of a float network change in the last place.
+bits of a float network change in the last place. Weights that a model file stores as integers keep them, up to their
+sign: the factors become part of the scales. What follows a Dequantize elsewhere gets integer weights for that reason.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..ir import NO_CLIP, Array, Graph, Node, Shape, Tensor, constant
+from ..ir import NO_CLIP, Array, DType, Graph, Node, QuantParams, Shape, Tensor, constant, real_values
 from ..ops.add import Add
 from ..ops.affine import Affine
 from ..ops.depthwise_conv2d import DepthwiseConv2d
+from ..ops.dequantize import Dequantize
 from ..ops.mul import Mul
 from ..ops.reshape import Reshape
 from ..ops.sub import Sub
 from ..ops.weighted import Weighted
 from ..ops.window import Window
 from .base import Pass
+from .quantized_layer import SMALLEST, narrowest
+
+LARGEST_WEIGHT = 127
 
 
 class Scaling(NamedTuple):
@@ -92,18 +97,40 @@ def per_channel(tensor: Tensor, shape: Shape) -> Array | None:
 
 def fold_into_producer(graph: Graph, node: Node, scaling: Scaling) -> bool:
     layer = graph.producer(scaling.x)
-    op = float_layer(layer) if layer else None
+    op = real_layer(layer) if layer else None
     if layer is None or op is None or op.clip != NO_CLIP or graph.only_reader(scaling.x) is not node:
         return False
     x, w, b = layer.inputs
-    assert w.const is not None and b.const is not None
-    weight = renewed(graph, w, w.const * op.along_outputs(w.shape, scaling.factor))
-    bias = renewed(graph, b, b.const * scaling.factor + scaling.offset)
+    weight = scaled_weight(graph, op, w, scaling.factor)
+    if weight is None:
+        return False
+    bias = renewed(graph, b, real_values(b) * scaling.factor + scaling.offset)
     layer.inputs = [x, weight, bias]
     layer.outputs = list(node.outputs)
     layer.source = (*layer.source, *node.source)
     graph.remove(node)
     return True
+
+
+def scaled_weight(graph: Graph, op: Weighted, weight: Tensor, factor: Array) -> Tensor | None:
+    """The weights times a factor per output channel; None where their scales run along another axis."""
+    assert weight.const is not None
+    if weight.quant is None:
+        return renewed(graph, weight, weight.const * op.along_outputs(weight.shape, factor))
+    if weight.quant.axis not in (None, op.weight_axis):
+        return None
+    centred = weight.const.astype(np.int64) - weight.quant.zero
+    scales = np.asarray(weight.quant.scales) * np.abs(factor)
+    sign = np.where(scales < SMALLEST, 0, np.sign(factor)).astype(np.int64)
+    return stored(graph, op, weight, centred * op.along_outputs(weight.shape, sign), scales)
+
+
+def stored(graph: Graph, op: Weighted, old: Tensor, values: Array, scales: Array) -> Tensor:
+    """An integer constant in the place of `old`, with a scale per output channel; one of zeros takes the largest."""
+    used = np.where(scales < SMALLEST, max(float(scales.max(initial=0.0)), SMALLEST), scales).astype(np.float32)
+    integers = narrowest(values)
+    quant = QuantParams(tuple(float(s) for s in used), 0, DType(integers.dtype.name), op.weight_axis)
+    return constant(new_name(graph, old), integers, quant)
 
 
 def fold_into_readers(graph: Graph, node: Node, scaling: Scaling) -> bool:
@@ -131,29 +158,48 @@ def takes_scaling(reader: Node, tensor: Tensor) -> bool:
 
 def float_layer(node: Node) -> Weighted | None:
     """The operator of a layer of real numbers."""
-    is_float = all(not t.dtype.is_integer for t in [*node.inputs, *node.outputs])
-    return node.op if isinstance(node.op, Weighted) and is_float else None
+    op = real_layer(node)
+    return op if op and all(t.quant is None for t in node.inputs) else None
+
+
+def real_layer(node: Node) -> Weighted | None:
+    """The operator of a layer that computes on real numbers; its constants may be quantized."""
+    is_real = all(not t.dtype.is_integer for t in [*node.activations(), *node.outputs])
+    return node.op if isinstance(node.op, Weighted) and is_real else None
 
 
 def renewed(graph: Graph, old: Tensor, values: Array) -> Tensor:
     """A float constant in the place of `old`; other readers keep theirs."""
-    name = old.name if len(graph.readers(old)) == 1 else graph.fresh_name(old.name)
-    return constant(name, values.astype(np.float32))
+    return constant(new_name(graph, old), values.astype(np.float32))
+
+
+def new_name(graph: Graph, old: Tensor) -> str:
+    return old.name if len(graph.readers(old)) == 1 else graph.fresh_name(old.name)
 
 
 def become_depthwise(graph: Graph, node: Node, scaling: Scaling) -> None:
     """A convolution of one tap per channel; a tensor of other than four axes is reshaped for it."""
     x, y, channels = scaling.x, node.output, scaling.factor.size
     image = x.shape if len(x.shape) == 4 else (1, 1, x.size // channels, channels)
+    weight = taps(graph, node, scaling, isinstance(getattr(graph.producer(x), "op", None), Dequantize))
     source = x if x.shape == image else reshaped(graph, node, x, image)
     target = y if y.shape == image else Tensor(graph.fresh_name(f"{y.name}_image"), image)
-    weight = constant(node.inputs[1].name, scaling.factor.astype(np.float32).reshape(1, 1, channels))
     bias = constant(node.inputs[2].name, scaling.offset.astype(np.float32))
     layer = Node(DepthwiseConv2d(Window((1, 1))), [source, weight, bias], [target], node.source)
     graph.insert_before(node, layer)
     if target is not y:
         graph.insert_before(node, Node(Reshape(y.shape), [target], [y], node.source))
     graph.remove(node)
+
+
+def taps(graph: Graph, node: Node, scaling: Scaling, is_stored: bool) -> Tensor:
+    """One weight per channel; the largest integer with all of the factor in its scale, so that the bias is fine."""
+    image, old = (1, 1, scaling.factor.size), node.inputs[1]
+    if not is_stored:
+        return constant(old.name, scaling.factor.astype(np.float32).reshape(image))
+    op, scales = DepthwiseConv2d(Window((1, 1))), np.abs(scaling.factor) / LARGEST_WEIGHT
+    sign = np.where(scales < SMALLEST, 0, np.sign(scaling.factor))
+    return stored(graph, op, old, (LARGEST_WEIGHT * sign).astype(np.int64).reshape(image), scales)
 
 
 def reshaped(graph: Graph, before: Node, tensor: Tensor, shape: Shape) -> Tensor:

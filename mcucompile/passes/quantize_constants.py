@@ -36,7 +36,8 @@ def weight_params(node: Node, input_quant: QuantParams) -> QuantParams:
 
 def quantized_weight(tensor: Tensor, quant: QuantParams, name: str) -> Tensor:
     assert tensor.const is not None
-    return constant(name, np.maximum(quant.quantize(tensor.const), -WEIGHT_LIMIT), quant)
+    stored = quant.quantize(tensor.const)
+    return constant(name, stored if quant is tensor.grid else np.maximum(stored, -WEIGHT_LIMIT), quant)
 
 
 def quantized_bias(tensor: Tensor, input_scale: float, weight: QuantParams, name: str) -> Tensor:

@@ -36,10 +36,15 @@ def symmetric(weight: Tensor) -> Tensor:
     assert weight.const is not None and weight.quant
     if weight.quant.zero == 0:
         return weight
-    values = weight.const.astype(np.int64) - weight.quant.zero
-    dtype = DType.I8 if values.min() >= -128 and values.max() <= 127 else DType.I16
-    quant = replace(weight.quant, zero=0, dtype=dtype)
-    return replace(weight, const=values.astype(dtype.numpy), quant=quant, dtype=dtype)
+    values = narrowest(weight.const.astype(np.int64) - weight.quant.zero)
+    dtype = DType(values.dtype.name)
+    return replace(weight, const=values, quant=replace(weight.quant, zero=0, dtype=dtype), dtype=dtype)
+
+
+def narrowest(values: Array) -> Array:
+    """Centred weights as int8 where they fit, else as int16."""
+    fits_int8 = values.min(initial=0) >= -128 and values.max(initial=0) <= 127
+    return values.astype(np.int8 if fits_int8 else np.int16)
 
 
 def roomy(weight: Tensor, axis: int, input_scale: float, bias: Array) -> Tensor:

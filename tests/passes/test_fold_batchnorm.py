@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from float_graphs import RELU, SAME, FloatGraph
 
-from mcucompile.ir import NO_CLIP, Clip, Graph, Tensor, constant, verify
+from mcucompile.ir import NO_CLIP, Clip, DType, Graph, Node, QuantParams, Tensor, constant, verify
 from mcucompile.ops.add import Add
 from mcucompile.ops.affine import Affine
 from mcucompile.ops.conv2d import Conv2d
+from mcucompile.ops.dequantize import Dequantize
 from mcucompile.ops.mul import Mul
+from mcucompile.ops.quantize import Quantize
 from mcucompile.ops.sub import Sub
 from mcucompile.ops.window import Window
 from mcucompile.passes.fold_batchnorm import FoldBatchnorm
@@ -146,3 +148,69 @@ def test_integers_are_left_alone() -> None:
     net = FloatGraph((1, 6, 6, 3))
     y = net.add("z", Mul(), net.conv("y", net.x, 4), constant("k", np.asarray([2, 2, 2, 2], np.int32)))
     assert FoldBatchnorm().run(net.graph(y)) == 0
+
+
+SCALES = tuple(float(np.float32(s)) for s in (0.01, 0.02, 0.03, 0.04))
+
+
+def with_stored_weights(net: FloatGraph, quant: QuantParams, low: int = -7) -> FloatGraph:
+    """The last layer's weights as integers."""
+    layer = net.nodes[-1]
+    values = net.rng.integers(low, 7, layer.inputs[1].shape, endpoint=True)
+    layer.inputs[1] = constant(layer.inputs[1].name, values.astype(np.int8), quant)
+    return net
+
+
+@pytest.mark.parametrize("quant", [QuantParams((0.25,)), QuantParams((0.25,), 2), QuantParams(SCALES, axis=0)])
+def test_stored_weights_keep_their_integers_up_to_their_sign(quant: QuantParams) -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.conv("y", net.x, 4)
+    with_stored_weights(net, quant)
+    before = net.nodes[-1].inputs[1].const
+    z = batchnorm(net, "z", y)
+    factor = net.nodes[-1].inputs[1].const
+    assert before is not None and factor is not None and np.any(factor < 0)
+    weight = folded(net.graph(z), changes=1).nodes[0].inputs[1]
+    assert weight.quant is not None and weight.const is not None and weight.dtype is DType.I8
+    wanted = (before.astype(int) - quant.zero) * np.sign(factor).astype(int).reshape(-1, 1, 1, 1)
+    np.testing.assert_array_equal(weight.const, wanted)
+    np.testing.assert_allclose(weight.quant.scales, np.abs(factor) * np.asarray(quant.scales), rtol=1e-6)
+
+
+def test_factor_of_zero_over_stored_weights() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.conv("y", net.x, 4)
+    with_stored_weights(net, QuantParams((0.25,)))
+    z = net.add("z", Mul(), y, constant("k", np.float32([0.5, 0, -2, 1e-45])))
+    weight = folded(net.graph(z), changes=1).nodes[0].inputs[1]
+    assert weight.const is not None and not weight.const[[1, 3]].any() and weight.const[[0, 2]].any()
+
+
+def test_negative_factor_of_the_lowest_int8_needs_int16() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.conv("y", net.x, 4)
+    with_stored_weights(net, QuantParams((0.25,)), low=-128)
+    layer = net.nodes[-1]
+    assert layer.inputs[1].const is not None
+    layer.inputs[1].const[0, 0, 0, 0] = -128
+    z = net.add("z", Mul(), y, constant("k", np.float32([-1, -1, -1, -1])))
+    assert folded(net.graph(z), changes=1).nodes[0].inputs[1].dtype is DType.I16
+
+
+def test_scales_of_input_channels_do_not_take_factors() -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    y = net.conv("y", net.x, 4)
+    with_stored_weights(net, QuantParams((0.5, 0.25, 0.125), axis=3))
+    z = net.add("z", Mul(), y, net.values("k", 4))
+    folded(net.graph(z), changes=0)
+
+
+def test_behind_stored_activations_the_factors_are_stored() -> None:
+    """So that the layer can be an integer one; its offsets are as fine as 1/127 of a step of its input."""
+    net = FloatGraph((1, 6, 6, 4))
+    q = Tensor("q", net.x.shape, DType.I8, QuantParams((0.25,)))
+    net.nodes.append(Node(Quantize(), [net.x], [q], ("q",)))
+    y = net.add("y", Dequantize(), q)
+    result = folded(net.graph(batchnorm(net, "z", y)), changes=1)
+    weight = result.nodes[-1].inputs[1]
+    assert weight.const is not None and set(np.abs(weight.const).ravel()) == {127}
