@@ -30,6 +30,8 @@ def c_literal(value: int | float, dtype: DType) -> str:
         return c_float(float(value))
     if dtype is DType.I64:
         return f"INT64_C({int(value)})"
+    if dtype is DType.U32:
+        return f"0x{int(value):08X}u"
     if dtype is DType.I32 and int(value) == -(1 << 31):
         return "(-2147483647 - 1)"
     return str(int(value))

@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 class DType(Enum):
-    """The value is numpy's name of the type."""
+    """The value is numpy's name of the type. U32 is words of bits: see ops/bits.py."""
 
     F32 = "float32"
     I8 = "int8"
@@ -21,6 +21,7 @@ class DType(Enum):
     I16 = "int16"
     I32 = "int32"
     I64 = "int64"
+    U32 = "uint32"
 
     @property
     def numpy(self) -> np.dtype[Any]:

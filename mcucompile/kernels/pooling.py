@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..ir import Node
 from ..ops.average_pool import AveragePool
+from ..ops.binary_max_pool import BinaryMaxPool
 from ..ops.max_pool import MaxPool
 from ..ops.window import Window
 from .trace import Range, Sweep, Trace
@@ -44,7 +45,7 @@ class PoolWalk:
 
 
 def pool_walk(node: Node) -> PoolWalk:
-    assert isinstance(node.op, AveragePool | MaxPool)
+    assert isinstance(node.op, AveragePool | BinaryMaxPool | MaxPool)
     (n, h, w, c), (_, oh, ow, _) = node.inputs[0].shape, node.output.shape
     return PoolWalk(n, h, w, c, oh, ow, node.op.window)
 

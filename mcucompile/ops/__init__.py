@@ -4,6 +4,8 @@ from ..ir import Op
 from .add import Add
 from .affine import Affine
 from .average_pool import AveragePool
+from .binary_conv2d import BinaryConv2d
+from .binary_max_pool import BinaryMaxPool
 from .clamp import Clamp
 from .concat import Concat
 from .conv2d import Conv2d
@@ -20,6 +22,7 @@ from .max import Max
 from .max_pool import MaxPool
 from .min import Min
 from .mul import Mul
+from .pack_signs import PackSigns
 from .pad import Pad
 from .prelu import PRelu
 from .quantize import Quantize
@@ -38,9 +41,9 @@ from .transpose import Transpose
 
 # fmt: off
 ALL: tuple[type[Op], ...] = (
-    Add, Affine, AveragePool, Clamp, Concat, Conv2d, Dense, DepthwiseConv2d, Dequantize, Div, HardSigmoid, HardSwish,
-    LeakyRelu, LogSoftmax, MatMul, Max, MaxPool, Min, Mul, Pad, PRelu, Quantize, ReduceMean, Requantize, Reshape,
-    Resize, Sigmoid, Sign, Slice, Softmax, Split, Sub, Tanh, Transpose,
+    Add, Affine, AveragePool, BinaryConv2d, BinaryMaxPool, Clamp, Concat, Conv2d, Dense, DepthwiseConv2d, Dequantize,
+    Div, HardSigmoid, HardSwish, LeakyRelu, LogSoftmax, MatMul, Max, MaxPool, Min, Mul, PackSigns, Pad, PRelu, Quantize,
+    ReduceMean, Requantize, Reshape, Resize, Sigmoid, Sign, Slice, Softmax, Split, Sub, Tanh, Transpose,
 )
 # fmt: on
 

@@ -1,0 +1,71 @@
+"""Binary convolution on any core: per output, a tree of adders over the words of its window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import DType, Node
+from ...ops.binary_conv2d import BinaryConv2d
+from ...target.cores import Isa
+from ..counted import Costs, Counted
+from ..kernel import Packed
+from ..trace import Trace
+from .adders import Blocks, blocks
+from .results import Kind, Result, kind_of, result, result_constants
+from .windows import Walk, packed_weights, pixel_trace, walk
+
+COSTS: Costs = {  # per operation of an output's adders, output, tap of a pixel
+    "cortex-m0": (1.9, 20.0, 30.0),
+    "cortex-m3": (1.2, 12.0, 20.0),
+    "cortex-m4": (1.1, 12.0, 20.0),
+    "cortex-m7": (0.8, 10.0, 15.0),
+    "cortex-m33": (1.1, 12.0, 20.0),
+    "cortex-m55": (1.0, 10.0, 15.0),
+}
+
+
+@dataclass(frozen=True)
+class AddingParams:
+    w: Walk
+    outputs: int
+    blocks: Blocks
+    result: Result
+    gathers: bool
+
+
+class Adding(Counted):
+    op = BinaryConv2d
+    variant = "adding"
+    isa = Isa.SCALAR
+    costs = COSTS
+
+    def fits(self, node: Node) -> bool:
+        return node.inputs[0].dtype is DType.U32
+
+    def params(self, node: Node) -> AddingParams:
+        w = walk(node)
+        return AddingParams(w, node.inputs[1].shape[0], blocks(w.patch), result(node), gathers(w))
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        return Packed("weight", packed_weights(node)), *result_constants(node)
+
+    def scratch_nbytes(self, node: Node) -> int:
+        w = walk(node)
+        return -(-4 * w.patch // 8) * 8 if gathers(w) else 0
+
+    def trace(self, node: Node) -> Trace:
+        return pixel_trace(node) if gathers(walk(node)) else None
+
+    def code_nbytes(self, node: Node) -> int:
+        return 300 + 4 * blocks(walk(node).patch).code
+
+    def counts(self, node: Node) -> tuple[float, ...]:
+        w, outputs = walk(node), node.inputs[1].shape[0]
+        extra = 12.0 if kind_of(node) in (Kind.SCALED, Kind.REAL) else 0.0
+        per_output = blocks(w.patch).operations + extra
+        return (w.pixels * outputs * per_output, float(w.pixels * outputs), float(w.pixels * w.patch))
+
+
+def gathers(w: Walk) -> bool:
+    """Whether windows are copied: not where the words of one pixel are taken as they are."""
+    return w.pads or w.window.taps > 1 or w.triples > 0
