@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from .base import Change, Compression, Stage
 from .encode import Encode
+from .prune_blocks import PruneBlocks
 from .prune_channels import PruneChannels
 from .prune_filters import PruneFilters
 from .prune_neurons import PruneNeurons
+from .prune_nm import PruneNm
+from .prune_weights import PruneWeights
 
 ALL: tuple[type[Compression], ...] = (
     PruneFilters,
     PruneChannels,
     PruneNeurons,
+    PruneBlocks,
+    PruneNm,
+    PruneWeights,
     Encode,
 )
 
