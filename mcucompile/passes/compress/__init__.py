@@ -10,14 +10,18 @@ from .encode import Encode
 from .prune_blocks import PruneBlocks
 from .prune_channels import PruneChannels
 from .prune_filters import PruneFilters
+from .prune_layers import PruneLayers
 from .prune_neurons import PruneNeurons
+from .prune_shapes import PruneShapes
 from .prune_nm import PruneNm
 from .prune_weights import PruneWeights
 
 ALL: tuple[type[Compression], ...] = (
+    PruneLayers,
     PruneFilters,
     PruneChannels,
     PruneNeurons,
+    PruneShapes,
     PruneBlocks,
     PruneNm,
     PruneWeights,

@@ -186,7 +186,8 @@ def test_removal_is_zeroing_in_every_real_network(shared_model: Find) -> None:
         try:
             graph = integer_graph(path)
         except CompileError as e:
-            assert e.code == "E0103", path
+            if e.code != "E0103":
+                raise
             continue
         tried += 1
         for seed in range(2):

@@ -25,7 +25,8 @@ from ...channels.links import mixes
 from ...correct_bias import Walk, walk
 from ..hessian import enough_samples, input_rows, some_places, weight_rows
 from .evidence import Reals
-from .refit import ridge, with_rows
+from .refit import with_rows
+from .regression import Regression
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e3)
 MOST_ROWS = 20_000  # of one layer, over all samples
@@ -40,45 +41,6 @@ class Fit:
     ridge: float
     before: float
     after: float
-
-
-@dataclass(frozen=True, eq=False)
-class Regression:
-    """Means over `rows` of inputs x' and targets y: `xx` [inputs, inputs], `xy` [inputs, outputs], of y^2 `yy`."""
-
-    rows: int
-    x: Reals
-    y: Reals
-    xx: Reals
-    xy: Reals
-    yy: Reals
-
-    @classmethod
-    def of(cls, parts: Sequence[tuple[Array, Array]]) -> Regression:
-        """From pairs x [rows, inputs], y [rows, outputs]."""
-        rows = sum(len(x) for x, _ in parts)
-        sums = [(x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y, np.square(y).sum(axis=0)) for x, y in parts]
-        return cls(rows, *(np.asarray(np.sum(s, axis=0, dtype=np.float64) / rows) for s in zip(*sums, strict=True)))
-
-    def merged(self, other: Regression) -> Regression:
-        rows = self.rows + other.rows
-        pairs = ((getattr(self, f), getattr(other, f)) for f in ("x", "y", "xx", "xy", "yy"))
-        return Regression(rows, *((self.rows * a + other.rows * b) / rows for a, b in pairs))
-
-    def solve(self, start: Reals, share: float) -> tuple[Reals, Reals]:
-        """Weights [outputs, inputs] and a bias; `share` as in `ridge`."""
-        covariance = self.xx - np.outer(self.x, self.x)
-        missing = self.xy - np.outer(self.x, self.y) - covariance @ start.T
-        covariance[np.diag_indices_from(covariance)] += ridge(covariance, share)
-        weights = start + np.linalg.solve(covariance, missing).T
-        return weights, self.y - weights @ self.x
-
-    def error(self, weights: Reals, bias: Reals) -> float:
-        """The mean squared error of all sums, relative to their variance."""
-        predicted = ((weights @ self.xx) * weights).sum(axis=1) + 2 * bias * (weights @ self.x) + bias**2
-        crossed = (weights.T * self.xy).sum(axis=0) + bias * self.y
-        variance = float((self.yy - self.y**2).sum())
-        return float((self.yy - 2 * crossed + predicted).sum()) / max(variance, 1e-30)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +73,7 @@ def fitted_layers(
 ) -> Iterator[Fit]:
     samples = sum(p.before.count for p in pairs)
     for i, (old, node) in enumerate(zip(original.nodes, pruned.nodes, strict=True)):
-        if is_fitted(node):
+        if is_fitted(old) and is_fitted(node):
             places, add = all_or_some_places(node, samples), addend(pruned, i, node)
             parts = [Rows.of(i, old, node, masks[old.output], places, add, p) for p in pairs]
             if any(p.is_changed for p in parts):
