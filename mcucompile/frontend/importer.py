@@ -20,7 +20,7 @@ from .meaning import STORED, settle
 from .model import Model, Value
 from .order import where_of
 from .problems import Problem, report
-from .qdq import cast, dequantize, quantize
+from .qdq import cast, dequantize, limit, quantize
 from .qoperator import EXPANDED
 from .read import SHARED_OPS
 from .schema import check_node
@@ -133,6 +133,8 @@ class Importer:
                 values.constants.update(zip(node.outputs, fold(node, known), strict=True))
             case "Cast" if values.input(node, 0).dtype in STORED:
                 cast(values, node, values.input(node, 0))
+            case "Clip" if values.input(node, 0).dtype in STORED:
+                limit(values, node, values.input(node, 0))
             case _ if node.op_type in REGISTRY:
                 REGISTRY[node.op_type].from_onnx(node, values)
             case _:

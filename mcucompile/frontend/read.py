@@ -23,7 +23,8 @@ from .qoperator import FOREIGN
 
 MAX_FILE_NBYTES = 256 << 20
 MAX_NODES = 20_000
-OPSETS = range(7, 22)
+OPSETS = range(7, 26)  # 22 to 25 added types to operators that are known here, and attributes that are checked
+PACKED_BITS: dict[int, int] = {TensorProto.INT4: 4, TensorProto.UINT4: 4, TensorProto.INT2: 2, TensorProto.UINT2: 2}
 OWN_DOMAINS = ("", "ai.onnx")
 SHARED_OPS = ("QuantizeLinear", "DequantizeLinear")  # com.microsoft's mean the same, and know int16 in every opset
 
@@ -196,17 +197,19 @@ class Reader:
     def external(self, tensor: TensorProto, shape: tuple[int, ...], dtype: np.dtype[np.generic], where: str) -> Array:
         """The values in another file, which must lie beside the model."""
         entries = {self.text(e.key): self.text(e.value) for e in tensor.external_data}
-        location, count = entries.get("location", ""), element_count(shape)
+        location = entries.get("location", "")
+        nbytes = -(-element_count(shape) * PACKED_BITS.get(tensor.data_type, 8 * dtype.itemsize) // 8)
         path = beside(self.path, location, where)
         try:
             with path.open("rb") as file:
                 file.seek(int(entries.get("offset", "0")))
-                data = file.read(count * dtype.itemsize)
+                data = file.read(nbytes)
         except (OSError, ValueError, OverflowError) as error:
             raise missing_data(location, where) from error
-        if len(data) != count * dtype.itemsize:
+        if len(data) != nbytes:
             raise CompileError("E0101", f"the file '{location}' ends before the tensor's data", where)
-        return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
+        inside = TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=data)
+        return np.asarray(numpy_helper.to_array(inside))
 
 
 def beside(model: Path | None, location: str, where: str) -> Path:

@@ -9,18 +9,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from onnx import helper
 
 from ..ir import Array, DType, OnnxNode, QuantParams, Shape, Tensor, Unsupported, constant
 
 SIGNED = {np.dtype(np.uint8): (np.int8, 128), np.dtype(np.uint16): (np.int16, 32768)}
-NARROW = {"int4": np.int8, "uint4": np.int8, "int2": np.int8, "uint2": np.int8}
+NARROW = {"int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}  # stored as int8, in their range
 STORED = {np.dtype(np.int8): DType.I8, np.dtype(np.int16): DType.I16, np.dtype(np.int32): DType.I32}
+
+
+def element_type(number: int) -> np.dtype[np.generic]:
+    """numpy's type for ONNX's number of an element type."""
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(number))
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unsupported(f"element type {number}") from error
 
 
 def signed(values: Array) -> tuple[Array, int]:
     """Stored integers in a signed type, and what was subtracted for that. Raises Unsupported for other types."""
     if values.dtype.name in NARROW:
-        return values.astype(NARROW[values.dtype.name]), 0
+        return values.astype(np.int8), 0
     dtype, shift = SIGNED.get(values.dtype, (values.dtype, 0))
     if np.dtype(dtype) not in STORED:
         raise Unsupported(f"quantized values of type {values.dtype.name}", "quantize to int8, uint8 or int16")

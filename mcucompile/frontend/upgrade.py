@@ -1,7 +1,7 @@
-"""Nodes of opset 7 to 20 as opset 21 writes them, one function per operator that changed in between.
+"""Nodes of opset 7 to 25 as opset 21 writes them, one function per operator that changed in between.
 
 Everything later in mcucompile sees opset 21 only: bounds, axes and sizes are inputs, never attributes; Softmax works
-along one axis; Upsample is a Resize.
+along one axis; Upsample is a Resize. Opsets 22 to 25 changed nothing but types in the operators that are known here.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import CompileError
 from ..ir import Array, DType, Graph, Node, OnnxNode, Op, QuantParams, Shape, Tensor, Unsupported, identifier
 from ..ops.same_scale import SameScale
@@ -26,6 +28,7 @@ class Values:
         self.constants: dict[str, Array] = dict(constants)  # plain numbers, never dequantized
         self.tensors: dict[str, Tensor] = {}  # activations, and constants of the IR
         self.unsigned: set[str] = set()  # values that the file stores as uint8 or uint16
+        self.narrow: dict[str, np.dtype[np.generic]] = {}  # the type of values that it stores with 2 or 4 bits
         self.fresh: list[Tensor] = []  # of the current node, still without a name
         self.given: set[str] = {*inputs, *outputs}  # names in the file, and those that `new_name` gave
         self.invented = 0
@@ -97,14 +100,16 @@ class Values:
 
     def result(self, node: OnnxNode, *outputs: Tensor) -> None:
         inherits = any(name in self.unsigned for name in node.inputs)
+        narrow = next((self.narrow[name] for name in node.inputs if name in self.narrow), None)
         for name, tensor in zip(node.outputs, outputs, strict=False):
             if not name:
                 continue
             self.tensors[name] = tensor
             if not tensor.name or (name in self.output_names and self.may_rename(tensor)):
                 tensor.name = self.output_names.get(name) or self.names.short(name)
-            if inherits and tensor.dtype in (DType.I8, DType.I16) and tensor.const is None:
-                self.unsigned.add(name)
+            if tensor.dtype in (DType.I8, DType.I16) and tensor.const is None:
+                self.unsigned |= {name} if inherits else set()
+                self.narrow |= {name: narrow} if narrow else {}
 
     def may_rename(self, tensor: Tensor) -> bool:
         """Whether the name is of no interest to the user."""

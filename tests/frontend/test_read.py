@@ -42,7 +42,7 @@ def test_file_of_gigabytes_is_refused_unread(tmp_path: Path) -> None:
     assert refused(path).code == "E0105"
 
 
-@pytest.mark.parametrize("opset", [1, 6, 22, 1000])
+@pytest.mark.parametrize("opset", [1, 6, 26, 1000])
 def test_opset_out_of_range(opset: int) -> None:
     proto = relu()
     proto.opset_import[0].version = opset
