@@ -12,8 +12,8 @@ from .prune_channels import PruneChannels
 from .prune_filters import PruneFilters
 from .prune_layers import PruneLayers
 from .prune_neurons import PruneNeurons
-from .prune_shapes import PruneShapes
 from .prune_nm import PruneNm
+from .prune_shapes import PruneShapes
 from .prune_weights import PruneWeights
 
 ALL: tuple[type[Compression], ...] = (
