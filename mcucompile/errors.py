@@ -53,6 +53,7 @@ CODES: dict[str, str] = {
     "E0302": "The board file has a wrong or missing entry.",
     "E0303": "The board has no way to run a program from here: it is neither emulated nor on a serial port.",
     "E0401": "No kernel computes this operator with these types on this core.",
+    "E0402": "The weights cannot be kept in the encoding that is asked for: it does not represent them exactly, or no kernel of the operator takes it.",
     "E0501": "The network needs more RAM than --ram allows, or than the board leaves for it.",
     "E0502": "The network needs more flash than --flash-budget allows, or than the board has.",
     "E0503": "Proving a memory plan needs the optional package OR-tools.",

@@ -23,11 +23,13 @@ def subclasses(base: type[Any]) -> Iterator[type[Any]]:
 def all_kernels() -> tuple[Kernel, ...]:
     """One instance of each concrete kernel, ordered by operator, variant and instruction set.
 
-    A kernel of an operators' base class (Unary, Binary) serves all of its subclasses.
+    A kernel of an operators' base class (Unary, Binary) serves all of its subclasses. Kernels that are made of others
+    say only as instances what they compute, and are not among these.
     """
     for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{__name__}."):
         importlib.import_module(module.name)
-    named = (k for k in subclasses(Kernel) if all(hasattr(k, name) for name in ("op", "variant", "isa")))
+    has_names = (k for k in subclasses(Kernel) if all(hasattr(k, name) for name in ("op", "variant", "isa")))
+    named = (k for k in has_names if isinstance(k.op, type))
     concrete = {k for k in named if not k.__abstractmethods__}
     return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.__name__, k.variant, k.isa)))
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from ..ir import Array, DType, Node, Op
 from ..target.cores import Core, Isa
+from .stream import Stream
 from .trace import Trace
 
 
@@ -28,12 +29,27 @@ class Packed:
         return DType(self.values.dtype.name)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A C function that a kernel calls, or several with the same prefix, which other kernels may call too.
+
+    `node` is what it computes; None where only kernels call it.
+    """
+
+    name: str
+    template: str
+    params: object
+    code_nbytes: int
+    node: Node | None = None
+
+
 class Kernel(ABC):
     """Subclasses have no state; each is defined in kernels/<op>/<variant>.py and found there."""
 
     op: ClassVar[type[Op]]
     variant: ClassVar[str]
     isa: ClassVar[Isa]
+    encoding: ClassVar[str] = "plain"  # how it keeps the weights: as `Tensor.encoding` has it
 
     @property
     def template(self) -> str:
@@ -51,6 +67,14 @@ class Kernel(ABC):
         """The packed constants, in the order of the C function's parameters."""
         return ()
 
+    def weight_stream(self, node: Node) -> Stream | None:
+        """Where the int8 weights are in the first of the constants; None where they cannot be unpacked to there."""
+        return None
+
+    def parts(self, node: Node) -> tuple[Part, ...]:
+        """What the C function calls. Its template sees their names as `parts`."""
+        return ()
+
     def scratch_nbytes(self, node: Node) -> int:
         """Bytes of arena that the kernel needs while it runs, aligned to 8."""
         return 0
@@ -60,7 +84,7 @@ class Kernel(ABC):
         return None
 
     def code_nbytes(self, node: Node) -> int:
-        """Estimated bytes of machine code of the C function, which nodes with equal params share."""
+        """Estimated bytes of machine code of the C function, which nodes with equal params share, without its parts."""
         return 500
 
     @abstractmethod

@@ -170,11 +170,13 @@ class Memory:
 
     def candidate(self, step: int, node: Node, kernel: Kernel, core: Core) -> Candidate:
         # Bands of one layer have its constants, packed alike; so have equal layers.
-        given = (kernel.template, *(id(t.const) for t in node.inputs if t.const is not None), repr(node.op))
-        constants = given if len(given) > 2 else object(), sum(p.values.nbytes for p in kernel.constants(node))
+        given = [id(t.const) for t in node.inputs if t.const is not None]
+        key = (kernel.template, kernel.variant, *given, repr(node.op)) if given else object()
+        constants = key, sum(p.values.nbytes for p in kernel.constants(node))
         code = (kernel.template, kernel.params(node)), kernel.code_nbytes(node)
+        parts = (((part.template, part.params), part.code_nbytes) for part in kernel.parts(node))
         live = self.live_nbytes(step, Chosen(node, kernel)) + kernel.scratch_nbytes(node)
-        return Candidate(kernel, kernel.cycles(node, core), (code, constants), live)
+        return Candidate(kernel, kernel.cycles(node, core), (code, constants, *parts), live)
 
     def live_nbytes(self, k: int, chosen: Chosen) -> int:
         """Tensors that are live in a step, less what inputs that die there can share with outputs that are born."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
 from ..ir import unique_identifier as unique
-from ..kernels.kernel import Packed
+from ..kernels.kernel import Packed, Part
 from ..target.cores import Core, Isa
 from .banks import check_banks, plan_banks
 from .check_plan import check
@@ -98,13 +98,19 @@ class Functions:
     known: dict[tuple[str, object], KernelInstance] = field(default_factory=dict)
 
     def instance(self, c: Chosen) -> KernelInstance:
-        params = c.kernel.params(c.node)
-        key = (c.kernel.template, params)
+        kernel, node = c.kernel, c.node
+        name = f"{node.op.name}_{kernel.variant}"
+        function = Part(name, kernel.template, kernel.params(node), kernel.code_nbytes(node), node)
+        return self.of(function, tuple(map(self.of, kernel.parts(node))))
+
+    def of(self, part: Part, parts: tuple[KernelInstance, ...] = ()) -> KernelInstance:
+        key = (part.template, part.params)
         if key not in self.known:
-            base = f"{self.program}_{c.node.op.name}_{c.kernel.variant}_{len(self.known)}"
-            function = unique(base, self.taken)
+            function = unique(f"{self.program}_{part.name}_{len(self.known)}", self.taken)
             self.taken.add(function)
-            self.known[key] = KernelInstance(function, c.kernel.template, params, shapes_text(c.node))
+            text = shapes_text(part.node) if part.node else ""
+            is_static = part.node is None
+            self.known[key] = KernelInstance(function, part.template, part.params, text, parts, is_static)
         return self.known[key]
 
 

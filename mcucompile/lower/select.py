@@ -8,13 +8,17 @@ from ..errors import CompileError
 from ..ir import Node
 from ..kernels import kernels_of
 from ..kernels.kernel import Kernel, dtypes
+from ..kernels.unpacked import unpacked_kernels
 from ..target.cores import Core, Isa
 
 Chooser = Callable[[Node, Core, Isa], Kernel]
 
 
 def fitting(node: Node, isa: Isa) -> list[Kernel]:
-    """Every kernel that computes the node with this instruction set. Raises E0401 when there is none."""
+    """Every kernel that computes the node with this instruction set, and keeps its weights as they ask for it.
+
+    Raises E0401 when there is none, and E0402 when none of them has the encoding that is asked for.
+    """
     of_op = kernels_of(type(node.op))
     fits = [k for k in of_op if k.isa <= isa and k.fits(node)]
     if not fits:
@@ -26,7 +30,25 @@ def fitting(node: Node, isa: Isa) -> list[Kernel]:
             node.where,
             why=f"kernels of {node.op.name}: {variants}",
         )
-    return fits
+    return as_asked(node, [*fits, *unpacked_kernels(node, fits)])
+
+
+def as_asked(node: Node, kernels: list[Kernel]) -> list[Kernel]:
+    """Those that keep the constants in the encoding that these name; where they name none, all."""
+    asked = {t.encoding for t in node.inputs if t.const is not None and t.encoding}
+    if not asked:
+        return kernels
+    found = [k for k in kernels if k.encoding in asked]
+    if not found:
+        had = ", ".join(dict.fromkeys(k.encoding for k in kernels))
+        raise CompileError(
+            "E0402",
+            f"no kernel for {node.op.name} takes weights encoded as {' or '.join(sorted(asked))}",
+            node.where,
+            why=f"there are kernels for: {had}",
+            fix="ask for another encoding, or for none, and the compiler chooses",
+        )
+    return found
 
 
 def fastest(node: Node, core: Core, isa: Isa) -> Kernel:

@@ -11,6 +11,7 @@ from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
+from ..stream import MIRRORED, Stream, blocks
 from ..trace import Trace
 from .block_cycles import Amount, block_cycles
 from .geometry import Gather, Geometry
@@ -97,6 +98,11 @@ class Blocked(Kernel):
         g = block_geometry(node)
         return (Packed("weight", pair_stream(node, g, lanes_of(g), high_word(node), self.mirrored)),)
 
+    def weight_stream(self, node: Node) -> Stream | None:
+        """Weights of two bytes are not unpacked."""
+        g = block_geometry(node)
+        return pair_blocks(g, lanes_of(g), high_word(node)) if self.mirrored else None
+
     def expanded_nbytes(self, node: Node) -> int:
         """Two words per step of each window, and a correction of each where weights are mirrored."""
         g = block_geometry(node)
@@ -167,6 +173,12 @@ def pair_stream(node: Node, g: Geometry, lanes: Lanes, requant: HighWord, is_mir
     scales = fill_groups(high_word_constants(node, requant), g.groups, CHANNELS)
     parts = (modulo_word(bias), words, scales)
     return np.concatenate([a.reshape(len(rows) // CHANNELS, -1).astype(np.int32) for a in parts], axis=1)
+
+
+def pair_blocks(g: Geometry, lanes: Lanes, requant: HighWord) -> Stream:
+    """The form of `pair_stream` for mirrored weights."""
+    pairs = g.groups * g.filled_outputs(CHANNELS) // CHANNELS
+    return blocks(pairs, CHANNELS, CHANNELS * STEP * lanes.steps, CHANNELS * requant.words, mask=MIRRORED)
 
 
 def paired(rows: Array) -> Array:

@@ -11,9 +11,10 @@ from ...ir import DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
+from ..stream import Stream
 from ..trace import Trace
 from .block_cycles import Amount, block_cycles
-from .blocked import CHANNELS, pair_stream
+from .blocked import CHANNELS, pair_blocks, pair_stream
 from .geometry import Gather, Geometry, geometry
 from .lanes import Lanes, lanes_of
 from .mirrored import STEP
@@ -68,6 +69,10 @@ class Compact(Kernel):
             Packed("weight", pair_stream(node, g, run_lanes(g), shared_requant(node), True)),
             Packed("shape", np.asarray(shape_of(node, g), np.int32)),
         )
+
+    def weight_stream(self, node: Node) -> Stream:
+        g = geometry(node)
+        return pair_blocks(g, run_lanes(g), shared_requant(node))
 
     def scratch_nbytes(self, node: Node) -> int:
         g = geometry(node)

@@ -10,6 +10,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, is_wide, scaling, scaling_constants
+from ..stream import Stream, whole
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .packing import filled, folded_bias, interleaved_weights
@@ -46,6 +47,9 @@ class Direct(Kernel):
         g = geometry(node)
         per_channel = (folded_bias(node), *scaling_constants(node, g.out_channels, is_wide(node)))
         return interleaved_weights(node, g, CHANNELS), *(filled(p, g.groups, CHANNELS) for p in per_channel)
+
+    def weight_stream(self, node: Node) -> Stream | None:
+        return whole(self.constants(node)[0].values) if node.inputs[1].dtype is DType.I8 else None
 
     def scratch_nbytes(self, node: Node) -> int:
         g = geometry(node)

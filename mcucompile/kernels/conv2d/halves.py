@@ -12,6 +12,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..digits import Digits, digit_words, digits
 from ..kernel import Kernel, Packed
+from ..stream import SHIFTED, Stream, joined
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .half_groups import WEIGHT_ZERO, Excess, excess_count, initial_sums, split_excess
@@ -86,6 +87,10 @@ class Halves(Kernel):
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         return (Packed("weight", stream(node, self.params(node))),)
+
+    def weight_stream(self, node: Node) -> Stream:
+        p = self.params(node)
+        return joined([row_stream(row, p) for row in stream(node, p)])
 
     def scratch_nbytes(self, node: Node) -> int:
         p = self.params(node)
@@ -164,6 +169,22 @@ def stream(node: Node, p: HalvesParams) -> Array:
         streams.append(np.concatenate(parts))
     length = max(map(len, streams))
     return np.stack([np.pad(s, (0, length - len(s))) for s in streams]).astype(np.int32)
+
+
+def row_stream(row: Array, p: HalvesParams) -> Stream:
+    """Where the weights are in a row of `stream`."""
+    raw, before, at = [], 1, 1
+    for _ in range(p.g.filled_outputs(CHANNELS) // CHANNELS):
+        head = 2 * CHANNELS + (1 + listed_words(int(row[at + 2 * CHANNELS])) if p.has_excess else 0)
+        raw.append(before + head)
+        before = CHANNELS * p.digits.channel_words
+        at += head + p.weight_words + before
+    return Stream((*raw, before + len(row) - at), (CHANNELS * p.taps,) * len(raw), SHIFTED)
+
+
+def listed_words(counts: int) -> int:
+    """Of both lists of excesses."""
+    return ((counts & 0xFFFF) + (counts >> 16)) // 4
 
 
 def block_words(rows: Array, bias: Array, p: HalvesParams) -> Array:

@@ -18,6 +18,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
+from ..stream import Stream
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .packing import fill_groups, fits_int32, folded_bias, weight_rows
@@ -88,6 +89,14 @@ class Triples(Kernel):
             Packed("weight", weight_stream(flat_rows(node, g), bias, g, cut)),
             Packed("channel", fill_groups(channels, g.groups, CHANNELS)),
         )
+
+    def weight_stream(self, node: Node) -> Stream:
+        g = geometry(node)
+        cut = segments(node, g)
+        rest = g.patch - cut.steps * (cut.count - 1)
+        runs = [CHANNELS * n for n in (*[cut.steps] * (cut.count - 1), rest)]
+        blocks = g.groups * g.filled_outputs(CHANNELS) // CHANNELS
+        return Stream((*[CHANNELS * WORDS] * (cut.count * blocks), 0), (*runs,) * blocks)
 
     def scratch_nbytes(self, node: Node) -> int:
         g = geometry(node)

@@ -17,6 +17,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, scaling, vector_constants
+from ..stream import Stream, whole
 from ..trace import Range, Sweep, Trace
 from .geometry import Gather, Geometry, geometry, window_span
 from .packing import fits_int32, folded_bias, weight_rows
@@ -137,6 +138,9 @@ class VectorPairs(Kernel):
             following = np.append(taken[1:, 0], 0) - taken[:, 0]
             channels = np.column_stack([channels, following]).astype(np.int32)
         return Packed("weight", weights), Packed("channel", channels)
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values)
 
     def scratch_nbytes(self, node: Node) -> int:
         g = pair_geometry(node)

@@ -12,6 +12,7 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, scaling, vector_constants
+from ..stream import Stream, whole
 from ..trace import Range, Sweep, Trace
 from .geometry import Gather, geometry
 from .packing import fits_int32, folded_bias
@@ -75,6 +76,9 @@ class VectorRow(Kernel):
         if p.has_steps:
             channels = np.column_stack([channels, np.append(np.diff(taken[:, 0]), 0)]).astype(np.int32)
         return Packed("weight", weights), Packed("channel", channels)
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values)
 
     def trace(self, node: Node) -> Trace:
         return (Sweep(1, (Range(0, 0, 0, node.inputs[0].size),), (Range(1, 0, 0, node.output.size),)), Sweep(

@@ -17,6 +17,7 @@ from ...ops.window import Window
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, requant_of, scaling
+from ..stream import Stream, whole
 from ..trace import Trace
 from .packing import folded_bias
 from .winograd_cost import winograd_code_nbytes, winograd_cycles
@@ -74,6 +75,10 @@ class Winograd(Kernel):
         p = self.params(node)
         weight = compact_weights(node, p) if p.expands else transformed_weights(node, p)
         return Packed("weight", weight), Packed("channel", raised_channels(node, p.t.bits))
+
+    def weight_stream(self, node: Node) -> Stream | None:
+        """Transformed weights take more than a byte."""
+        return whole(self.constants(node)[0].values) if self.expands else None
 
     def scratch_nbytes(self, node: Node) -> int:
         return self.params(node).scratch_nbytes

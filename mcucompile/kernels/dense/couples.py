@@ -19,10 +19,11 @@ from ...ir import Array, DType, Node
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.half_groups import WEIGHT_ZERO, Excess, excess_count, initial_sums, split_excess
-from ..conv2d.halves import digits_of
+from ..conv2d.halves import digits_of, listed_words
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..digits import Digits, digit_words
 from ..kernel import Kernel, Packed
+from ..stream import SHIFTED, Stream
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 2
@@ -92,6 +93,10 @@ class Couples(Kernel):
     def constants(self, node: Node) -> tuple[Packed, ...]:
         return (Packed("weight", stream(node, self.params(node))),)
 
+    def weight_stream(self, node: Node) -> Stream:
+        p = self.params(node)
+        return stream_form(stream(node, p), p)
+
     def scratch_nbytes(self, node: Node) -> int:
         p = self.params(node)
         return 4 * (p.expanded_words + p.sum_words)
@@ -154,6 +159,20 @@ def stream(node: Node, p: CouplesParams) -> Array:
         return np.concatenate([*sums, *(c for chunk in chunks for c in chunk), words.ravel()]).astype(np.int32)
     couples = zip(sums, chunks[0], words, strict=True)
     return np.concatenate([[p.digits.offset], *(part for couple in couples for part in couple)]).astype(np.int32)
+
+
+def stream_form(values: Array, p: CouplesParams) -> Stream:
+    """Where the weights are in the words of `stream`."""
+    several = p.chunks > 1
+    before = at = OUTPUTS * p.couples if several else 1
+    sums, scales = (0, 0) if several else (OUTPUTS, OUTPUTS * p.digits.channel_words)
+    raw, size = [], OUTPUTS * p.chunk_size
+    for _ in range(p.chunks * p.couples):
+        head = sums + (1 + listed_words(int(values[at + sums])) if p.has_excess else 0)
+        raw.append(before + head)
+        before = scales
+        at += head + size // 4 + before
+    return Stream((*raw, before + len(values) - at), (size,) * len(raw), SHIFTED)
 
 
 def first_sums(bias: Array, groups: int) -> Array:

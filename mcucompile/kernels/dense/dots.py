@@ -17,6 +17,7 @@ from ...target.cores import Core, Isa
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
+from ..stream import SHIFTED, Stream, whole
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4
@@ -79,6 +80,9 @@ class Dots(Kernel):
         if not extra[0].any():
             return weight, channel
         return weight, channel, Packed("extra", extra_stream(extra, chunks, steps))
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values, SHIFTED)
 
     def scratch_nbytes(self, node: Node) -> int:
         return scratch_nbytes(node.output.size, *chunked(node.inputs[0].size, node.output.size))

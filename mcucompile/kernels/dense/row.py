@@ -22,6 +22,7 @@ from ..conv2d.requantization import (
     shifts_of,
 )
 from ..kernel import Kernel, Packed
+from ..stream import MIRRORED, Stream, whole
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4
@@ -99,6 +100,9 @@ class Row(Kernel):
     def constants(self, node: Node) -> tuple[Packed, ...]:
         words = mirrored(fill_groups(filled_rows(node), 1, OUTPUTS), OUTPUTS)  # [O/4, steps, 4, 4]
         return Packed("weight", words), Packed("channel", channel_constants(node))
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values, MIRRORED)
 
     def scratch_nbytes(self, node: Node) -> int:
         return 8 * self.params(node).steps if self.expands else 0
