@@ -13,6 +13,7 @@ from .indices import index_bits, packed_indices, packed_nbytes, unpacked_indices
 from .pace import PACES
 
 MOST_BITS = 6
+MOST_BITS_UNASKED = 5
 _SAMPLE = 512
 
 
@@ -37,10 +38,11 @@ class Codebook(Encoding):
         return np.unique(values).size <= 1 << MOST_BITS
 
     def pays(self, values: Array) -> bool:
-        if np.unique(values[:_SAMPLE]).size > 1 << MOST_BITS:
+        if np.unique(values[:_SAMPLE]).size > 1 << MOST_BITS_UNASKED:
             return False
         bits = index_bits(np.unique(values).size)
-        return bits <= MOST_BITS and values.size - packed_nbytes(values.size, bits) - (1 << bits) >= LEAST_SAVED
+        saved = values.size - packed_nbytes(values.size, bits) - (1 << bits)
+        return bits <= MOST_BITS_UNASKED and saved >= LEAST_SAVED
 
     def encode(self, values: Array, layout: Layout = PLAIN) -> Encoded:
         assert self.fits(values), "more values than a codebook has"

@@ -20,6 +20,7 @@ from mcucompile.ir import Array, DType
 from mcucompile.run.host import SANITIZERS, WARNINGS, find_host_compiler
 
 HERE = Path(__file__).parent
+NO_SANITIZERS = "needs a C compiler for the host, with its sanitizers"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,29 @@ class Call:
 def decoder_text(template: str, params: Params, fn: str = "decoder") -> str:
     """The C of a decoder with the snippets that it uses."""
     text = render(template, fn=fn, p=params, description="")
-    return tidy("\n".join([*(snippets()[s] for s in used_snippets(text)), text]))
+    return tidy(shared_text(text) + text)
+
+
+def shared_text(text: str) -> str:
+    """The snippets that C text uses."""
+    return "".join(f"{snippets()[s]}\n" for s in used_snippets(text))
+
+
+def stream_types(encoded: Encoded) -> tuple[str, ...]:
+    """The C types of a stream's arrays."""
+    return tuple(DType(values.dtype.name).c for _, values in encoded.arrays)
+
+
+@cache
+def has_sanitizers() -> bool:
+    """Whether the host has a C compiler that can build and run a program with them; some systems lack their runtime."""
+    compiler = find_host_compiler()
+    if compiler is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="mcucompile-decoder-") as temporary:
+        (Path(temporary) / "empty.c").write_text("int main(void) { return 0; }\n")
+        commands = ([compiler, *SANITIZERS, "empty.c", "-o", "empty"], [f"{temporary}/empty"])
+        return all(subprocess.run(c, cwd=temporary, capture_output=True).returncode == 0 for c in commands)
 
 
 @cache
@@ -59,9 +82,8 @@ def decoded(encoding: Encoding, streams: Sequence[tuple[Encoded, Call]]) -> list
     """What the C makes of each stream, all with the params of the first. Fails on what a sanitizer finds, or a hang."""
     first = streams[0][0]
     assert all(e.params == first.params for e, _ in streams)
-    types = tuple(DType(values.dtype.name).c for _, values in first.arrays)
     request = b"".join(_request(e, call) for e, call in streams)
-    command = [program(encoding.template, first.params, types)]
+    command = [program(encoding.template, first.params, stream_types(first))]
     done = subprocess.run(command, input=request, capture_output=True, timeout=60)
     assert done.returncode == 0, f"{encoding.name}: {done.stderr.decode(errors='replace')[:3000]}"
     ends = np.cumsum([0, *(sum(call.counts) for _, call in streams)])

@@ -1,0 +1,145 @@
+"""Values as codes of a canonical Huffman code; between them, where zeros are many, the lengths of the runs of zeros.
+
+With runs a stream is tokens: a gap (so many zeros, at most `longest`), then a value. A longer run continues behind a
+value that is zero. Gaps and values have a code each. This is how Deep Compression (Han et al., 2016) keeps a pruned
+layer: its relative indices are the gaps, its codebook's entries the values. Without runs a token is a value.
+
+Decoded by tables (prefix_code.py). Limiting the lengths of codes makes tables small and streams long; both are weighed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..ir import Array
+from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .pace import PACES
+from .prefix_code import MOST_BITS, PrefixCode, best_code, code_nbytes, written
+
+LONGEST = (3, 7, 15, 31, 63, 127)
+GAP_BITS, VALUE_BITS = 7, 9  # at most, with runs: a token is fetched at once, in 16 bits
+WORTHWHILE = 0.375  # of the bytes, at most, where nobody asked for it
+
+
+@dataclass(frozen=True)
+class HuffmanParams(Params):
+    """`runs`: whether values have gaps between them."""
+
+    runs: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Tokens:
+    """Values with the gap before each, and the codes for both; `count` of the gaps is 0 where there are no runs."""
+
+    gaps: Array
+    values: Array
+    gap_code: PrefixCode
+    value_code: PrefixCode
+    nbytes: float
+
+
+@dataclass(frozen=True)
+class Huffman(Encoding):
+    """Arrays: the codes, the table of the values and, with runs, the table of the gaps."""
+
+    template: ClassVar[str] = "encodings/huffman.c.j2"
+
+    @property
+    def name(self) -> str:
+        return "huffman"
+
+    def fits(self, values: Array) -> bool:
+        return values.size > 0
+
+    def pays(self, values: Array) -> bool:
+        counts = np.bincount(values.view(np.uint8), minlength=256)
+        shares = counts[counts > 0] / max(1, values.size)
+        nbytes = float(-(shares * np.log2(shares)).sum()) * values.size / 8 + 2 * shares.size
+        return nbytes <= WORTHWHILE * values.size and values.size - nbytes >= LEAST_SAVED
+
+    def encode(self, values: Array, layout: Layout = PLAIN) -> Encoded:
+        values = np.ascontiguousarray(values, np.int8)
+        plain = _tokens(np.zeros(values.size, np.int64), values)
+        tokens = min([plain, *_with_runs(values)], key=lambda tokens: tokens.nbytes)
+        runs = tokens is not plain
+        symbols = np.stack([tokens.gaps, values_as_symbols(tokens.values)], axis=1)
+        codes = np.stack([tokens.gap_code.codes[symbols[:, 0]], tokens.value_code.codes[symbols[:, 1]]], axis=1)
+        lengths = np.stack([tokens.gap_code.lengths[symbols[:, 0]], tokens.value_code.lengths[symbols[:, 1]]], axis=1)
+        arrays = [("codes", written(codes.reshape(-1), lengths.reshape(-1))), ("values", tokens.value_code.table)]
+        if runs:
+            arrays.append(("gaps", tokens.gap_code.table))
+        return Encoded(tuple(arrays), HuffmanParams(layout.mirrored, runs), values.size)
+
+    def decode(self, encoded: Encoded) -> Array:
+        (_, codes), (_, value_table), *rest = encoded.arrays
+        gap_table = rest[0][1] if rest else np.zeros(1, np.int16)
+        reader = _Reader(codes)
+        values = np.zeros(encoded.count, np.int8)
+        at = reader.symbol(gap_table)
+        while at < encoded.count:
+            values[at : at + 1] = np.array([reader.symbol(value_table)], np.uint8).view(np.int8)
+            at += reader.symbol(gap_table) + 1
+        return laid_out(values, encoded.params)
+
+    def code_nbytes(self, params: Params) -> int:
+        return PACES[self.name].code_nbytes
+
+    def cycles(self, encoded: Encoded, cpu: str) -> float:
+        return PACES[self.name].cycles(cpu, encoded.count)
+
+
+def values_as_symbols(values: Array) -> Array:
+    """int8 as 0..255."""
+    symbols: Array = values.view(np.uint8).astype(np.int64)
+    return symbols
+
+
+def _with_runs(values: Array) -> list[_Tokens]:
+    """The tokens for each longest run, where there are zeros."""
+    if not (values == 0).any():
+        return []
+    return [_tokens(*split_runs(values, longest)) for longest in LONGEST]
+
+
+def split_runs(values: Array, longest: int) -> tuple[Array, Array]:
+    """(gaps, values): so many zeros, then a value, and so on.
+
+    Zeros at the end are before one more value, which nobody asks for.
+    """
+    places = np.flatnonzero(values)
+    wanted = values[places]
+    if not places.size or places[-1] != values.size - 1:
+        places, wanted = np.append(places, values.size), np.append(wanted, wanted[:1] if wanted.size else np.int8(0))
+    runs = np.diff(places, prepend=-1) - 1
+    last = np.cumsum(runs // (longest + 1) + 1) - 1
+    gaps = np.full(last[-1] + 1, longest)
+    gaps[last] = runs % (longest + 1)
+    ends = np.zeros(gaps.size, np.int8)
+    ends[last] = wanted
+    return gaps, ends
+
+
+def _tokens(gaps: Array, values: Array) -> _Tokens:
+    gap_counts, value_counts = np.bincount(gaps), np.bincount(values.view(np.uint8), minlength=256)
+    runs = gap_counts.size > 1
+    gap_code = best_code(gap_counts, GAP_BITS)
+    value_code = best_code(value_counts, VALUE_BITS if runs else MOST_BITS)
+    nbytes = code_nbytes(gap_code, gap_counts) + code_nbytes(value_code, value_counts)
+    return _Tokens(gaps, values, gap_code, value_code, nbytes)
+
+
+class _Reader:
+    """Takes symbols from halfwords, of which the lowest bit is the first; zeros follow the last."""
+
+    def __init__(self, codes: Array) -> None:
+        self._bytes, self._at = codes.tobytes(), 0
+
+    def symbol(self, table: Array) -> int:
+        window = int.from_bytes(self._bytes[self._at >> 3 : (self._at >> 3) + 3], "little") >> (self._at & 7)
+        entry = int(table[window & (table.size - 1)])
+        self._at += entry >> 8
+        return entry & 255
