@@ -23,14 +23,14 @@ class Duplicates(Criterion):
         incoming = np.hstack([unit_filters(family, n, with_bias=True) for n in family.producers])
         outgoing = np.hstack([unit_columns(family, n) for n in family.consumers])
         squares = np.square(distances(incoming))
-        np.fill_diagonal(squares, np.inf)
+        differ = ~np.eye(family.units, dtype=bool)  # and both are there
         scores, order, heirs = np.full(family.units, np.inf), list[int](), dict[int, int]()
         for _ in range(family.units - 1):
-            cost = np.where(np.isinf(squares), np.inf, squares * np.square(outgoing).mean(axis=1))  # [heir, gone]
+            cost = np.where(differ, squares * np.square(outgoing).mean(axis=1), np.inf)  # [heir, gone]
             heir, gone = (int(i) for i in np.unravel_index(np.argmin(cost), cost.shape))
             scores[gone], heirs[gone] = cost[heir, gone], heir
             order.append(gone)
             outgoing[heir] += outgoing[gone]
-            squares[gone, :] = squares[:, gone] = np.inf
+            differ[gone, :] = differ[:, gone] = False
         last = int(np.setdiff1d(np.arange(family.units), order)[0])
         return Ranking(np.asarray([*order, last]), scores, heirs)
