@@ -10,6 +10,7 @@ on the test data or N samples of it. `plain` leaves the remaining weights as the
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ from mcucompile.passes.compress.pruning.dependencies import families
 from mcucompile.passes.compress.pruning.evidence import Evidence
 from mcucompile.passes.compress.pruning.sensitivity import AMOUNTS, Sensitivity, sensitivity
 from mcucompile.pipeline import Prepared, prepare
+from mcucompile.recipe import parse_recipe
 from mcucompile.reference import quantized_inputs
 from mcucompile.show import say, table
 
@@ -114,17 +116,27 @@ def rows(settings: Sequence[Setting], criteria: Sequence[str], macs: float, cons
         yield [s.name, "(unpruned)", before[0], before[1], "0 %", "", percent(whole.given, s), percent(whole.graph, s)]
         for criterion in criteria:
             start = time.perf_counter()
-            plain, fitted = (pruned(s, criterion, macs, how) for how in ("off", "on"))
+            plain, fitted = plainly_pruned(s, whole.given, criterion, macs), pruned(s, criterion, macs)
             weights, left = sizes(real(fitted))
             less = f"{1 - left / before[1]:.1%}"
-            floats = (percent(real(p), s) for p in (plain, fitted))
+            floats = (percent(g, s) for g in (plain, real(fitted)))
             yield [s.name, criterion, weights, left, less, *floats, percent(fitted.graph, s)]
             say(console, f"{s.name} {criterion}: {time.perf_counter() - start:.0f} s")
 
 
-def pruned(s: Setting, criterion: str, macs: float, reconstruct: str) -> Prepared:
-    request = f"prune_filters=macs:{macs:g}+criterion:{criterion}+reconstruct:{reconstruct}"
-    return prepare(s.model, "net", Options(passes=(request,)), s.calibration)
+def plainly_pruned(s: Setting, given: Graph, criterion: str, macs: float) -> Graph:
+    """Real-valued, with the remaining weights as they were."""
+    graph, (request,) = copy.deepcopy(given), parse_recipe(recipe(criterion, macs) + "+reconstruct:off").requests
+    request.compression.apply(graph, request.layers(graph), dict(s.calibration.inputs))
+    return graph
+
+
+def pruned(s: Setting, criterion: str, macs: float) -> Prepared:
+    return prepare(s.model, "net", Options(passes=(recipe(criterion, macs),)), s.calibration)
+
+
+def recipe(criterion: str, macs: float) -> str:
+    return f"prune_filters=macs:{macs:g}+criterion:{criterion}"
 
 
 def real(p: Prepared) -> Graph:
