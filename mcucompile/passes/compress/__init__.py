@@ -6,7 +6,10 @@ Lossless removal comes before and, since zeros appear on the way, again behind: 
 from __future__ import annotations
 
 from .base import Change, Compression, Stage
+from .cp import Cp
 from .encode import Encode
+from .exact_rank import ExactRank
+from .low_rank import LowRank
 from .prune_blocks import PruneBlocks
 from .prune_channels import PruneChannels
 from .prune_filters import PruneFilters
@@ -15,6 +18,9 @@ from .prune_neurons import PruneNeurons
 from .prune_nm import PruneNm
 from .prune_shapes import PruneShapes
 from .prune_weights import PruneWeights
+from .separable import Separable
+from .tensor_train import TensorTrain
+from .tucker import Tucker
 
 ALL: tuple[type[Compression], ...] = (
     PruneLayers,
@@ -25,6 +31,12 @@ ALL: tuple[type[Compression], ...] = (
     PruneBlocks,
     PruneNm,
     PruneWeights,
+    ExactRank,
+    LowRank,
+    Separable,
+    Tucker,
+    Cp,
+    TensorTrain,
     Encode,
 )
 
