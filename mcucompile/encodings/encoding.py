@@ -54,11 +54,15 @@ class Params:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A stream as it is kept: `arrays` are (role, values), as arguments of the decoder's `start`; `count` values."""
+    """A stream as it is kept: `arrays` are (role, values), as arguments of the decoder's `start`; `count` values.
+
+    `symbols`: what the decoder reads one by one where that is not the values themselves, for its cycles.
+    """
 
     arrays: tuple[tuple[str, Array], ...]
     params: Params
     count: int
+    symbols: int = 0
 
     @property
     def nbytes(self) -> int:

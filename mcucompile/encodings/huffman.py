@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ir import Array
 from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
-from .pace import PACES
+from .pace import PACES, Pace
 from .prefix_code import MOST_BITS, PrefixCode, best_code, code_nbytes, written
 
 LONGEST = (3, 7, 15, 31, 63, 127)
@@ -72,7 +72,7 @@ class Huffman(Encoding):
         arrays = [("codes", written(codes.reshape(-1), lengths.reshape(-1))), ("values", tokens.value_code.table)]
         if runs:
             arrays.append(("gaps", tokens.gap_code.table))
-        return Encoded(tuple(arrays), HuffmanParams(layout.mirrored, runs), values.size)
+        return Encoded(tuple(arrays), HuffmanParams(layout.mirrored, runs), values.size, tokens.gaps.size)
 
     def decode(self, encoded: Encoded) -> Array:
         (_, codes), (_, value_table), *rest = encoded.arrays
@@ -86,10 +86,15 @@ class Huffman(Encoding):
         return laid_out(values, encoded.params)
 
     def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
+        return _pace(params).code_nbytes
 
     def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+        return _pace(encoded.params).cycles(cpu, encoded.count, encoded.symbols)
+
+
+def _pace(params: Params) -> Pace:
+    assert isinstance(params, HuffmanParams)
+    return PACES["huffman runs" if params.runs else "huffman"]
 
 
 def values_as_symbols(values: Array) -> Array:

@@ -60,16 +60,17 @@ class Lossless(Encoding):
         some = values[:_SAMPLE]
         if values.size * (1 - WORTHWHILE) < LEAST_SAVED:
             return False
-        return len(_packed(some.tobytes(), 1)) <= WORTHWHILE * some.size
+        return len(_packed(some.tobytes(), 1)[0]) <= WORTHWHILE * some.size
 
     def encode(self, values: Array, layout: Layout = PLAIN) -> Encoded:
         data = laid_out(values, layout).tobytes()
         tile = layout.tile or len(data)
         tiles = [data[i : i + tile] for i in range(0, len(data), tile)]
-        packed = {nbytes: b"".join(_packed(t, nbytes) for t in tiles) for nbytes in (1, 2)}
-        offset_nbytes = min(packed, key=lambda nbytes: len(packed[nbytes]))
-        codes = np.frombuffer(packed[offset_nbytes], np.uint8)
-        return Encoded((("codes", codes),), LosslessParams(layout.mirrored, offset_nbytes), values.size)
+        packed = {n: [_packed(t, n) for t in tiles] for n in (1, 2)}
+        offset_nbytes = min(packed, key=lambda n: sum(len(codes) for codes, _ in packed[n]))
+        codes = np.frombuffer(b"".join(codes for codes, _ in packed[offset_nbytes]), np.uint8)
+        sequences = sum(count for _, count in packed[offset_nbytes])
+        return Encoded((("codes", codes),), LosslessParams(layout.mirrored, offset_nbytes), values.size, sequences)
 
     def decode(self, encoded: Encoded) -> Array:
         ((_, codes),) = encoded.arrays
@@ -80,19 +81,20 @@ class Lossless(Encoding):
         return PACES[self.name].code_nbytes
 
     def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+        return PACES[self.name].cycles(cpu, encoded.count, encoded.symbols)
 
 
-def _packed(data: bytes, offset_nbytes: int) -> bytes:
-    """One tile."""
+def _packed(data: bytes, offset_nbytes: int) -> tuple[bytes, int]:
+    """One tile, and how many sequences it is."""
     out = bytearray()
-    for copy in _copies(data, 256**offset_nbytes - 1, offset_nbytes):
+    copies = _copies(data, 256**offset_nbytes - 1, offset_nbytes)
+    for copy in copies:
         literals, rest = copy.at - copy.first, max(0, copy.length - LESS)
         out.append(min(literals, HALF) << 4 | min(rest, HALF))
         out += _continued(literals) + data[copy.first : copy.at]
         if copy.length:
             out += copy.offset.to_bytes(offset_nbytes, "little") + _continued(rest)
-    return bytes(out)
+    return bytes(out), len(copies)
 
 
 def _continued(count: int) -> bytes:

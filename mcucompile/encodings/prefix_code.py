@@ -62,7 +62,7 @@ def canonical_codes(lengths: Array) -> Array:
 
 
 def best_code(counts: Array, most: int = MOST_BITS) -> PrefixCode:
-    """Of the codes no longer than `most` for symbols 0.. that occur so often, the one that takes least flash, table too."""
+    """Of the codes for symbols 0.. that occur so often, none longer than `most`, the one that takes least flash."""
     found = np.flatnonzero(counts)
     least = max(0, int(found.size - 1).bit_length())
     codes = [_code(counts, found, limit) for limit in range(least, max(least, min(most, found.size - 1)) + 1)]

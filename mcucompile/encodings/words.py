@@ -13,7 +13,7 @@ import numpy as np
 from ..ir import Array
 from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
 from .indices import index_bits, packed_indices, packed_nbytes, unpacked_indices
-from .pace import PACES
+from .pace import PACES, Pace
 
 SIZES = (4, 8, 2)
 MOST_BITS = 8
@@ -63,10 +63,15 @@ class Words(Encoding):
         return values
 
     def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
+        return _pace(params).code_nbytes
 
     def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+        return _pace(encoded.params).cycles(cpu, encoded.count)
+
+
+def _pace(params: Params) -> Pace:
+    assert isinstance(params, WordsParams)
+    return PACES[f"words of {params.size}"]
 
 
 def _groups(values: Array, size: int) -> Array:
