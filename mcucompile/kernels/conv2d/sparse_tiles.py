@@ -1,0 +1,289 @@
+"""Convolution of int8 weights with zeros, with dual multiplications: six sums at a time, zeros are skipped.
+
+Windows of several pixels lie side by side in scratch, so they share what it costs to find the next weight:
+
+    relative  six pixels, one channel: a byte says how many taps to skip, a byte is the weight
+    bitmap    the same; words of 31 bits say which taps have a weight
+    blocks    six pixels, one channel: a byte says how many blocks of four taps to skip, a word has four weights
+    pairs     three pixels, two channels with common blocks
+
+In a word of `pairs` the bytes c0, c1 of two channels make 16 bits, 256*c1 + c0, twice; SXTB16 makes (c0, c0') of it.
+One sum is that of channel 0, another has 256 times that of channel 1 besides; half of the words need no unpacking.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ...ir import Array, DType, Node, Op
+from ...ops.conv2d import Conv2d
+from ...target.cores import Isa
+from ..counted import Counted
+from ..kernel import Packed
+from ..trace import Trace
+from .blocked import REACH, modulo_word
+from .geometry import Gather, Geometry, geometry
+from .lanes import Lanes, block_geometry, lane_weights, lanes_of
+from .packing import fill_groups, folded_bias, weight_rows
+from .requantization import HighWord, bounds_of, fits_high_word, high_word, high_word_constants
+from .rounds import compact_trace
+from .sparse_lists import BLOCK, MAP_BITS, bitmap, blocks_of, is_sparse, listed_places, skipped, stored_once, used
+
+SUMS = 6
+MOST_PLACES = 1 << 15
+MOST_UNROLL = 4
+SECOND_SHIFT = 8  # of the second channel's weights in 16 bits
+
+
+@dataclass(frozen=True)
+class TileParams:
+    """A tile is `pixels` windows by `channels`; `unroll` steps are written out. `map_words`: of a channel's bitmap.
+
+    `lanes`: how blocks are made of a window; None for single taps.
+    """
+
+    g: Geometry
+    kind: str
+    pixels: int
+    channels: int
+    unroll: int
+    map_words: int
+    lanes: Lanes | None
+    requant: HighWord
+    mirrored: bool = False
+
+    @property
+    def side(self) -> int:
+        return self.pixels
+
+    @property
+    def row_stride(self) -> int | None:
+        """From one run of a window to the next, unless windows differ in that."""
+        return None if self.g.gather is Gather.BORDER else self.g.row_stride
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the last tile has less pixels."""
+        return self.g.pixels % self.pixels > 0
+
+
+class Tiles(Counted):
+    """Base: an index of lists that channels may share, and per channel or two a stream of words."""
+
+    op: ClassVar[type[Op]] = Conv2d
+    isa = Isa.DSP
+    kind: ClassVar[str]
+    pixels: ClassVar[int] = SUMS
+    channels: ClassVar[int] = 1
+    least_pixels: ClassVar[int] = 1
+    step_nbytes: ClassVar[int]  # of code
+
+    @property
+    def template(self) -> str:
+        return "kernels/conv2d/sparse_tiles.dsp.c.j2"
+
+    def fits(self, node: Node) -> bool:
+        if not all(t.dtype is DType.I8 for t in (node.inputs[0], node.output)) or not is_sparse(node, self.encoding):
+            return False
+        g = geometry(node)
+        in_reach = self.pixels * node.output.shape[-1] < REACH and g.patch <= MOST_PLACES
+        return in_reach and g.groups == 1 and g.pixels >= self.least_pixels and fits_high_word(node)
+
+    def params(self, node: Node) -> TileParams:
+        g = self.walk(node)
+        return TileParams(
+            g, self.kind, self.pixels, self.channels, self.unrolled(node), 0, self.lanes(g), high_word(node)
+        )
+
+    def walk(self, node: Node) -> Geometry:
+        return geometry(node)
+
+    def lanes(self, g: Geometry) -> Lanes | None:
+        return None
+
+    @abstractmethod
+    def rows(self, node: Node) -> Array:
+        """What is listed of each channel or two: [rows, places] or [rows, places, weights]."""
+
+    @abstractmethod
+    def words(self, row: Array, places: Array) -> Array:
+        """The weights at these places, in bytes."""
+
+    def places(self, node: Node) -> list[Array]:
+        return [listed_places(row) for row in used(self.rows(node))]
+
+    def lists(self, node: Node, places: Sequence[Array]) -> list[bytes]:
+        """What the index has of each row."""
+        return [(3 * skipped(p)).astype(np.uint8).tobytes() for p in places]
+
+    def unrolled(self, node: Node) -> int:
+        """Steps that are written out: lists of few entries are gone through faster without."""
+        mean = np.mean([len(p) for p in self.places(node)])
+        return MOST_UNROLL if mean >= 2 * MOST_UNROLL else 1
+
+    def constants(self, node: Node) -> tuple[Packed, ...]:
+        places = self.places(node)
+        index, starts = stored_once(self.lists(node, places))
+        streams = self.streams(node, places, starts)
+        return Packed("weight", np.concatenate(streams)), Packed("index", np.frombuffer(index, np.uint8))
+
+    def streams(self, node: Node, places: Sequence[Array], starts: Sequence[int]) -> list[Array]:
+        """int32: where the index begins, how many steps, the biases, the weights, the scales."""
+        rows = self.rows(node)
+        biases, scales = self.biases(node), self.scales(node)
+        found = []
+        for k, (start, listed) in enumerate(zip(starts, places, strict=True)):
+            weights = self.words(rows[k], listed).tobytes()
+            words = np.frombuffer(weights + bytes(-len(weights) % 4), np.int32)
+            head = [start, *self.steps(listed, self.unrolled(node))]
+            found.append(np.concatenate([np.asarray(head, np.int32), biases[k], words, scales[k]]))
+        return found
+
+    def steps(self, places: Array, unroll: int) -> list[int]:
+        """The number of steps, and above it how many bytes of the unrolled ones to skip at first."""
+        count = len(places)
+        return [count | -count % unroll * self.step_nbytes << 16]
+
+    def biases(self, node: Node) -> Array:
+        bias = fill_groups(folded_bias(node).values.astype(np.int64), 1, self.channels)
+        return modulo_word(bias).reshape(-1, self.channels)
+
+    def scales(self, node: Node) -> Array:
+        scales = fill_groups(high_word_constants(node), 1, self.channels)
+        return scales.reshape(len(scales) // self.channels, -1)
+
+    def scratch_nbytes(self, node: Node) -> int:
+        g = self.walk(node)
+        patches = 0 if g.gather is Gather.NEVER else (2 if self.lanes(g) is None else 1) * g.patch
+        return self.window_nbytes(node) + patches
+
+    def window_nbytes(self, node: Node) -> int:
+        """Of a tile's windows: two bytes per value."""
+        g = self.walk(node)
+        lanes = self.lanes(g)
+        return 2 * self.pixels * (g.patch if lanes is None else BLOCK * lanes.steps)
+
+    def trace(self, node: Node) -> Trace:
+        return compact_trace(self.walk(node), self.pixels)
+
+    def code_nbytes(self, node: Node) -> int:
+        p = self.params(node)
+        per_output = 4 * (p.requant.extra_per_output(True) + 3)
+        gathers = 0 if p.g.gather is Gather.NEVER else 320
+        return 420 + p.unroll * self.step_nbytes + SUMS * per_output + gathers
+
+    def counts(self, node: Node) -> tuple[float, ...]:
+        """Steps, tiles by streams, values of windows, windows."""
+        g, places = self.walk(node), self.places(node)
+        tiles = -(-g.pixels // self.pixels)
+        steps = sum(map(len, places))
+        extra = 1 + high_word(node).extra_per_output(True) / 8
+        return tiles * steps, tiles * len(places) * extra, tiles * self.pixels * g.patch, tiles * self.pixels
+
+
+class Relative(Tiles):
+    variant = "sparse_relative"
+    encoding = "relative"
+    kind = "relative"
+    step_nbytes = 40
+    costs = {"cortex-m4": (15.0, 60.0, 3.0, 40.0)}
+
+    def rows(self, node: Node) -> Array:
+        g = self.walk(node)
+        return weight_rows(node, g).reshape(g.out_channels, g.patch)
+
+    def words(self, row: Array, places: Array) -> Array:
+        return np.asarray(row[places])
+
+
+class Bitmap(Relative):
+    variant = "sparse_bitmap"
+    encoding = "bitmap"
+    kind = "bitmap"
+    step_nbytes = 64
+    costs = {"cortex-m4": (22.0, 60.0, 3.0, 40.0, 13.0)}
+
+    def params(self, node: Node) -> TileParams:
+        g = self.walk(node)
+        return TileParams(g, self.kind, self.pixels, 1, 1, self.map_words(node), None, high_word(node))
+
+    def map_words(self, node: Node) -> int:
+        return -(-self.walk(node).patch // MAP_BITS)
+
+    def places(self, node: Node) -> list[Array]:
+        return [np.flatnonzero(row) for row in self.rows(node)]
+
+    def lists(self, node: Node, places: Sequence[Array]) -> list[bytes]:
+        return [bitmap(row != 0).tobytes() for row in self.rows(node)]
+
+    def steps(self, places: Array, unroll: int) -> list[int]:
+        return []
+
+    def unrolled(self, node: Node) -> int:
+        return 1
+
+    def counts(self, node: Node) -> tuple[float, ...]:
+        counts = super().counts(node)
+        return *counts, -(-self.walk(node).pixels // self.pixels) * len(self.rows(node)) * self.map_words(node)
+
+
+class Blocks(Tiles):
+    variant = "sparse_blocks"
+    encoding = "blocks4"
+    kind = "blocks"
+    step_nbytes = 84
+    costs = {"cortex-m4": (36.0, 60.0, 3.0, 40.0)}
+
+    def walk(self, node: Node) -> Geometry:
+        return block_geometry(node)
+
+    def lanes(self, g: Geometry) -> Lanes:
+        return lanes_of(g)
+
+    def rows(self, node: Node) -> Array:
+        g = self.walk(node)
+        return blocks_of(lane_weights(node, g, lanes_of(g)))
+
+    def words(self, row: Array, places: Array) -> Array:
+        return np.asarray(row[places])
+
+
+class Pairs(Blocks):
+    variant = "sparse_pairs"
+    kind = "pairs"
+    pixels = SUMS // 2
+    channels = 2
+    step_nbytes = 76
+    costs = {"cortex-m4": (29.0, 70.0, 3.0, 40.0)}
+
+    def fits(self, node: Node) -> bool:
+        return super().fits(node) and fits_halves(self.rows(node)) and bounds_of(node).max() < 1 << (31 - SECOND_SHIFT)
+
+    def rows(self, node: Node) -> Array:
+        """[pairs, blocks, channels, 4]"""
+        rows = fill_groups(super().rows(node), 1, self.channels)
+        return rows.reshape(-1, self.channels, *rows.shape[1:]).swapaxes(1, 2)
+
+    def words(self, row: Array, places: Array) -> Array:
+        both = halves_of(row[places]).astype(np.int16)
+        return np.stack([both[:, 0::2], both[:, 1::2]], axis=1)
+
+    def biases(self, node: Node) -> Array:
+        bias = fill_groups(folded_bias(node).values.astype(np.int64), 1, self.channels).reshape(-1, self.channels)
+        return modulo_word(np.stack([bias[:, 0], bias[:, 0] + (bias[:, 1] << SECOND_SHIFT)], axis=1))
+
+
+def halves_of(blocks: Array) -> Array:
+    """int8 [..., 2, 4] as 256*c1 + c0 [..., 4]."""
+    wide = blocks.astype(np.int32)
+    return np.asarray(wide[..., 0, :] + (wide[..., 1, :] << SECOND_SHIFT))
+
+
+def fits_halves(blocks: Array) -> bool:
+    """-128 and something negative below it do not fit 16 bits."""
+    return bool(halves_of(blocks).min(initial=0) >= DType.I16.low)
