@@ -18,6 +18,7 @@ from .prune_neurons import PruneNeurons
 from .prune_nm import PruneNm
 from .prune_shapes import PruneShapes
 from .prune_weights import PruneWeights
+from .quantize_weights import QuantizeWeights
 from .separable import Separable
 from .tensor_train import TensorTrain
 from .tucker import Tucker
@@ -37,6 +38,7 @@ ALL: tuple[type[Compression], ...] = (
     Tucker,
     Cp,
     TensorTrain,
+    QuantizeWeights,
     Encode,
 )
 

@@ -1,0 +1,178 @@
+"""Weights of few bits: grids that quantization keeps, zeros that stay, bits shared out by what they cost."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from float_graphs import RELU, FloatGraph, small_network
+
+from mcucompile.errors import CompileError
+from mcucompile.ir import Array, Graph, verify
+from mcucompile.ops.add import Add
+from mcucompile.passes.calibrate import runner
+from mcucompile.passes.compress import Change
+from mcucompile.passes.compress.prune_weights import PruneWeights
+from mcucompile.passes.compress.quantize_weights import QuantizeWeights
+from mcucompile.passes.compress.share_bits import CHOICES, FULL, Cost, allotted, used
+from mcucompile.passes.quantize import QuantizeOptions, quantize
+
+Samples = dict[str, Array]
+LEVELS = {2: 1, 3: 3, 4: 7, 5: 15, 6: 31, "ternary": 1, "binary": 1}
+
+
+def apply(p: QuantizeWeights, graph: Graph, samples: Samples | None) -> tuple[Change, ...]:
+    changes = p.apply(graph, [n for n in graph.nodes if p.takes(n)], samples)
+    verify(graph)
+    return changes
+
+
+def scores(graph: Graph, samples: Samples) -> Array:
+    return runner(graph, samples).outputs(samples)[graph.outputs[0]]
+
+
+def noise(p: QuantizeWeights, seed: int = 0) -> float:
+    graph, samples = small_network(seed)
+    want = scores(graph, samples)
+    apply(p, graph, samples)
+    return float(np.square(scores(graph, samples) - want).sum() / np.square(want - want.mean(axis=0)).sum())
+
+
+@pytest.mark.parametrize("bits", LEVELS)
+@pytest.mark.parametrize("rounding", ["nearest", "compensated"])
+def test_integers_of_the_grid(bits: str | int, rounding: str) -> None:
+    """In each kind of layer; quantization takes over the very integers and scales."""
+    graph, samples = small_network()
+    apply(QuantizeWeights(bits, rounding), graph, samples)  # type: ignore[arg-type]
+    grids, stored = {}, {}
+    for node in graph.nodes:
+        weight = node.inputs[1] if len(node.inputs) > 1 else None
+        if weight is not None:
+            assert weight.grid and weight.const is not None
+            q = weight.grid.quantize(weight.const)
+            assert np.abs(q).max() <= LEVELS[bits]
+            assert bits != "binary" or np.all(q != 0)
+            grids[node.output.name], stored[node.output.name] = weight.grid, q
+    quantize(graph, samples, QuantizeOptions())
+    for node in graph.nodes:
+        if node.output.name in grids:
+            assert node.inputs[1].quant == grids[node.output.name]
+            np.testing.assert_array_equal(node.inputs[1].const, stored[node.output.name])
+
+
+def test_binary_scale_is_the_mean_magnitude() -> None:
+    graph, _ = small_network()
+    weight = graph.nodes[0].inputs[1].const
+    assert weight is not None
+    apply(QuantizeWeights("binary", "nearest"), graph, None)
+    got = graph.nodes[0].inputs[1].const
+    want = np.abs(weight).mean(axis=(1, 2, 3), dtype=np.float64)
+    np.testing.assert_allclose(got, np.sign(weight) * want[:, None, None, None], rtol=1e-6)
+
+
+def test_nothing_but_weights_changes_without_samples() -> None:
+    graph, _ = small_network()
+    biases = [n.inputs[2] for n in graph.nodes if len(n.inputs) == 3]
+    (first, *_) = apply(QuantizeWeights(4, "nearest"), graph, None)
+    assert [n.inputs[2] for n in graph.nodes if len(n.inputs) == 3] == biases
+    assert first.effect is None and first.criterion == "4 bits, nearest"
+
+
+@pytest.mark.parametrize("bits", [4, 3, "ternary", "binary"])
+def test_compensation_loses_less(bits: str | int) -> None:
+    """Summed over four networks."""
+    lost = [
+        sum(noise(QuantizeWeights(bits, rounding), seed) for seed in range(4))  # type: ignore[arg-type]
+        for rounding in ("nearest", "compensated")
+    ]
+    assert lost[1] < 0.8 * lost[0]
+
+
+def test_more_bits_lose_less() -> None:
+    lost = [noise(QuantizeWeights(bits)) for bits in (2, 3, 4, 5, 6)]
+    assert lost == sorted(lost, reverse=True)
+
+
+@pytest.mark.parametrize("bits", [4, "ternary", "binary"])
+@pytest.mark.parametrize("rounding", ["nearest", "compensated"])
+def test_zeros_stay_zero(bits: str | int, rounding: str) -> None:
+    graph, samples = small_network(2)
+    layers = [n for n in graph.nodes if PruneWeights.takes(n)]
+    PruneWeights(0.6).apply(graph, layers, samples)
+    zero = [n.inputs[1].const == 0 for n in layers]
+    apply(QuantizeWeights(bits, rounding), graph, samples)  # type: ignore[arg-type]
+    for node, where in zip(layers, zero, strict=True):
+        assert node.inputs[1].const is not None and not node.inputs[1].const[where].any()
+
+
+def test_layers_on_a_grid_are_left_alone() -> None:
+    graph, samples = small_network()
+    apply(QuantizeWeights(4), graph, samples)
+    assert apply(QuantizeWeights(2), graph, samples) == ()
+    assert not any(PruneWeights.takes(n) for n in graph.nodes)
+
+
+def test_same_input_same_weights() -> None:
+    results = []
+    for _ in range(2):
+        graph, samples = small_network()
+        apply(QuantizeWeights("auto", budget=0.4), graph, samples)
+        results.append([n.inputs[1].const for n in graph.nodes if len(n.inputs) == 3])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_layer_that_costs_more_gets_more_bits() -> None:
+    """Nothing but noise comes out of b, whose share in the sum is tiny; a is the network."""
+    net = FloatGraph((1, 12))
+    a, b = net.dense("a", net.x, 8, RELU), net.dense("b", net.x, 8, RELU)
+    weight = net.nodes[1].inputs[1].const
+    assert weight is not None
+    weight *= 1e-3
+    graph = net.graph(net.add("y", Add(), a, b))
+    changes = apply(QuantizeWeights("auto", budget=0.65), graph, net.samples(50))
+    assert [(c.layer, c.criterion) for c in changes] == [("b", "2 bits, compensated")]
+
+
+def test_budget_of_bits_is_kept() -> None:
+    costs = [Cost(100, {8: 0.0, 4: 0.1, 3: 0.2, 2: 0.9}), Cost(300, {8: 0.0, 4: 0.2, 3: 0.3, 2: 0.4})]
+    for budget in (0.25, 0.3, 0.4, 0.5, 0.7, 0.9, 1.0):
+        bits = allotted(costs, budget)
+        assert used(costs, bits) <= budget * 8 * 400
+        assert all(b in (2, 3, 4, FULL) for b in bits)
+    assert allotted(costs, 1.0) == [8, 8] and allotted(costs, 0.25) == [2, 2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_shares_are_near_the_best_ones(seed: int) -> None:
+    """Against all 4^5 ways; the greedy choice may lose a quarter of what quantizing everything to 2 bits costs."""
+    rng = np.random.default_rng(seed)
+    costs = []
+    for _ in range(5):
+        e = np.sort(rng.random(3))
+        costs.append(Cost(int(rng.integers(50, 500)), {8: 0.0, 4: e[0] / 10, 3: e[1] / 3, 2: e[2]}))
+    allowed = 0.45 * 8 * sum(c.size for c in costs)
+    ways = [w for w in product((2, 3, 4, 8), repeat=5) if used(costs, w) <= allowed]
+    least = min(sum(c.errors[b] for c, b in zip(costs, w, strict=True)) for w in ways)
+    got = sum(c.errors[b] for c, b in zip(costs, allotted(costs, 0.45), strict=True))
+    assert least <= got <= least + 0.25 * sum(c.errors[2] for c in costs)
+
+
+def test_choices_are_bits_below_eight() -> None:
+    assert all(isinstance(bits, int) and bits < FULL for bits in CHOICES)
+
+
+@pytest.mark.parametrize("p", [QuantizeWeights(4), QuantizeWeights("auto"), QuantizeWeights("auto", "nearest")])
+def test_samples_are_needed(p: QuantizeWeights) -> None:
+    graph, _ = small_network()
+    with pytest.raises(CompileError) as caught:
+        apply(p, graph, None)
+    assert caught.value.code == "E0201" and "rounding:nearest" in caught.value.fix
+
+
+def test_options_out_of_range() -> None:
+    for wrong in ({"budget": 0.2}, {"budget": 1.5}, {"damping": 0.0}):
+        with pytest.raises(CompileError) as caught:
+            QuantizeWeights(**wrong)  # type: ignore[arg-type]
+        assert caught.value.code == "E0701"
