@@ -41,6 +41,7 @@ from .passes.fuse_pad import FusePad
 from .passes.linearize_sums import LinearizeSums
 from .passes.name_tensors import NameTensors
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
+from .passes.quantize_signs import QuantizeSigns
 from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
@@ -60,6 +61,7 @@ PASSES_BEFORE: tuple[Pass, ...] = (
     FuseBias(),
     FoldBatchnorm(),
     FuseClip(),
+    QuantizeSigns(),
     AbsorbQdq(),
     EliminateTransposes(),
     FuseClip(),

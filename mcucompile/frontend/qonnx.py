@@ -6,7 +6,8 @@
 
 The definition is that of the package qonnx 1.0. A constant becomes the very integers that the definition gives, with
 their scale. A computed value becomes Clamp, Quantize and Dequantize, so that the stored tensor keeps to the range of
-its bits. Quantize rounds to nearest, so the other modes become an offset before it:
+its bits; a binary one becomes Sign, stored as int8, and Mul by its scale. Quantize rounds to nearest, so that the other
+modes become an offset before it:
 
     floor(t) = nearest(t - 1/2 + e),  ceil(t) = nearest(t + 1/2 - e),  e = 2**-12
 
@@ -27,6 +28,7 @@ from ..ops.clamp import Clamp
 from ..ops.dequantize import Dequantize
 from ..ops.mul import Mul
 from ..ops.quantize import Quantize
+from ..ops.sign import Sign
 from .nonnegative import is_nonnegative
 from .rounding import BY_SIGN, ROUNDS, Grid, integer_range, offset_of, storage
 from .stored import narrowest
@@ -67,9 +69,14 @@ def quant(values: Values, node: OnnxNode) -> None:
 
 def bipolar(values: Values, node: OnnxNode, scale: Array) -> None:
     x = values.known(node.inputs[0])
-    if x is None:
-        raise Unsupported("binary activations")
-    rounded_constant(values, node, scale, np.where(floats(x) >= 0, np.float32(1), np.float32(-1)))
+    if x is not None:
+        rounded_constant(values, node, scale, np.where(floats(x) >= 0, np.float32(1), np.float32(-1)))
+        return
+    if scale.size != 1 or not scale.item() > 0:
+        raise Unsupported("binary activations with a scale per channel, or none above 0", "use one scale per tensor")
+    signs = values.emit(Sign(at_zero=1), values.input(node, 0))
+    unit = stored_and_real(values, signs, Sign().fixed_quant(DType.I8))
+    values.result(node, unit if scale.item() == 1 else values.emit(Mul(), unit, number(values, unit, scale.item())))
 
 
 def truncate(values: Values, node: OnnxNode) -> None:
@@ -151,10 +158,15 @@ def rounded(values: Values, node: OnnxNode, x: Tensor, grid: Grid, dropped: int 
         x = values.emit(Add(), x, number(values, x, offset * scale))
     if (quant.dtype.low, quant.dtype.high) != (grid.low + quant.zero - zero, grid.high + quant.zero - zero):
         x = values.emit(Clamp(limits), x)
+    values.result(node, stored_and_real(values, x, quant))
+
+
+def stored_and_real(values: Values, x: Tensor, quant: QuantParams) -> Tensor:
+    """The tensor, stored, as a real one again."""
     stored, real = Tensor("", x.shape, quant.dtype, quant), Tensor("", x.shape)
     values.append(Quantize(), [x], [stored])
     values.append(Dequantize(), [stored], [real])
-    values.result(node, real)
+    return real
 
 
 def unlimited(values: Values, x: Tensor, limits: Clip) -> Tensor:

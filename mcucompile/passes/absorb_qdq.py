@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import CompileError
-from ..ir import NO_CLIP, DType, Graph, Node, Op, QuantParams, Tensor, constant, real_values
+from ..ir import NO_CLIP, DType, Graph, Node, Op, QuantParams, Tensor, constant, integer_clip, real_values
+from ..ops.clamp import Clamp
 from ..ops.dequantize import Dequantize
 from ..ops.pad import Pad
 from ..ops.quantize import Quantize
@@ -107,7 +108,7 @@ def absorb(graph: Graph, node: Node) -> bool:
         return False
     if isinstance(node.op, SameScale):
         return absorb_same_scale(graph, node, stored, behind)
-    constants = integer_constants(node, [stored.get(t, t) for t in node.inputs])
+    constants = integer_constants(node, [stored.get(t, t) for t in node.inputs], output_range(graph, node, behind[0]))
     if constants is None:
         return False
     node.inputs = constants
@@ -120,10 +121,20 @@ def computes_on_integers(op: Op) -> bool:
     return isinstance(op, SameScale) or type(op).fix is not Op.fix
 
 
-def integer_constants(node: Node, inputs: Sequence[Tensor]) -> list[Tensor] | None:
+def output_range(graph: Graph, node: Node, quantize: Node) -> float:
+    """Between the smallest and the largest real value that is stored of the node's output."""
+    reader, clip = graph.only_reader(quantize.output), clip_of(node.op)
+    if reader and isinstance(reader.op, Clamp):
+        clip = clip.then(reader.op.clip)
+    low, high = integer_clip(clip, quantize)
+    quant = quantize.output.quant
+    return (high - low) * quant.scale if quant else 0.0
+
+
+def integer_constants(node: Node, inputs: Sequence[Tensor], output_range: float) -> list[Tensor] | None:
     """The inputs of the integer operator; None where a constant has no form that it could take."""
     if isinstance(node.op, Weighted):
-        return layer_constants(node, inputs)
+        return layer_constants(node, inputs, output_range)
     dtypes = {t.dtype for t in inputs}
     whole = all(t.quant and t.quant.axis is None for t in inputs)
     return list(inputs) if whole and dtypes <= {DType.I8, DType.I16} and len(dtypes) == 1 else None

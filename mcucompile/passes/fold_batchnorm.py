@@ -5,14 +5,15 @@
     %y = affine(%x, %f, %o), elsewhere                 -->   %y = depthwise_conv2d<1x1>(%x, %f, %o)
 
 Mul, Add and Sub with a constant per channel after a layer fold in the same way. Folding into the layer after is exact
-only where that layer does not pad: its zeros would have to become the offset. Real numbers are rounded anew, so the
-bits of a float network change in the last place. Weights that a model file stores as integers keep them, up to their
-sign: the factors become part of the scales. What follows a Dequantize elsewhere gets integer weights for that reason.
+only where that layer does not pad, or where there is no offset: its zeros would have to become the offset. Real numbers
+are rounded anew, so the bits of a float network change in the last place. Weights that a model file stores as integers
+keep them, up to their sign: the factors become part of the scales. What follows a Dequantize elsewhere gets integer
+weights for that reason.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -135,25 +136,42 @@ def stored(graph: Graph, op: Weighted, old: Tensor, values: Array, scales: Array
 
 def fold_into_readers(graph: Graph, node: Node, scaling: Scaling) -> bool:
     readers = graph.readers(node.output)
-    if not readers or node.output in graph.outputs or not all(takes_scaling(r, node.output) for r in readers):
+    if not readers or node.output in graph.outputs or not all(takes_scaling(r, node.output, scaling) for r in readers):
         return False
     for reader in readers:
         op, (_, w, b) = reader.op, reader.inputs
         assert isinstance(op, Weighted)
-        assert w.const is not None and b.const is not None
-        factor, offset = (op.per_input(w.shape, v) for v in (scaling.factor, scaling.offset))
-        weight = renewed(graph, w, w.const * factor)
-        bias = renewed(graph, b, b.const + (w.const * offset).sum(axis=op.other_axes(w.shape)))
-        reader.inputs = [scaling.x, weight, bias]
+        offset = op.per_input(w.shape, scaling.offset)
+        bias = renewed(graph, b, real_values(b) + (real_values(w) * offset).sum(axis=op.other_axes(w.shape)))
+        reader.inputs = [scaling.x, weight_of_scaled(graph, op, w, scaling.factor), bias]
         reader.source = (*node.source, *reader.source)
     graph.remove(node)
     return True
 
 
-def takes_scaling(reader: Node, tensor: Tensor) -> bool:
-    """Whether the reader is a float layer over the tensor that pads nothing."""
-    op = float_layer(reader)
-    return op is not None and reader.inputs[0] is tensor and not op.pads
+def takes_scaling(reader: Node, tensor: Tensor, scaling: Scaling) -> bool:
+    """Whether the reader is a layer over the tensor, with padding only where zero stays zero.
+
+    Integer weights take a factor that all channels share.
+    """
+    op = real_layer(reader)
+    if op is None or reader.inputs[0] is not tensor or (op.pads and np.any(scaling.offset)):
+        return False
+    return float_layer(reader) is not None or is_one_factor(scaling.factor)
+
+
+def is_one_factor(factor: Array) -> bool:
+    return bool(factor[0] > SMALLEST and np.all(factor == factor[0]))
+
+
+def weight_of_scaled(graph: Graph, op: Weighted, weight: Tensor, factor: Array) -> Tensor:
+    """The weights times a factor per input channel."""
+    assert weight.const is not None
+    if weight.quant is None:
+        return renewed(graph, weight, weight.const * op.per_input(weight.shape, factor))
+    scales = np.maximum(np.asarray(weight.quant.scales) * factor[0], SMALLEST).astype(np.float32)
+    quant = replace(weight.quant, scales=tuple(float(s) for s in scales))
+    return constant(new_name(graph, weight), weight.const, quant)
 
 
 def float_layer(node: Node) -> Weighted | None:

@@ -13,11 +13,15 @@ from ..ops.weighted import Weighted
 
 SAME_SCALE = 1e-5  # relative: float32 products of scales, in whatever order an exporter multiplied
 TOLERATED_BIAS = 1 << 30  # steps of the sum; half of its range is left to the products
+LOST_BIAS = 2.0**-13  # of the output's range: 1/32 step of 8 bits, 1/512 of 4
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def layer_constants(node: Node, inputs: Sequence[Tensor]) -> list[Tensor] | None:
-    """x, w, b for integers, or None when the weights are not quantized, or not per output channel."""
+def layer_constants(node: Node, inputs: Sequence[Tensor], output_range: float) -> list[Tensor] | None:
+    """x, w, b for integers, or None when the weights are not quantized, or not per output channel.
+
+    `output_range`: between the smallest and the largest real value of the result.
+    """
     x, weight, bias = inputs
     assert isinstance(node.op, Weighted)
     axis = node.op.weight_axis
@@ -28,6 +32,8 @@ def layer_constants(node: Node, inputs: Sequence[Tensor]) -> list[Tensor] | None
     w = symmetric(weight)
     if x.dtype is DType.I8:
         w = roomy(w, axis, x.quant.scale, real_values(bias))
+    if not is_on_scale(bias, sum_steps(x, w)):
+        w = fine(w, x, real_values(bias), output_range)
     return [x, w, integer_bias(bias, x, w, node)]
 
 
@@ -63,10 +69,37 @@ def roomy(weight: Tensor, axis: int, input_scale: float, bias: Array) -> Tensor:
     return replace(weight, const=values, quant=QuantParams(tuple(map(float, wider)), 0, weight.dtype, axis))
 
 
+def fine(weight: Tensor, x: Tensor, bias: Array, output_range: float) -> Tensor:
+    """The weights times the largest power of two that int8 allows, where the bias would be too coarse without.
+
+    Weights and activations of few bits make sums of few steps, and a bias is a whole number of them. What it loses
+    moves the thresholds between the output's steps, of which there are few.
+    """
+    assert weight.const is not None and weight.quant
+    steps, factor = sum_steps(x, weight), largest_factor(weight.const)
+    lost = np.abs(bias / steps - np.rint(bias / steps)) * steps
+    scales = tuple(s / factor for s in weight.quant.scales)
+    if weight.dtype is not DType.I8 or np.all(lost <= LOST_BIAS * output_range) or min(scales) < SMALLEST:
+        return weight
+    return replace(weight, const=weight.const * np.int8(factor), quant=replace(weight.quant, scales=scales))
+
+
+def largest_factor(stored: Array) -> int:
+    """The largest power of two, up to 64, that int8 allows."""
+    low, high = int(stored.min(initial=0)), int(stored.max(initial=0))
+    return max(f for f in (1, 2, 4, 8, 16, 32, 64) if f == 1 or (low * f >= DType.I8.low and high * f <= DType.I8.high))
+
+
+def sum_steps(x: Tensor, weight: Tensor) -> Array:
+    """The real value of 1 in the layer's sums, per output channel or for all."""
+    assert x.quant and weight.quant
+    return x.quant.scale * np.asarray(weight.quant.scales, np.float64)
+
+
 def integer_bias(bias: Tensor, x: Tensor, weight: Tensor, node: Node) -> Tensor:
     """At scale_x * scale_w: int32, or int64 where int16 activations need more. Raises E0203 if it fits neither."""
     assert x.quant and weight.quant and bias.const is not None
-    steps = x.quant.scale * np.asarray(weight.quant.scales, np.float64)
+    steps = sum_steps(x, weight)
     if is_on_scale(bias, steps):
         stored = bias.const.astype(np.int64)
     else:

@@ -184,6 +184,29 @@ class TestActivations:
         np.testing.assert_array_equal(run(activation_model(g), x), definition.quant(x, 0.1, 0, 4, True, False, "ROUND"))
 
 
+class TestBinaryActivations:
+    """Plus or minus the scale; zero counts as positive."""
+
+    @pytest.mark.parametrize("scale", [1.0, 0.25, 0.1])
+    @pytest.mark.parametrize("as_quant", [False, True])
+    def test_signs(self, scale: float, as_quant: bool) -> None:
+        g, x = QonnxNodes(), values(1.0)
+        x[0, 0, 0] = [0.0, -0.0]
+        if as_quant:
+            g.quant("x", "y", scale, 1)
+        else:
+            g.bipolar("x", "y", scale)
+        np.testing.assert_array_equal(run(activation_model(g), x), definition.bipolar(x, scale))
+
+    def test_stored_as_one_and_minus_one(self) -> None:
+        g = QonnxNodes()
+        g.bipolar("x", "y", 0.3)
+        stored = [
+            v for t, v in trace(load(activation_model(g)).graph, {"x": values(1.0)}).items() if t.dtype is DType.I8
+        ]
+        assert set(np.unique(stored[0])) == {-1, 1}
+
+
 class TestTrunc:
     """Dropping bits of values on a grid."""
 

@@ -299,3 +299,55 @@ class TestOthers:
         s = Sketch()
         y = s.add(Sigmoid(), s.dequantize(s.input(2, 3, quant=Q)))
         assert set(absorbed(s.done(s.quantize(y), s.quantize(y, Q2)), 0)) > QDQ
+
+
+def narrow_layer(bias: float, levels: int, largest: int = 7) -> tuple[Graph, Tensor]:
+    """4-bit activations and weights of few bits; `levels` of the output; the output and its layer's weights."""
+    s = Sketch()
+    x = s.dequantize(s.input(1, 4, 4, 3, quant=QuantParams((0.5,))))
+    quant = QuantParams(tuple(float(np.float32(v)) for v in (0.1, 0.13)), axis=0)
+    w = constant("w", s.rng.integers(-largest, largest + 1, (2, 3)).astype(np.int8), quant)
+    w.const.ravel()[0] = largest  # type: ignore[union-attr]
+    b = constant("b", np.float32([bias, 0]))
+    y = s.add(Dense(Clip(0.0, (levels - 1) * 0.25)), x, w, b)
+    graph = s.done(s.dequantize(s.quantize(y, QuantParams((0.25,)))))
+    return graph, w
+
+
+def stored_weight(graph: Graph) -> Tensor:
+    AbsorbQdq().run(graph)
+    verify(graph)
+    return next(n for n in graph.nodes if isinstance(n.op, Dense)).inputs[1]
+
+
+class TestCoarseBias:
+    """Sums of few steps hold a bias badly; weights of few bits leave room for finer steps."""
+
+    @pytest.mark.parametrize(("largest", "factor"), [(7, 16), (3, 32), (1, 64), (100, 1)])
+    def test_weights_make_room(self, largest: int, factor: int) -> None:
+        graph, w = narrow_layer(0.023, 16, largest)
+        found = stored_weight(graph)
+        assert w.const is not None and w.quant is not None and found.quant is not None
+        np.testing.assert_array_equal(found.const, w.const.astype(int) * factor)
+        np.testing.assert_array_equal(np.asarray(found.quant.scales) * factor, w.quant.scales)
+
+    @pytest.mark.parametrize(("bias", "levels"), [(0.0, 16), (0.05, 16), (0.1, 16), (0.0505, 128)])
+    def test_integers_stay_where_the_bias_is_fine(self, bias: float, levels: int) -> None:
+        """A whole number of steps of 0.05, or one that is wrong by little of the output's range."""
+        graph, w = narrow_layer(bias, levels)
+        np.testing.assert_array_equal(stored_weight(graph).const, w.const)
+
+    def test_limits_may_stand_behind_the_quantizer(self) -> None:
+        s = Sketch()
+        x = s.dequantize(s.input(1, 3, quant=QuantParams((0.5,))))
+        w = constant("w", np.int8([[7, -7, 1]]), QuantParams((0.125,)))
+        y = s.quantize(s.add(Dense(), x, w, constant("b", np.float32([0.0632]))), QuantParams((0.25,)))
+        graph = s.done(s.dequantize(s.add(Clamp(Clip(-2.0, 1.75)), y)))
+        np.testing.assert_array_equal(stored_weight(graph).const, np.int8([[112, -112, 16]]))
+
+    def test_a_bias_stored_in_steps_of_the_sum_is_exact(self) -> None:
+        graph, w = narrow_layer(0.0, 16)
+        steps = QuantParams(tuple(float(np.float32(0.5 * s)) for s in w.quant.scales), 0, DType.I32, 0)  # type: ignore[union-attr]
+        layer = next(n for n in graph.nodes if isinstance(n.op, Dense))
+        layer.inputs[2] = constant("b", np.int32([3, -3]), steps)
+        np.testing.assert_array_equal(stored_weight(graph).const, w.const)

@@ -214,3 +214,24 @@ def test_behind_stored_activations_the_factors_are_stored() -> None:
     result = folded(net.graph(batchnorm(net, "z", y)), changes=1)
     weight = result.nodes[-1].inputs[1]
     assert weight.const is not None and set(np.abs(weight.const).ravel()) == {127}
+
+
+@pytest.mark.parametrize("op", [Mul(), Add()])
+def test_before_a_layer_that_pads_only_without_an_offset(op: Mul | Add) -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    x = net.add("x2", op, net.x, net.values("k", 3))
+    folded(net.graph(net.conv("y", x, 4, window=SAME)), changes=1 if op == Mul() else 0)
+
+
+@pytest.mark.parametrize("factors", [[0.5, 0.5, 0.5], [0.5, 0.25, 0.5], [-0.5, -0.5, -0.5]])
+def test_stored_weights_behind_take_one_positive_factor_only(factors: list[float]) -> None:
+    net = FloatGraph((1, 6, 6, 3))
+    x = net.add("x2", Mul(), net.x, constant("k", np.float32(factors)))
+    y = net.conv("y", x, 4)
+    with_stored_weights(net, QuantParams((0.5, 0.25, 0.125), axis=3))
+    before = net.nodes[-1].inputs[1].const
+    changes = int(factors == [0.5, 0.5, 0.5])
+    result = folded(net.graph(y), changes=changes)
+    weight = result.nodes[-1].inputs[1]
+    np.testing.assert_array_equal(weight.const, before)
+    assert weight.quant is not None and weight.quant.scales[0] == (0.25 if changes else 0.5)

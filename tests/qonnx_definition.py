@@ -4,6 +4,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from onnx import ModelProto
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+
+DOMAIN = "qonnx.custom_op.general"
 
 Array = npt.NDArray[Any]
 Numbers = Array | float
@@ -54,3 +59,29 @@ def trunc_2(x: Array, scale: float, out_scale: float, bits: int, signed: bool, n
     """Version 2, zero point 0."""
     y = np.round(x / np.float32(scale)) / np.float32(2 ** np.round(np.log2(out_scale / scale)))
     return np.asarray(ROUNDINGS[mode](np.clip(y, *limits(bits, signed, narrow))) * np.float32(out_scale), np.float32)
+
+
+class Quant(OpRun):
+    op_domain = DOMAIN
+
+    def _run(self, x, scale, zero, bits, signed=1, narrow=0, rounding_mode="ROUND"):  # type: ignore[no-untyped-def]
+        return (quant(x, scale, zero, int(bits), bool(signed), bool(narrow), rounding_mode),)
+
+
+class BipolarQuant(OpRun):
+    op_domain = DOMAIN
+
+    def _run(self, x, scale):  # type: ignore[no-untyped-def]
+        return (bipolar(x, scale),)
+
+
+class Trunc(OpRun):
+    op_domain = DOMAIN
+
+    def _run(self, x, scale, zero, before, after, rounding_mode="FLOOR"):  # type: ignore[no-untyped-def]
+        return (trunc(x, float(scale), int(before), int(after), rounding_mode),)
+
+
+def run_model(proto: ModelProto, feeds: dict[str, Array]) -> list[Array]:
+    """A model with nodes of QONNX, by onnx.reference and the definitions above."""
+    return list(ReferenceEvaluator(proto, new_ops=[Quant, BipolarQuant, Trunc]).run(None, feeds))
