@@ -26,12 +26,10 @@ from mcucompile.errors import CompileError
 from mcucompile.frontend import load
 from mcucompile.ir import Array, Graph
 from mcucompile.metrics import accuracy
-from mcucompile.options import Options
+from mcucompile.options import NetworkType, Options
 from mcucompile.passes.calibrate import runner
 from mcucompile.passes.compress.pruning.criteria import ALL
-from mcucompile.passes.compress.pruning.dependencies import families
-from mcucompile.passes.compress.pruning.evidence import Evidence
-from mcucompile.passes.compress.pruning.sensitivity import AMOUNTS, Sensitivity, sensitivity
+from mcucompile.passes.compress.pruning.sensitivity import AMOUNTS, Sensitivity, scan
 from mcucompile.pipeline import Prepared, prepare
 from mcucompile.recipe import parse_recipe
 from mcucompile.reference import quantized_inputs
@@ -157,16 +155,16 @@ def percent(graph: Graph, s: Setting) -> str:
 
 
 def scan_table(s: Setting, criterion: str) -> Any:
-    graph = prepare(s.model, "net", Options(), s.calibration).given
-    evidence = Evidence(graph, s.calibration.inputs)
-    ranked = [(f, ALL[criterion].rank(f, evidence)) for f in families(graph)]
-    lines = [line(sensitivity(f, r, evidence, how), how) for f, r in ranked for how in (False, True)]
+    graph = prepare(s.model, "net", Options(dtype=NetworkType.FLOAT32), s.calibration).given
+    samples = dict(s.calibration.inputs)
+    plain, fitted = (scan(graph, samples, criterion, how) for how in (False, True))
+    lines = [row for a, b in zip(plain, fitted, strict=True) for row in (line(a, "plain"), line(b, "fitted"))]
     columns = ("layer", "channels", "", *(f"{a:.1%}" for a in AMOUNTS))
     return table(f"{s.name}, {criterion}: error of the outputs without a share of a layer's channels", columns, lines)
 
 
-def line(s: Sensitivity, refits: bool) -> list[Any]:
-    return [s.layer, s.units, "fitted" if refits else "plain", *(f"{e:.4f}" for e in s.errors)]
+def line(s: Sensitivity, how: str) -> list[Any]:
+    return [s.layer, s.units, how, *(f"{e:.4f}" for e in s.errors)]
 
 
 if __name__ == "__main__":

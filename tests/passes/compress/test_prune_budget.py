@@ -21,7 +21,7 @@ from mcucompile.passes.compress.pruning.dependencies import Family, families, ma
 from mcucompile.passes.compress.pruning.evidence import Evidence
 from mcucompile.passes.compress.pruning.probe import Probe
 from mcucompile.passes.compress.pruning.refit import without_units
-from mcucompile.passes.compress.pruning.sensitivity import Sensitivity, sensitivity
+from mcucompile.passes.compress.pruning.sensitivity import Sensitivity, scan, sensitivity
 
 
 def hadamard(order: int) -> Array:
@@ -54,6 +54,12 @@ def test_a_scan_by_hand() -> None:
         np.testing.assert_allclose(found.errors, found.amounts, rtol=0.01)
         assert (found.layer, found.units) == ("l0", 8)
         assert found.error(0) == 0 and found.error(3) == pytest.approx(3 / 8, rel=0.01)
+
+
+def test_a_scan_of_all_layers() -> None:
+    graph, samples = independent_units()
+    (found,) = scan(graph, samples, "l1")
+    assert found == sensitivity(only_family(graph), Ranking(np.arange(8), np.zeros(8)), Evidence(graph, samples), True)
 
 
 def test_errors_never_fall_with_what_goes() -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .criteria import Ranking
-from .dependencies import Family
+from ....ir import Graph
+from ...calibrate import Samples
+from .criteria import ALL, Ranking
+from .dependencies import Family, families
 from .evidence import Evidence
 from .refit import refitted, without_units
 
@@ -45,3 +47,9 @@ def sensitivity(
         errors.append(evidence.probe.error(changed))
     first = family.producers[0]
     return Sensitivity(first.output.name, first.source, family.units, tuple(amounts), tuple(errors))
+
+
+def scan(graph: Graph, samples: Samples, criterion: str = "l2", refits: bool = True) -> tuple[Sensitivity, ...]:
+    """Of every family of a network of real numbers; samples map its inputs to [count, *shape]."""
+    evidence = Evidence(graph, samples)
+    return tuple(sensitivity(f, ALL[criterion].rank(f, evidence), evidence, refits) for f in families(graph))
