@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .codebook import Codebook
-from .encoding import PLAIN, Encoded, Encoding, Layout, Params, mirrored_bytes
+from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
 from .huffman import Huffman
 from .lossless import Lossless
 from .narrow import NARROW
@@ -12,4 +12,4 @@ from .words import Words
 ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless())
 BY_NAME = {encoding.name: encoding for encoding in ALL}
 
-__all__ = ["ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "PLAIN", "Params", "mirrored_bytes"]
+__all__ = ["ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "masked"]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
-from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .encoding import LEAST_SAVED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
 from .indices import index_bits, packed_indices, packed_nbytes, unpacked_indices
 from .pace import PACES
 
@@ -48,14 +48,15 @@ class Codebook(Encoding):
         assert self.fits(values), "more values than a codebook has"
         found, indices = np.unique(values, return_inverse=True)
         bits = index_bits(found.size)
-        codebook = np.pad(found.astype(np.int8), (0, (1 << bits) - found.size)).view(np.uint8)
+        codebook = np.pad(found.astype(np.int8), (0, (1 << bits) - found.size))
+        codebook = masked(codebook, SHIFTED if layout.shifted else 0).view(np.uint8)
         arrays = (("codes", packed_indices(indices.reshape(-1), bits)), ("codebook", codebook))
-        return Encoded(arrays, CodebookParams(layout.mirrored, bits), values.size)
+        return Encoded(arrays, CodebookParams(0 if layout.shifted else layout.mask, bits), values.size)
 
     def decode(self, encoded: Encoded) -> Array:
         (_, codes), (_, codebook) = encoded.arrays
         indices = unpacked_indices(codes, codes.shape[1])[: encoded.count]
-        return laid_out(codebook.view(np.int8)[indices], encoded.params)
+        return masked(codebook.view(np.int8)[indices], encoded.params.mask)
 
     def code_nbytes(self, params: Params) -> int:
         return PACES[self.name].code_nbytes

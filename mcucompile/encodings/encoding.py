@@ -29,6 +29,10 @@ from ..ir import Array
 LEAST_SAVED = 128  # bytes of flash below which no encoding is tried that nobody asked for
 
 
+MIRRORED = 0x00800080
+SHIFTED = 0x80808080
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a kernel wants of a stream.
@@ -36,10 +40,18 @@ class Layout:
     mirrored: bytes at even places of the stream have 128 added (see kernels/conv2d/mirrored.py).
     tile: every call of `next` asks for so many values, the last one for what is left; 0 where nothing is known. Values
     may then be made of earlier ones of the same call.
+    shifted: all bytes have 128 added.
     """
 
     mirrored: bool = False
     tile: int = 0
+    shifted: bool = False
+
+    @property
+    def mask(self) -> int:
+        """What the words of the stream are XORed with."""
+        assert not (self.mirrored and self.shifted)
+        return MIRRORED if self.mirrored else SHIFTED if self.shifted else 0
 
 
 PLAIN = Layout()
@@ -47,9 +59,12 @@ PLAIN = Layout()
 
 @dataclass(frozen=True)
 class Params:
-    """Base of what a decoder's template sees: all of it is a compile-time parameter of its functions."""
+    """Base of what a decoder's template sees: all of it is a compile-time parameter of its functions.
 
-    mirrored: bool
+    `mask`: what the functions XOR words of the stream with; 0 too where the tables hold such values already.
+    """
+
+    mask: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +89,7 @@ class Encoding(ABC):
     """Subclasses are frozen dataclasses; every instance is registered in encodings/__init__.py under its `name`."""
 
     template: ClassVar[str]
+    needs_tiles: ClassVar[bool] = False  # whether every call of `next` must ask for a tile of the layout
 
     @property
     @abstractmethod
@@ -90,11 +106,11 @@ class Encoding(ABC):
 
     @abstractmethod
     def encode(self, values: Array, layout: Layout = PLAIN) -> Encoded:
-        """int8 values [count] that fit, as they are before any mirroring."""
+        """int8 values [count] that fit, as they are before they are XORed with a mask."""
 
     @abstractmethod
     def decode(self, encoded: Encoded) -> Array:
-        """The int8 [count] that the C writes: the values, mirrored where the layout says so."""
+        """The int8 [count] that the C writes: the values, XORed with the mask of the layout."""
 
     @abstractmethod
     def code_nbytes(self, params: Params) -> int:
@@ -105,13 +121,9 @@ class Encoding(ABC):
         """Estimated cycles of decoding the stream once; `cpu` as in `target.cores.Core.cpu`."""
 
 
-def mirrored_bytes(values: Array) -> Array:
-    """int8 [count] with 128 added to those at even places; its own inverse."""
+def masked(values: Array, mask: int) -> Array:
+    """int8 [count] as bytes of words that are XORed with `mask`; its own inverse."""
     changed: Array = np.array(values, np.int8)
-    changed[0::2] ^= -128
+    for k in range(4):
+        changed[k::4] ^= np.array(mask >> 8 * k & 255, np.uint8).view(np.int8)
     return changed
-
-
-def laid_out(values: Array, as_in: Params | Layout) -> Array:
-    """The values as the kernel wants them."""
-    return mirrored_bytes(values) if as_in.mirrored else np.asarray(values, np.int8)

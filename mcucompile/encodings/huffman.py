@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
-from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .encoding import LEAST_SAVED, MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
 from .pace import PACES, Pace
 from .prefix_code import MOST_BITS, PrefixCode, best_code, code_nbytes, written
 
@@ -69,21 +69,23 @@ class Huffman(Encoding):
         symbols = np.stack([tokens.gaps, values_as_symbols(tokens.values)], axis=1)
         codes = np.stack([tokens.gap_code.codes[symbols[:, 0]], tokens.value_code.codes[symbols[:, 1]]], axis=1)
         lengths = np.stack([tokens.gap_code.lengths[symbols[:, 0]], tokens.value_code.lengths[symbols[:, 1]]], axis=1)
-        arrays = [("codes", written(codes.reshape(-1), lengths.reshape(-1))), ("values", tokens.value_code.table)]
+        table = tokens.value_code.table ^ (128 if layout.shifted else 0)
+        arrays = [("codes", written(codes.reshape(-1), lengths.reshape(-1))), ("values", table)]
         if runs:
             arrays.append(("gaps", tokens.gap_code.table))
-        return Encoded(tuple(arrays), HuffmanParams(layout.mirrored, runs), values.size, tokens.gaps.size)
+        mask = layout.mask if runs or layout.mirrored else 0
+        return Encoded(tuple(arrays), HuffmanParams(mask, runs), values.size, tokens.gaps.size)
 
     def decode(self, encoded: Encoded) -> Array:
         (_, codes), (_, value_table), *rest = encoded.arrays
         gap_table = rest[0][1] if rest else np.zeros(1, np.int16)
         reader = _Reader(codes)
-        values = np.zeros(encoded.count, np.int8)
+        values = np.full(encoded.count, -128 if encoded.params.mask == SHIFTED else 0, np.int8)
         at = reader.symbol(gap_table)
         while at < encoded.count:
             values[at : at + 1] = np.array([reader.symbol(value_table)], np.uint8).view(np.int8)
             at += reader.symbol(gap_table) + 1
-        return laid_out(values, encoded.params)
+        return masked(values, MIRRORED) if encoded.params.mask == MIRRORED else values
 
     def code_nbytes(self, params: Params) -> int:
         return _pace(params).code_nbytes

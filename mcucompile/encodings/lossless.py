@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
-from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
 from .pace import PACES
 
 SHORTEST = 3
@@ -45,9 +45,10 @@ class Copy:
 
 @dataclass(frozen=True)
 class Lossless(Encoding):
-    """Needs calls of `next` with the layout's tile as their count; without one, a single call."""
+    """Needs calls of `next` with the tile of the layout as their count; without one each byte takes two."""
 
     template: ClassVar[str] = "encodings/lossless.c.j2"
+    needs_tiles: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -63,14 +64,14 @@ class Lossless(Encoding):
         return len(_packed(some.tobytes(), 1)[0]) <= WORTHWHILE * some.size
 
     def encode(self, values: Array, layout: Layout = PLAIN) -> Encoded:
-        data = laid_out(values, layout).tobytes()
-        tile = layout.tile or len(data)
+        data = masked(values, layout.mask).tobytes()
+        tile = layout.tile or 1
         tiles = [data[i : i + tile] for i in range(0, len(data), tile)]
         packed = {n: [_packed(t, n) for t in tiles] for n in (1, 2)}
         offset_nbytes = min(packed, key=lambda n: sum(len(codes) for codes, _ in packed[n]))
         codes = np.frombuffer(b"".join(codes for codes, _ in packed[offset_nbytes]), np.uint8)
         sequences = sum(count for _, count in packed[offset_nbytes])
-        return Encoded((("codes", codes),), LosslessParams(layout.mirrored, offset_nbytes), values.size, sequences)
+        return Encoded((("codes", codes),), LosslessParams(0, offset_nbytes), values.size, sequences)
 
     def decode(self, encoded: Encoded) -> Array:
         ((_, codes),) = encoded.arrays

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
-from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
 from .pace import PACES
 
 _BYTES = 4
@@ -59,13 +59,13 @@ class Narrow(Encoding):
         stored = (values.astype(np.int16) - self.low) // self.step
         padded = np.pad(stored, (0, -values.size % self.group))
         codes = self._packed(padded.reshape(-1, self.group // _BYTES, _BYTES))
-        params = NarrowParams(layout.mirrored, self.bits, self.group)
+        params = NarrowParams(layout.mask, self.bits, self.group)
         return Encoded((("codes", codes),), params, values.size)
 
     def decode(self, encoded: Encoded) -> Array:
         ((_, codes),) = encoded.arrays
         stored = self._unpacked(codes).reshape(-1)[: encoded.count]
-        return laid_out((stored * self.step + self.low).astype(np.int8), encoded.params)
+        return masked((stored * self.step + self.low).astype(np.int8), encoded.params.mask)
 
     def _packed(self, digits: Array) -> Array:
         """[groups, digits, 4] -> uint8 [groups, 4]."""

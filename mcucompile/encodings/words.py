@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
-from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, laid_out
+from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
 from .indices import index_bits, packed_indices, packed_nbytes, unpacked_indices
 from .pace import PACES, Pace
 
@@ -51,10 +51,10 @@ class Words(Encoding):
         assert size, "more groups than a dictionary has"
         found, indices = np.unique(_groups(values, size), return_inverse=True)
         bits = index_bits(found.size)
-        dictionary = laid_out(np.pad(found, (0, (1 << bits) - found.size)).view(np.int8), layout)
+        dictionary = masked(np.pad(found, (0, (1 << bits) - found.size)).view(np.int8), layout.mask)
         dictionary = dictionary.view(_INTEGERS[min(size, 4)]).reshape(-1, max(1, size // 4)).squeeze()
         arrays = (("codes", packed_indices(indices.reshape(-1), bits)), ("dictionary", dictionary))
-        return Encoded(arrays, WordsParams(layout.mirrored, size, bits), values.size)
+        return Encoded(arrays, WordsParams(0, size, bits), values.size)
 
     def decode(self, encoded: Encoded) -> Array:
         (_, codes), (_, dictionary) = encoded.arrays

@@ -41,11 +41,11 @@ def values_of(name: str) -> Array:
 
 @cache
 def streams() -> tuple[Stream, ...]:
-    """Each encoding in tiles that are whole groups, and each mirrored in tiles that are not."""
+    """Each encoding in tiles that are whole groups, and in the other layouts in tiles that are not."""
     return tuple(
-        Stream(encoding, encoding.encode(values_of(encoding.name), Layout(mirrored, tile)), tile)
+        Stream(encoding, encoding.encode(values_of(encoding.name), Layout(mirrored, tile, shifted)), tile)
         for encoding in ALL
-        for mirrored, tile in ((False, 1920), (True, 300))
+        for mirrored, tile, shifted in ((False, 1920, False), (True, 300, False), (False, 301, True))
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from decoders import NO_SANITIZERS, Call, decoded, has_sanitizers
@@ -9,9 +11,14 @@ from example_streams import streams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcucompile.encodings import ALL, BY_NAME, Encoding, Layout, mirrored_bytes
+from mcucompile.encodings import ALL, BY_NAME, Encoding, Layout, masked
 
 IN_C = pytest.mark.skipif(not has_sanitizers(), reason=NO_SANITIZERS)
+LAYOUTS = st.builds(
+    lambda mask, tile: Layout(mask == "mirrored", tile, mask == "shifted"),
+    st.sampled_from(("plain", "mirrored", "shifted")),
+    st.integers(0, 1000),
+)
 # Those whose calls may be of any counts, instead of the layout's tile.
 RESUMABLE = [encoding for encoding in ALL if encoding.name != "lossless"]
 
@@ -21,12 +28,12 @@ RESUMABLE = [encoding for encoding in ALL if encoding.name != "lossless"]
 @given(data=st.data())
 def test_numpy_gives_back_what_was_encoded(encoding: Encoding, data: st.DataObject) -> None:
     values = data.draw(streams(encoding))
-    layout = Layout(data.draw(st.booleans()), data.draw(st.integers(0, values.size + 3)))
+    layout = data.draw(LAYOUTS)
     assert encoding.fits(values)
     encoded = encoding.encode(values, layout)
     assert encoded.count == values.size
     assert all(a.flags.c_contiguous and a.size for _, a in encoded.arrays)
-    np.testing.assert_array_equal(encoding.decode(encoded), mirrored_bytes(values) if layout.mirrored else values)
+    np.testing.assert_array_equal(encoding.decode(encoded), masked(values, layout.mask))
 
 
 @IN_C
@@ -35,7 +42,7 @@ def test_numpy_gives_back_what_was_encoded(encoding: Encoding, data: st.DataObje
 @given(data=st.data())
 def test_c_gives_back_what_was_encoded(encoding: Encoding, data: st.DataObject) -> None:
     values = data.draw(streams(encoding))
-    encoded = encoding.encode(values, Layout(data.draw(st.booleans())))
+    encoded = encoding.encode(values, data.draw(LAYOUTS))
     cuts = sorted(data.draw(st.lists(st.integers(0, values.size), max_size=8)))
     counts = np.diff([0, *cuts, values.size]).tolist()
     calls = [Call((values.size,)), Call(tuple(counts)), Call(tuple(counts), data.draw(st.integers(1, 3)))]
@@ -49,10 +56,16 @@ def test_c_gives_back_what_was_encoded(encoding: Encoding, data: st.DataObject) 
 def test_lossless_gives_back_every_tile(data: st.DataObject) -> None:
     encoding = BY_NAME["lossless"]
     values, tile = data.draw(streams(encoding)), data.draw(st.sampled_from((1, 7, 48, 300, 3000)))
-    encoded = encoding.encode(values, Layout(data.draw(st.booleans()), tile))
+    encoded = encoding.encode(values, replace(data.draw(LAYOUTS), tile=tile))
     counts = [tile] * (values.size // tile) + [values.size % tile]
     (got,) = decoded(encoding, [(encoded, Call(tuple(counts)))])
     np.testing.assert_array_equal(got, encoding.decode(encoded))
+
+
+def test_masks_are_those_of_words() -> None:
+    values = np.array([0, 1, -1, 127, -128, 5], np.int8)
+    np.testing.assert_array_equal(masked(values, Layout(mirrored=True).mask), [-128, 1, 127, 127, 0, 5])
+    np.testing.assert_array_equal(masked(values, Layout(shifted=True).mask), [-128, -127, 127, -1, 0, -123])
 
 
 @pytest.mark.parametrize(
