@@ -72,11 +72,12 @@ def bipolar(values: Values, node: OnnxNode, scale: Array) -> None:
     if x is not None:
         rounded_constant(values, node, scale, np.where(floats(x) >= 0, np.float32(1), np.float32(-1)))
         return
-    if scale.size != 1 or not scale.item() > 0:
-        raise Unsupported("binary activations with a scale per channel, or none above 0", "use one scale per tensor")
+    if scale.size != 1:
+        raise Unsupported("binary activations with a scale per channel", "use one scale per tensor")
+    size = QuantParams.per_tensor(scale.item()).scale
     signs = values.emit(Sign(at_zero=1), values.input(node, 0))
     unit = stored_and_real(values, signs, Sign().fixed_quant(DType.I8))
-    values.result(node, unit if scale.item() == 1 else values.emit(Mul(), unit, number(values, unit, scale.item())))
+    values.result(node, unit if size == 1 else values.emit(Mul(), unit, number(values, unit, size)))
 
 
 def truncate(values: Values, node: OnnxNode) -> None:
