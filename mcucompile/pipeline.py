@@ -38,8 +38,10 @@ from .passes.fold_known_tensors import FoldKnownTensors
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
 from .passes.fuse_pad import FusePad
+from .passes.fuse_sign import FuseSign
 from .passes.linearize_sums import LinearizeSums
 from .passes.name_tensors import NameTensors
+from .passes.pack_bits import PackBits
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
 from .passes.quantize_signs import QuantizeSigns
 from .passes.remove_channels import RemoveChannels
@@ -59,6 +61,7 @@ PASSES_BEFORE: tuple[Pass, ...] = (
     FusePad(),
     EliminateTransposes(),
     FuseBias(),
+    FuseSign(),
     FoldBatchnorm(),
     FuseClip(),
     QuantizeSigns(),
@@ -76,7 +79,7 @@ PASSES_AFTER: tuple[Pass, ...] = (
     FixMultipliers(),
 )
 # On fixed-point constants, which they keep. The twin has the network as it was before, whose scales give them again.
-PASSES_FIXED: tuple[Pass, ...] = (FoldKnownTensors(), RemoveChannels(), AlignShifts(), LinearizeSums())
+PASSES_FIXED: tuple[Pass, ...] = (FoldKnownTensors(), RemoveChannels(), AlignShifts(), LinearizeSums(), PackBits())
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from ..ir import (
     nchw,
 )
 from .bits import pack, packed_shape, unpack, words
+from .sign import sign_quant
 from .sums import matmul
 from .window import Window
 
@@ -110,7 +111,7 @@ class BinaryConv2d(Op):
 
     def fixed_quant(self, dtype: DType) -> QuantParams:
         """Of signs."""
-        return QuantParams.per_tensor(1.0, 0, dtype)
+        return sign_quant(dtype)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         """Thresholds need nothing; the requantization is that of the layer that this one came from."""

@@ -10,12 +10,20 @@ import numpy as np
 from ..ir import Array, Arrays, Builder, DType, Exporter, Node, Numerics, OnnxNode, Op, QuantParams, ScaleRule, Shape
 
 
+WIDE_SCALE = 2.0**-8  # of signs in 16 bits: with a step of 1 the bounds of sums on them would be far beyond 32 bits
+
+
+def sign_quant(dtype: DType) -> QuantParams:
+    """That of signs, which it stores exactly."""
+    return QuantParams.per_tensor(WIDE_SCALE if dtype is DType.I16 else 1.0, 0, dtype)
+
+
 @dataclass(frozen=True)
 class Sign(Op):
     """y = -1 for x < 0, 1 for x > 0, `at_zero` (-1, 0 or 1) for what is neither.
 
     ONNX's Sign gives 0 at zero. Binary networks were mostly trained with 1 there, which their files say in other ways
-    (Larq: sign(sign(x) + 0.1)). Integers: y is stored on the output's scale, which post-training quantization makes 1.
+    (Larq: sign(sign(x) + 0.1)). Integers: y is stored on the output's scale; `sign_quant` is what post-training quantization gives it.
     """
 
     at_zero: int = 0
@@ -36,7 +44,7 @@ class Sign(Op):
         return (np.where(x > 0, 1, np.where(x < 0, -1, self.at_zero)).astype(x.dtype),)
 
     def fixed_quant(self, dtype: DType) -> QuantParams:
-        return QuantParams.per_tensor(1.0, 0, dtype)
+        return sign_quant(dtype)
 
     def fix(self, node: Node, numerics: Numerics) -> Self:
         """It has no constants to fix: on integers too it only compares."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import CompileError
 from ..ir import NO_CLIP, DType, Graph, Node, Op, QuantParams, Tensor, constant, integer_clip, real_values
+from ..ops.binary_conv2d import BinaryConv2d
 from ..ops.clamp import Clamp
 from ..ops.dequantize import Dequantize
 from ..ops.pad import Pad
@@ -135,9 +136,17 @@ def integer_constants(node: Node, inputs: Sequence[Tensor], output_range: float)
     """The inputs of the integer operator; None where a constant has no form that it could take."""
     if isinstance(node.op, Weighted):
         return layer_constants(node, inputs, output_range)
+    if isinstance(node.op, BinaryConv2d):
+        return [inputs[0], signs_of(node.inputs[1])]
     dtypes = {t.dtype for t in inputs}
     whole = all(t.quant and t.quant.axis is None for t in inputs)
     return list(inputs) if whole and dtypes <= {DType.I8, DType.I16} and len(dtypes) == 1 else None
+
+
+def signs_of(weight: Tensor) -> Tensor:
+    """The weights of a binary layer as integers."""
+    assert weight.const is not None and weight.grid
+    return constant(weight.name, weight.grid.quantize(weight.const), weight.grid)
 
 
 def finish(graph: Graph, node: Node, behind: Sequence[Node]) -> None:

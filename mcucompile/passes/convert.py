@@ -104,7 +104,7 @@ class Converter:
     def constant(self, node: Node, index: int) -> Tensor:
         tensor = node.inputs[index]
         if rule(node) is not ScaleRule.WEIGHTED:
-            quant = self.plan.quants[node.outputs[0]] if rule(node) is ScaleRule.TIED else None
+            quant = self.plan.quants[node.outputs[0]] if rule(node) is ScaleRule.TIED else tensor.grid
             return self.once(tensor, quant, lambda name: quantized_operand(tensor, quant, self.dtype, name))
         quant = self.plan.quants[node.inputs[0]]
         scale, weights = quant.scale, weight_params(node, quant)
