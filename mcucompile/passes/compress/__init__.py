@@ -6,10 +6,12 @@ Lossless removal comes before and, since zeros appear on the way, again behind: 
 from __future__ import annotations
 
 from .base import Change, Compression, Stage
+from .cluster import Cluster
 from .cp import Cp
 from .encode import Encode
 from .exact_rank import ExactRank
 from .low_rank import LowRank
+from .product_quantize import ProductQuantize
 from .prune_blocks import PruneBlocks
 from .prune_channels import PruneChannels
 from .prune_filters import PruneFilters
@@ -39,6 +41,8 @@ ALL: tuple[type[Compression], ...] = (
     Cp,
     TensorTrain,
     QuantizeWeights,
+    Cluster,
+    ProductQuantize,
     Encode,
 )
 
