@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from .codebook import Codebook
 from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
+from .hashed import Hashed, codebook_size, hashed_indices, walk_of
 from .huffman import Huffman
 from .lossless import Lossless
 from .narrow import NARROW
 from .words import Words
 
-ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless())
+ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless(), Hashed())
 BY_NAME = {encoding.name: encoding for encoding in ALL}
 
-__all__ = ["ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "masked"]
+# fmt: off
+__all__ = [
+    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "codebook_size",
+    "hashed_indices", "masked", "walk_of",
+]

@@ -34,7 +34,7 @@ class Codebook(Encoding):
     def name(self) -> str:
         return "codebook"
 
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         return np.unique(values).size <= 1 << MOST_BITS
 
     def pays(self, values: Array) -> bool:

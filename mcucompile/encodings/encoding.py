@@ -33,6 +33,9 @@ MIRRORED = 0x00800080
 SHIFTED = 0x80808080
 
 
+Walk = tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a kernel wants of a stream.
@@ -41,11 +44,14 @@ class Layout:
     tile: every call of `next` asks for so many values, the last one for what is left; 0 where nothing is known. Values
     may then be made of earlier ones of the same call.
     shifted: all bytes have 128 added.
+    walk: where the values are in the constant as the network has it, as nested loops of (extent, stride), innermost
+    first; () where they are in that order.
     """
 
     mirrored: bool = False
     tile: int = 0
     shifted: bool = False
+    walk: Walk = ()
 
     @property
     def mask(self) -> int:
@@ -91,13 +97,15 @@ class Encoding(ABC):
     template: ClassVar[str]
     needs_tiles: ClassVar[bool] = False  # whether every call of `next` must ask for a tile of the layout
 
+    needs_walk: ClassVar[bool] = False  # whether the layout must tell where the values come from
+
     @property
     @abstractmethod
     def name(self) -> str:
         """What a recipe calls it."""
 
     @abstractmethod
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         """Whether the encoding represents these int8 values [count] exactly."""
 
     @abstractmethod

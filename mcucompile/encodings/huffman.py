@@ -52,7 +52,7 @@ class Huffman(Encoding):
     def name(self) -> str:
         return "huffman"
 
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         return values.size > 0
 
     def pays(self, values: Array) -> bool:

@@ -54,7 +54,7 @@ class Lossless(Encoding):
     def name(self) -> str:
         return "lossless"
 
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         return values.size > 0
 
     def pays(self, values: Array) -> bool:

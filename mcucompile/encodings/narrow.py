@@ -46,7 +46,7 @@ class Narrow(Encoding):
     def group(self) -> int:
         return 32 // self.bits if self.bits else 20
 
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         stored, rest = np.divmod(values.astype(np.int16) - self.low, self.step)
         return bool((rest == 0).all() and (stored >= 0).all() and (stored < self.levels).all())
 

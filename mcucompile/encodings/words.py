@@ -39,7 +39,7 @@ class Words(Encoding):
     def name(self) -> str:
         return "words"
 
-    def fits(self, values: Array) -> bool:
+    def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         return _best_size(values) is not None
 
     def pays(self, values: Array) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mcucompile.encodings import Encoding
+from mcucompile.encodings import Encoding, codebook_size, hashed_indices
 from mcucompile.ir import Array
 
 SIZES = st.one_of(st.integers(1, 80), st.integers(81, 3000))
@@ -31,6 +31,10 @@ def streams(draw: st.DrawFn, encoding: Encoding) -> Array:
         )
         picked = np.random.default_rng(draw(SEEDS)).integers(0, len(dictionary), -(-size // groups))
         return dictionary[picked].reshape(-1)[: size // groups * groups or groups].astype(np.int8)
+    if encoding.name == "hashed":
+        count = codebook_size(size, draw(st.sampled_from((2, 8, 64))))
+        codebook = np.random.default_rng(draw(SEEDS)).integers(-128, 128, count, np.int8)
+        return codebook[hashed_indices(np.arange(size), count)]
     values = draw(choices(size, 256))
     values[np.random.default_rng(draw(SEEDS)).random(size) < draw(st.sampled_from((0.0, 0.3, 0.8, 0.97, 1.0)))] = 0
     return values

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from board_decoders import Stream, run
 
-from mcucompile.encodings import ALL, BY_NAME, Layout
+from mcucompile.encodings import ALL, BY_NAME, Layout, hashed_indices
 from mcucompile.ir import Array
 from mcucompile.run.cycles import cycle_plugin
 from mcucompile.run.tools import find_tool, find_toolchain
@@ -35,6 +35,8 @@ def values_of(name: str) -> Array:
         return rng.permutation(np.arange(-128, 128))[rng.integers(0, 16, COUNT)].astype(np.int8)
     if name == "words":
         return rng.integers(-128, 128, (256, 4), np.int8)[rng.integers(0, 256, COUNT // 4)].reshape(-1)
+    if name == "hashed":
+        return rng.integers(-128, 128, COUNT // 8, np.int8)[hashed_indices(np.arange(COUNT), COUNT // 8)]
     clusters = np.round(rng.normal(0, 5, COUNT)).astype(np.int8) * 7
     return np.where(rng.random(COUNT) < 0.8, 0, clusters).astype(np.int8)
 
