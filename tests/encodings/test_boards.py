@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from board_decoders import Stream, run
 
-from mcucompile.encodings import ALL, BY_NAME, Layout, hashed_indices
+from mcucompile.encodings import ALL, BY_NAME, Layout, hashed_indices, walk_of
 from mcucompile.ir import Array
 from mcucompile.run.cycles import cycle_plugin
 from mcucompile.run.tools import find_tool, find_toolchain
@@ -16,6 +16,8 @@ from mcucompile.target.board import load_board
 
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 COUNT = 6000
+# Words of four inputs of each of four outputs, of a layer of 15 groups of 4 outputs with 100 inputs.
+PLACES = np.arange(COUNT).reshape(15, 4, 25, 4).transpose(0, 2, 1, 3).reshape(-1)
 REFERENCE_COMPILER = "12.2"  # costs are measured with its code
 HAS_EMULATOR = bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")) and not cycle_plugin().missing
 pytestmark = pytest.mark.skipif(
@@ -36,7 +38,7 @@ def values_of(name: str) -> Array:
     if name == "words":
         return rng.integers(-128, 128, (256, 4), np.int8)[rng.integers(0, 256, COUNT // 4)].reshape(-1)
     if name == "hashed":
-        return rng.integers(-128, 128, COUNT // 8, np.int8)[hashed_indices(np.arange(COUNT), COUNT // 8)]
+        return rng.integers(-128, 128, COUNT // 8, np.int8)[hashed_indices(PLACES, COUNT // 8)]
     clusters = np.round(rng.normal(0, 5, COUNT)).astype(np.int8) * 7
     return np.where(rng.random(COUNT) < 0.8, 0, clusters).astype(np.int8)
 
@@ -44,8 +46,10 @@ def values_of(name: str) -> Array:
 @cache
 def streams() -> tuple[Stream, ...]:
     """Each encoding in tiles that are whole groups, and in the other layouts in tiles that are not."""
+    walk = walk_of(PLACES)
+    assert walk
     return tuple(
-        Stream(encoding, encoding.encode(values_of(encoding.name), Layout(mirrored, tile, shifted)), tile)
+        Stream(encoding, encoding.encode(values_of(encoding.name), Layout(mirrored, tile, shifted, walk)), tile)
         for encoding in ALL
         for mirrored, tile, shifted in ((False, 1920, False), (True, 300, False), (False, 301, True))
     )
