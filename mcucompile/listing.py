@@ -12,7 +12,7 @@ import numpy as np
 
 from .data import Samples
 from .errors import CODES, CompileError
-from .frontend import load
+from .frontend import WRITTEN_AS, load
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
 from .lower.fit import room_nbytes
@@ -63,7 +63,7 @@ def operators() -> list[Row]:
     return [
         {
             "operator": op.name,
-            "ONNX": ", ".join(op.onnx),
+            "ONNX": ", ".join((*op.onnx, *WRITTEN_AS.get(op.name, ()))),
             "kernels": ", ".join(f"{k.variant}.{k.isa.name.lower()}" for k in kernels_of(op)),
         }
         for op in ALL
@@ -72,11 +72,13 @@ def operators() -> list[Row]:
 
 def passes() -> list[Row]:
     """Every pass in order, with what its docstring says; those with options run when --passes asks for them."""
-    quantize = {"pass": "quantize", "options": "", "exact": False, "what it does": "give a float network integers"}
+    row = {"options": "", "exact": False}
+    results = {"pass": "quantize_results", **row, "what it does": "give layers of a quantized file integer results"}
+    quantize = {"pass": "quantize", **row, "what it does": "give a float network integers"}
     real, shared = (Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), (Stage.SHARE,)
     after = (StripBoundary(), WrapBoundary(), *PASSES_AFTER, *PASSES_FIXED)
     return [
-        *(pass_row(p) for p in PASSES_BEFORE), *compressions(*real), quantize, *compressions(*shared),
+        *(pass_row(p) for p in PASSES_BEFORE), results, *compressions(*real), quantize, *compressions(*shared),
         *(pass_row(p) for p in after), *compressions(Stage.CODE),
     ]  # fmt: skip
 

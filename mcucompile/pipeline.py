@@ -43,6 +43,7 @@ from .passes.linearize_sums import LinearizeSums
 from .passes.name_tensors import NameTensors
 from .passes.pack_bits import PackBits
 from .passes.quantize import QuantizationReport, QuantizeOptions, quantize
+from .passes.quantize_results import quantize_results, real_results
 from .passes.quantize_signs import QuantizeSigns
 from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
@@ -146,6 +147,9 @@ def prepare(
     origins, recipe = origins_of(graph), parse_recipe(options.passes)
     samples = read_samples(calibration, graph)
     records = run_passes(graph, PASSES_BEFORE, dump)
+    if samples and is_quantized(graph):
+        records.append(PassRecord("quantize_results", False, quantize_results(graph, samples.inputs)))
+        verify(graph)
     dtype = resolve_dtype(graph, options, samples)
     check_recipe(recipe, graph, dtype)
     given, inputs = copy.deepcopy(graph), samples.inputs if samples else None
@@ -165,7 +169,7 @@ def prepare(
     more, twin = fixed(graph, options, dump)
     coded = compress(graph, recipe.of(Stage.CODE), inputs, dump)
     records += [*map(record_of, shared), *more, *map(record_of, coded)]
-    notes = (*imported.notes, *numerics_notes(graph))
+    notes = (*imported.notes, *numerics_notes(graph), *real_notes(graph))
     return Prepared(
         graph, twin, real, tuple(records), notes, quantization, samples, origins, given, (*applied, *shared, *coded)
     )
@@ -206,6 +210,14 @@ def numerics_notes(graph: Graph) -> list[str]:
         return []
     others = [n for n in graph.nodes if is_integer(n) and not n.op.has_tflite_bits(n)]
     return [f"{n.where} has no TensorFlow Lite bits; it rounds as with --numerics onnx" for n in others]
+
+
+def real_notes(graph: Graph) -> list[str]:
+    """Which layers compute on real numbers for want of a scale alone."""
+    return [
+        f"{n.where} computes on real numbers, since the file does not quantize its result; --calibration makes it int8"
+        for n in real_results(graph)
+    ]
 
 
 def read_samples(source: Path | Samples | None, graph: Graph) -> Samples | None:

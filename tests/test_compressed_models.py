@@ -18,7 +18,8 @@ from qonnx_definition import Array, run_model
 import mcucompile
 from mcucompile.data import Samples
 from mcucompile.frontend import load
-from mcucompile.ir import DType
+from mcucompile.frontend.export import to_onnx
+from mcucompile.ir import DType, graph_text
 from mcucompile.ops.binary_conv2d import BinaryConv2d
 from mcucompile.ops.weighted import Weighted
 from mcucompile.options import Options
@@ -141,3 +142,29 @@ class TestWeightsOnly:
         compiled = mcucompile.compile(MODELS / "weights_int4.onnx", "qemu-m4", calibration=self.samples)
         result = compiled.verify()
         assert result.ok, result.mismatch
+
+
+class TestRealResult:
+    """A file that leaves its result real: calibration data quantizes that too."""
+
+    path = MODELS / "qonnx_w2a4.onnx"
+    samples = Samples({"image": np.concatenate(images())[:, None]})
+
+    def test_without_data_it_stays_real_and_is_told(self) -> None:
+        prepared = prepare(self.path, "network", Options(), None)
+        assert prepared.graph.outputs[0].quant is None and any("scores/MatMul" in note for note in prepared.notes)
+
+    @needs_emulator
+    def test_with_data_all_of_it_is_integer(self) -> None:
+        compiled = mcucompile.compile(self.path, "qemu-m4", calibration=self.samples)
+        assert all(t.dtype is DType.I8 for t in compiled.prepared.graph.activations())
+        result = compiled.verify(per_layer=True)
+        assert result.ok, result.mismatch
+
+
+@pytest.mark.parametrize("name", [*(n.name for n in NETWORKS), "weights_int4"])
+def test_twin_is_the_same_network(name: str) -> None:
+    samples = TestWeightsOnly.samples if name == "weights_int4" else None
+    prepared = prepare((MODELS / f"{name}.onnx").read_bytes(), "network", Options(), samples)
+    again = prepare(to_onnx(prepared.twin), "network", Options(), None)
+    assert graph_text(again.graph) == graph_text(prepared.graph)

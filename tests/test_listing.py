@@ -103,3 +103,10 @@ def test_a_folder_is_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().err
     assert "error[E0702]" in said
     assert "is a folder" in said
+
+
+def test_operators_of_quantized_files_are_listed() -> None:
+    rows = {row["operator"]: row["ONNX"].split(", ") for row in listing.operators()}
+    assert {"QuantizeLinear", "Quant", "BipolarQuant", "Trunc"} <= set(rows["quantize"])
+    assert rows["dequantize"] == ["DequantizeLinear"] and "Sign" in rows["sign"]
+    assert len([row for row in listing.passes() if row["pass"] == "quantize_results"]) == 1

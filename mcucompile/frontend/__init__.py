@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..ir import Shape
-from .importer import Imported, Importer
+from .importer import WRITTEN_AS, Imported, Importer
 from .read import read_model
 
-__all__ = ["Imported", "load"]
+__all__ = ["WRITTEN_AS", "Imported", "load"]
 
 
 def load(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Imported:
-    """The graph of an ONNX model, float or quantized with QuantizeLinear/DequantizeLinear.
+    """The graph of an ONNX model, float or quantized: QuantizeLinear/DequantizeLinear, QOperator, QONNX.
 
     `shapes` gives the shapes of inputs that the file leaves open, by the input's name.
     """

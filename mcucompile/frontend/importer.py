@@ -29,6 +29,8 @@ from .values import Values
 
 REGISTRY: dict[str, type[Op]] = {name: op for op in ALL for name in op.onnx}
 OWN = ("Constant", "Shape", "Size", "QuantizeLinear", "DequantizeLinear", *qonnx.OPERATORS)
+# What becomes which operators of the IR, by name, where that is not said by the operator itself.
+WRITTEN_AS = {"quantize": ("QuantizeLinear", *qonnx.OPERATORS), "dequantize": ("DequantizeLinear",)}
 KNOWN = {*REGISTRY, *OWN, *FOLDABLE, *EXPANDED, "Upsample"}
 TYPES = {
     "float": DType.F32, "int8": DType.I8, "uint8": DType.U8, "int16": DType.I16, "int32": DType.I32, "int64": DType.I64,
