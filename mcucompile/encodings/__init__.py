@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .codebook import Codebook
-from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
+from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, Walk, masked
 from .hashed import Hashed, codebook_size, hashed_indices, walk_of
 from .huffman import Huffman
 from .lossless import Lossless
@@ -15,6 +15,6 @@ BY_NAME = {encoding.name: encoding for encoding in ALL}
 
 # fmt: off
 __all__ = [
-    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "codebook_size",
-    "hashed_indices", "masked", "walk_of",
+    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "Walk",
+    "codebook_size", "hashed_indices", "masked", "walk_of",
 ]

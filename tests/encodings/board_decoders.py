@@ -54,11 +54,16 @@ def run(streams: Sequence[Stream], board_name: str, opt: str = "-O2") -> tuple[l
     return [np.frombuffer(data[a:b], np.int8) for a, b in pairwise(ends)], costs, sizes
 
 
+def decoders_text(streams: Sequence[Stream]) -> str:
+    """The C of all decoders, with prefixes d0, d1 and so on."""
+    texts = [render(s.encoding.template, fn=f"d{i}", p=s.encoded.params, description="") for i, s in enumerate(streams)]
+    return tidy(shared_text("\n".join(texts)) + "\n".join(texts))
+
+
 def _write(streams: Sequence[Stream], work_dir: Path) -> None:
     blob = bytearray()
-    texts, steps = [], []
+    steps = []
     for i, stream in enumerate(streams):
-        texts.append(render(stream.encoding.template, fn=f"d{i}", p=stream.encoded.params, description=""))
         passed = []
         for (_, values), c_type in zip(stream.encoded.arrays, stream_types(stream.encoded), strict=True):
             blob += bytes(-len(blob) % 8)
@@ -67,9 +72,8 @@ def _write(streams: Sequence[Stream], work_dir: Path) -> None:
         steps.append(_step(i, stream, ", ".join(passed)))
     calls = "".join(f"    step_{i}();\n" for i in range(len(streams)))
     outputs = "".join(f"    output(step_{i}, {s.encoded.count});\n" for i, s in enumerate(streams))
-    snippets = shared_text("\n".join(texts))
-    text = f"{HEAD}\n{snippets}\n{''.join(texts)}\n{''.join(steps)}\n{RUN % (calls, outputs)}"
-    (work_dir / "bench.c").write_text(tidy(text))
+    text = f"{COMMON_HEAD}{HEAD}\n{decoders_text(streams)}\n{''.join(steps)}\n{RUN % (calls, outputs)}"
+    (work_dir / "bench.c").write_text(text)
     (work_dir / "blob.bin").write_bytes(blob)
 
 
@@ -89,9 +93,8 @@ static MCU_NOINLINE void step_{i}(void)
 """
 
 
+COMMON_HEAD = "#include <stddef.h>\n#include <stdint.h>\n"
 HEAD = f"""
-#include <stddef.h>
-#include <stdint.h>
 #include "semihosting.h"
 #include "server.h"
 #define MCU_NOINLINE __attribute__((noinline))
