@@ -33,13 +33,23 @@ class HuffmanParams(Params):
 
 @dataclass(frozen=True, eq=False)
 class _Tokens:
-    """Values with the gap before each, and the codes for both; `count` of the gaps is 0 where there are no runs."""
+    """Values as 0..255 with the gap before each, and the codes for both; without runs all gaps are 0, of 0 bits."""
 
     gaps: Array
     values: Array
     gap_code: PrefixCode
     value_code: PrefixCode
-    nbytes: float
+
+    @property
+    def nbytes(self) -> float:
+        """Of both tables and of the codes."""
+        gaps, values = np.bincount(self.gaps), np.bincount(self.values, minlength=256)
+        return code_nbytes(self.gap_code, gaps) + code_nbytes(self.value_code, values)
+
+    def written(self) -> Array:
+        codes = np.stack([self.gap_code.codes[self.gaps], self.value_code.codes[self.values]], axis=1)
+        lengths = np.stack([self.gap_code.lengths[self.gaps], self.value_code.lengths[self.values]], axis=1)
+        return written(codes.reshape(-1), lengths.reshape(-1))
 
 
 @dataclass(frozen=True)
@@ -65,16 +75,13 @@ class Huffman(Encoding):
         values = np.ascontiguousarray(values, np.int8)
         plain = _tokens(np.zeros(values.size, np.int64), values)
         tokens = min([plain, *_with_runs(values)], key=lambda tokens: tokens.nbytes)
-        runs = tokens is not plain
-        symbols = np.stack([tokens.gaps, values_as_symbols(tokens.values)], axis=1)
-        codes = np.stack([tokens.gap_code.codes[symbols[:, 0]], tokens.value_code.codes[symbols[:, 1]]], axis=1)
-        lengths = np.stack([tokens.gap_code.lengths[symbols[:, 0]], tokens.value_code.lengths[symbols[:, 1]]], axis=1)
         table = tokens.value_code.table ^ (128 if layout.shifted else 0)
-        arrays = [("codes", written(codes.reshape(-1), lengths.reshape(-1))), ("values", table)]
-        if runs:
-            arrays.append(("gaps", tokens.gap_code.table))
-        mask = layout.mask if runs or layout.mirrored else 0
-        return Encoded(tuple(arrays), HuffmanParams(mask, runs), values.size, tokens.gaps.size)
+        arrays = (("codes", tokens.written()), ("values", table))
+        if tokens is plain:
+            mask = layout.mask if layout.mirrored else 0
+            return Encoded(arrays, HuffmanParams(mask, runs=False), values.size, tokens.gaps.size)
+        params = HuffmanParams(layout.mask, runs=True)
+        return Encoded((*arrays, ("gaps", tokens.gap_code.table)), params, values.size, tokens.gaps.size)
 
     def decode(self, encoded: Encoded) -> Array:
         (_, codes), (_, value_table), *rest = encoded.arrays
@@ -97,12 +104,6 @@ class Huffman(Encoding):
 def _pace(params: Params) -> Pace:
     assert isinstance(params, HuffmanParams)
     return PACES["huffman runs" if params.runs else "huffman"]
-
-
-def values_as_symbols(values: Array) -> Array:
-    """int8 as 0..255."""
-    symbols: Array = values.view(np.uint8).astype(np.int64)
-    return symbols
 
 
 def _with_runs(values: Array) -> list[_Tokens]:
@@ -131,12 +132,11 @@ def split_runs(values: Array, longest: int) -> tuple[Array, Array]:
 
 
 def _tokens(gaps: Array, values: Array) -> _Tokens:
-    gap_counts, value_counts = np.bincount(gaps), np.bincount(values.view(np.uint8), minlength=256)
-    runs = gap_counts.size > 1
-    gap_code = best_code(gap_counts, GAP_BITS)
-    value_code = best_code(value_counts, VALUE_BITS if runs else MOST_BITS)
-    nbytes = code_nbytes(gap_code, gap_counts) + code_nbytes(value_code, value_counts)
-    return _Tokens(gaps, values, gap_code, value_code, nbytes)
+    """With the codes that are best for them; those of a token fit into 16 bits."""
+    symbols = values.view(np.uint8).astype(np.int64)
+    gap_code = best_code(np.bincount(gaps), GAP_BITS)
+    value_code = best_code(np.bincount(symbols, minlength=256), VALUE_BITS if gaps.any() else MOST_BITS)
+    return _Tokens(gaps, symbols, gap_code, value_code)
 
 
 class _Reader:
