@@ -58,7 +58,7 @@ def test_what_is_removed_and_what_is_told() -> None:
     assert weight.const is not None
     weight.const[...] = np.array([3, 1, 4, 2], np.float32)[:, None, None, None]
     before = copy.deepcopy(graph)
-    changes = applied(PruneFilters(0.5, multiple_of=1), graph)
+    changes = applied(PruneFilters(0.5, multiple_of=1, rounds=1), graph)
     assert [(c.layer, c.unit, c.criterion, c.effect) for c in changes] == [
         ("a", "filter 1", "l2", None), ("a", "filter 3", "l2", None),
     ]  # fmt: skip
@@ -69,6 +69,14 @@ def test_what_is_removed_and_what_is_told() -> None:
             assert new.const is not None and old.const is not None
             kept = old.const[list(stays)]
             np.testing.assert_array_equal(new.const, kept if i == 0 or new.const.ndim == 1 else kept[..., [0, 2]])
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_units_keep_their_numbers_in_all_rounds(rounds: int) -> None:
+    """The smallest filters, as they were counted in the network as given."""
+    graph = linear(np.diag([3.0, 1, 6, 2, 5, 4]), np.ones((2, 6)))
+    changes = applied(PruneNeurons(0.67, criterion="l1", multiple_of=1, rounds=rounds), graph)
+    assert [c.unit for c in changes] == ["neuron 1", "neuron 3", "neuron 0", "neuron 5"]
 
 
 @pytest.mark.parametrize(("multiple", "left"), [(1, 6), (2, 6), (4, 8), (7, 7), (16, 12)])
@@ -131,7 +139,9 @@ def test_the_boundary_stays(p: Compression) -> None:
     assert error.value.code == "E0206"
 
 
-@pytest.mark.parametrize("options", [{"amount": 1.0}, {"amount": -0.1}, {"macs": 1.5}, {"multiple_of": 0}])
+@pytest.mark.parametrize(
+    "options", [{"amount": 1.0}, {"amount": -0.1}, {"macs": 1.5}, {"multiple_of": 0}, {"rounds": 0}]
+)
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(CompileError) as error:
         PruneFilters(**options)  # type: ignore[arg-type]
@@ -154,7 +164,8 @@ def test_what_others_can_say_is_made_good() -> None:
 def test_effects_are_the_squares_that_are_missing() -> None:
     """Energies 1, 16 and 4 of 21."""
     graph = linear(np.eye(3), [[1, 4, 2]])
-    changes = applied(PruneNeurons(0.9, criterion="l1", reconstruct=False, multiple_of=1), graph, columns(U, V, UV))
+    once = PruneNeurons(0.9, criterion="l1", reconstruct=False, multiple_of=1, rounds=1)
+    changes = applied(once, graph, columns(U, V, UV))
     effects = {c.unit: c.effect for c in changes}
     want = {"neuron 0": 1 / 21, "neuron 1": 16 / 21, "neuron 2": 4 / 21}
     assert effects == pytest.approx({unit: want[unit] for unit in effects}) and len(effects) == 2
@@ -183,7 +194,7 @@ def test_more_macs_than_there_are() -> None:
     graph, samples = small_network()
     with pytest.raises(CompileError) as error:
         applied(PruneFilters(macs=0.95, multiple_of=4), graph, samples)
-    assert error.value.code == "E0206" and "at most" in error.value.what
+    assert error.value.code == "E0206" and "remain" in error.value.what
 
 
 def test_the_same_twice() -> None:

@@ -10,7 +10,7 @@ from ....errors import CompileError
 from ....ir import Graph, Node, Tensor
 from ....ops.weighted import Weighted
 from ...channels.links import mixes
-from .dependencies import ELSEWHERE, Family, channel_count
+from .dependencies import ELSEWHERE, Family, Places, channel_count
 from .sensitivity import Sensitivity
 
 STEP = 1 / 16  # of a family, taken at a time
@@ -23,25 +23,33 @@ def aligned(units: int, removed: int, multiple: int) -> int:
     return units - min(units, -(-left // multiple) * multiple)
 
 
-def by_amount(families: Sequence[Family], amount: float, multiple: int) -> Counts:
-    """The same share of every family."""
-    return {f: aligned(f.units, round(amount * f.units), multiple) for f in families}
+def by_amount(families: Sequence[Family], whole: Mapping[Places, int], amount: float, multiple: int) -> Counts:
+    """The same share of every family; `whole` says how many units it had when nothing was removed."""
+    counts: Counts = {}
+    for f in families:
+        units = whole[f.places]
+        left = units - aligned(units, round(amount * units), multiple)
+        counts[f] = max(f.units - left, 0)
+    return counts
 
 
 def by_macs(
-    graph: Graph, families: Sequence[Family], curves: Mapping[Family, Sensitivity], share: float, multiple: int
+    graph: Graph, families: Sequence[Family], curves: Mapping[Family, Sensitivity], limit: float, multiple: int
 ) -> Counts:
-    """Greedily, next from the family that loses least per MAC saved. Raises E0206 when the share is out of reach."""
+    """Until at most `limit` MACs are left: greedily, next from the family that loses least per MAC saved.
+
+    Raises E0206 when the limit is out of reach.
+    """
     counts: Counts = dict.fromkeys(families, 0)
-    total = remaining_macs(graph, {})
-    while (now := remaining_macs(graph, counts)) > (1 - share) * total:
+    while (now := remaining_macs(graph, counts)) > limit:
         steps = {f: counts | {f: next_count(f, counts[f], multiple)} for f in families}
         saved = {f: now - remaining_macs(graph, step) for f, step in steps.items()}
         possible = [f for f in families if saved[f] > 0]
         if not possible:
             raise CompileError(
-                "E0206", f"at most {1 - now / total:.0%} of the network's MACs can be pruned away in these layers",
-                fix=f"ask for less than {share:.0%}, or name more layers",
+                "E0206", f"{now:,.0f} of the network's MACs remain however much of these layers is pruned",
+                why=f"at most {limit:,.0f} should be left",
+                fix="ask for a smaller share of the MACs, name more layers, or use a smaller multiple_of",
             )  # fmt: skip
         best = min(possible, key=lambda f: (curves[f].error(steps[f][f]) - curves[f].error(counts[f])) / saved[f])
         counts = steps[best]

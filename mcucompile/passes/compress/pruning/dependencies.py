@@ -17,6 +17,7 @@ from ....ir import Array, Graph, Node, Tensor
 from ....ops.weighted import Weighted
 from ...channels.links import Link, links_of, mixes
 
+Places = tuple[tuple[str, int], ...]  # tensors, and how many channels of each are one unit
 ELSEWHERE = -1  # a channel of a tensor that is in no unit of the family
 
 
@@ -43,9 +44,9 @@ class Family:
         return np.bincount(self.of[tensor][inside], values[inside], self.units)
 
     @property
-    def name(self) -> str:
-        """That of the first tensor."""
-        return next(iter(self.of)).name
+    def places(self) -> Places:
+        """What tells the family from others, also when some of its units are gone."""
+        return tuple((t.name, int((of == 0).sum())) for t, of in self.of.items())
 
 
 def families(graph: Graph) -> list[Family]:

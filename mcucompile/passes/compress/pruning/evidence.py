@@ -33,12 +33,24 @@ class Evidence:
     @cached_property
     def moments(self) -> dict[Node, Moments]:
         """Of what every layer reads."""
-        layers = {n for n in self.graph.nodes if has_rows(n)}
-        return input_moments(self.graph, layers, self.needed("looking at activations"))
+        return self.moments_of(self.needed("looking at activations"))
 
     @cached_property
     def probe(self) -> Probe:
         return Probe(self.graph, self.needed("measuring the network's outputs"))
+
+    @cached_property
+    def half_moments(self) -> dict[Node, Moments]:
+        """Of every second sample, for fits that the others shall judge."""
+        return self.moments_of(every_second(self.needed("fitting layers"), 0))
+
+    @cached_property
+    def judge(self) -> Probe:
+        """On the other samples."""
+        return Probe(self.graph, every_second(self.needed("measuring the network's outputs"), 1))
+
+    def moments_of(self, samples: Samples) -> dict[Node, Moments]:
+        return input_moments(self.graph, {n for n in self.graph.nodes if has_rows(n)}, samples)
 
     @cached_property
     def zeros(self) -> dict[Node, Array]:
@@ -53,6 +65,11 @@ class Evidence:
                 x = values[n.inputs[0]]
                 shares[n] += (x == 0).mean(axis=tuple(range(x.ndim - 1))) * (count_of(part) / total)
         return shares
+
+
+def every_second(samples: Samples, first: int) -> Samples:
+    """All of them where there is one only."""
+    return {name: values[first::2] if len(values) > 1 else values for name, values in samples.items()}
 
 
 def unit_filters(family: Family, node: Node, with_bias: bool = False) -> Reals:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ....ir import Array, Graph, Node, Tensor, constant
 from ....ops.weighted import Weighted
+from ...calibrate import Samples
 from ...channels.cut import cut
 from ..base import Change
 from .criteria import Ranking
@@ -33,21 +34,34 @@ class Selection:
         return self.ranking.order[: self.count]
 
 
-def remove(selections: Sequence[Selection], evidence: Evidence, unit: str, refits: bool) -> tuple[Change, ...]:
-    """Cut the units out of the evidence's graph, in place. `unit` is what reports call one."""
-    chosen, graph = [s for s in selections if s.count], evidence.graph
-    if not chosen:
-        return ()
-    changes = [c for s in chosen for c in told(s, evidence, unit)]
-    original, kept = copy_with_tensors(graph), masks(graph, [(s.family, list(s.units)) for s in chosen])
-    for s in chosen:
-        bequeath(s)
-    cut(graph, kept)
-    if not refits or evidence.samples is None:
-        return tuple(changes)
-    kept_of_original = {old: kept[new] for old, new in zip(original.activations(), graph.activations(), strict=True)}
-    fits = reconstruct(original, graph, kept_of_original, evidence.samples)
-    return (*changes, *map(refit_change, fits))
+class Surgery:
+    """A network from which units are removed in place, step by step, and what it was before."""
+
+    def __init__(self, graph: Graph, unit: str) -> None:
+        self.graph, self.original = graph, copy_with_tensors(graph)
+        self.unit = unit  # what reports call one
+        self.left = masks(self.original, [])
+
+    def remove(self, selections: Sequence[Selection], evidence: Evidence) -> list[Change]:
+        """Cut units out of the graph as it is now."""
+        chosen = [s for s in selections if s.count]
+        changes = [c for s in chosen for c in told(s, evidence, self.unit, self.numbers(s.family))]
+        kept = masks(self.graph, [(s.family, list(s.units)) for s in chosen])
+        for s in chosen:
+            bequeath(s)
+        cut(self.graph, kept)
+        for now, before in zip(self.graph.activations(), self.original.activations(), strict=True):
+            self.left[before][self.left[before]] = kept[now]
+        return changes
+
+    def numbers(self, family: Family) -> Array:
+        """Of the channels of the family's first layer, as they were counted in the original."""
+        index = self.graph.nodes.index(family.producers[0])
+        return np.flatnonzero(self.left[self.original.nodes[index].output])
+
+    def fit(self, samples: Samples) -> list[Fit]:
+        """Fit the layers that are left to the original."""
+        return reconstruct(self.original, self.graph, self.left, samples)
 
 
 def copy_with_tensors(graph: Graph) -> Graph:
@@ -69,13 +83,13 @@ def bequeath(selection: Selection) -> None:
         node.inputs[1] = constant(weight.name, values)
 
 
-def told(selection: Selection, evidence: Evidence, unit: str) -> Iterator[Change]:
-    """A record of each unit; the effect is known where there are samples."""
+def told(selection: Selection, evidence: Evidence, unit: str, numbers: Array) -> Iterator[Change]:
+    """A record of each unit, whose channels go by `numbers`; the effect is known where there are samples."""
     family, scores = selection.family, selection.ranking.scores
     effects = np.diag(interactions(family, evidence)) if evidence.samples is not None else None
     first, weights = family.producers[0], unit_weights(family)
     for u in map(int, selection.units):
-        name = f"{unit} {', '.join(map(str, family.channels(first.output, u)))}"
+        name = f"{unit} {', '.join(map(str, numbers[family.channels(first.output, u)]))}"
         effect = None if effects is None else float(effects[u])
         yield Change(
             first.output.name, first.source, name, selection.criterion, float(scores[u]), effect, before=weights

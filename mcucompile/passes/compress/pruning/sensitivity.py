@@ -43,8 +43,8 @@ def sensitivity(
     errors = []
     for amount in amounts:
         gone = ranking.order[: round(amount * family.units)]
-        changed = refitted(family, gone, evidence.moments) if refits else without_units(family, gone)
-        errors.append(evidence.probe.error(changed))
+        changed = refitted(family, gone, evidence.half_moments) if refits else without_units(family, gone)
+        errors.append(evidence.judge.error(changed))
     first = family.producers[0]
     return Sensitivity(first.output.name, first.source, family.units, tuple(amounts), tuple(errors))
 
