@@ -95,7 +95,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Scale:
-    """The least cycles, flash and RAM: what the goal's weights refer to."""
+    """The least cycles, flash and RAM: what the goal's weights refer to.
+
+    Flash is that of plain weights. If it were that of encoded ones, a network with weights of few bits would be given
+    slower kernels for the sake of their code, which would weigh more in it.
+    """
 
     cycles: float
     flash: float
@@ -104,9 +108,14 @@ class Scale:
     @classmethod
     def of(cls, table: Sequence[Row]) -> Scale:
         cycles = sum(min(c.cycles for c in row) for row in table)
-        flash = sum(min(c.flash_nbytes for c in row) for row in table)
+        flash = sum(min((c.flash_nbytes for c in plain(row)), default=0) for row in table)
         ram = max((min(c.live_nbytes for c in row) for row in table), default=0)
         return cls(max(cycles, 1), max(flash, 1), max(ram, 1))
+
+
+def plain(row: Row) -> Row:
+    """The candidates with plain weights, or all where there is none."""
+    return [c for c in row if c.kernel.encoding == "plain"] or row
 
 
 def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
@@ -115,7 +124,7 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
     A limit that no choice found keeps is missed; whether it was is for the caller to see.
     """
     nodes, table = candidates(graph, core, isa)
-    scale = Scale.of(table)
+    scale, table = Scale.of(table), worthwhile(table)
     best = cheapest(nodes, table, goal, scale)
     harder = goal
     for _ in range(MOST_HARDER):
@@ -142,9 +151,15 @@ def candidates(graph: Graph, core: Core, isa: Isa) -> tuple[tuple[Node, ...], li
     order = best_order(schedule).order
     ordered = [nodes[k] for k in order]
     memory = Memory(schedule.reordered(order), views)
-    table = [[memory.candidate(k, n, c, core) for c in plausible(n, core, isa)] for k, n in enumerate(ordered)]
+    return tuple(ordered), [
+        [memory.candidate(k, n, c, core) for c in plausible(n, core, isa)] for k, n in enumerate(ordered)
+    ]
+
+
+def worthwhile(table: Sequence[Row]) -> list[Row]:
+    """The table without what is pointless."""
     shared = {key for key, rows in possible(table).items() if rows > 1}
-    return tuple(ordered), [list(undominated(row, shared)) for row in table]
+    return [list(undominated(row, shared)) for row in table]
 
 
 def plausible(node: Node, core: Core, isa: Isa) -> list[Kernel]:
