@@ -9,8 +9,6 @@ import numpy as np
 
 from ..ir import Array
 
-MIRRORED = 0x00800080  # as conv2d/mirrored.py stores weights
-SHIFTED = 0x80808080  # w + 128
 WORD = 4
 
 

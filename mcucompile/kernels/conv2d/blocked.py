@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...encodings import MIRRORED
 from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed
-from ..stream import MIRRORED, Stream, blocks
+from ..stream import Stream, blocks
 from ..trace import Trace
 from .block_cycles import Amount, block_cycles
 from .geometry import Gather, Geometry

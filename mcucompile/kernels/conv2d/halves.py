@@ -7,12 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...encodings import SHIFTED
 from ...ir import Array, DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
 from ..digits import Digits, digit_words, digits
 from ..kernel import Kernel, Packed
-from ..stream import SHIFTED, Stream, joined
+from ..stream import Stream, joined
 from ..trace import Trace
 from .geometry import Gather, Geometry, geometry, pixel_trace
 from .half_groups import WEIGHT_ZERO, Excess, excess_count, initial_sums, split_excess

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...encodings import SHIFTED
 from ...ir import Array, DType, Node
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
@@ -23,7 +24,7 @@ from ..conv2d.halves import digits_of, listed_words
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..digits import Digits, digit_words
 from ..kernel import Kernel, Packed
-from ..stream import SHIFTED, Stream
+from ..stream import Stream
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 2

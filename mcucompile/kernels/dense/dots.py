@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...encodings import SHIFTED
 from ...ir import Array, DType, Node
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
 from ..conv2d.packing import fill_groups, fits_int32, folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
-from ..stream import SHIFTED, Stream, whole
+from ..stream import Stream, whole
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...encodings import MIRRORED
 from ...ir import Array, DType, Node, Op
 from ...ops.dense import Dense
 from ...target.cores import Core, Isa
@@ -22,7 +23,7 @@ from ..conv2d.requantization import (
     shifts_of,
 )
 from ..kernel import Kernel, Packed
-from ..stream import MIRRORED, Stream, whole
+from ..stream import Stream, whole
 from ..trace import Range, Sweep, Trace
 
 OUTPUTS = 4

@@ -8,7 +8,6 @@ from ...encodings import Encoding
 from ...ir import Node, Op
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed, Part
-from ..stream import words as words_of
 from ..trace import Trace
 from .plan import Plan, UnpackedParams, plan
 
@@ -16,7 +15,7 @@ WRAPPER_NBYTES = 110
 LOOP_NBYTES = 36  # of each loop in it
 CALL_CYCLES = 60.0  # per tile
 RUN_CYCLES = 30.0
-WORD_CYCLES = 7.0  # copied, or changed by the mask
+WORD_CYCLES = 7.0  # copied
 COPY_CYCLES = (12.0, 1.5)  # per pixel of a tile, per byte
 
 
@@ -81,14 +80,13 @@ class Unpacked(Kernel):
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
-        loops = (p.tiles > 1) + p.copies + p.has_table + (p.runs > 1) + (p.first > 0) + (p.last > 0) + (p.mask > 0)
+        loops = (p.tiles > 1) + p.copies + p.has_table + (p.runs > 1) + (p.first > 0) + (p.last > 0)
         return WRAPPER_NBYTES + LOOP_NBYTES * loops
 
     def cycles(self, node: Node, core: Core) -> float:
         found = self.planned(node)
         p, count = found.params, found.count
         words = sum(c.values.size for c in found.constants if c.role == "raw")
-        words += words_of(found.encoded.count) if p.mask else 0
         pixel = COPY_CYCLES[0] + COPY_CYCLES[1] * p.tile * p.y_nbytes if p.copies else 0.0
         tile = self.inner.cycles(found.tile, core) + CALL_CYCLES + RUN_CYCLES * p.runs + pixel * p.pixels
         return self.coding.cycles(found.encoded, core.cpu) + count * tile + WORD_CYCLES * words

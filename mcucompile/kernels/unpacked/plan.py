@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 
-from ...encodings import Encoded, Encoding, Layout
+from ...encodings import MIRRORED, SHIFTED, Encoded, Encoding, Layout
 from ...ir import Array, DType, Node, Op, Tensor
 from ..kernel import Kernel, Packed
-from ..stream import MIRRORED, WORD, Stream, joined, words
+from ..stream import WORD, Stream, joined, words
+from .places import stream_walk
 from .tiles import tiles_of
 
 ALIGNMENT = 8
@@ -27,7 +28,7 @@ class Rest:
 
 @dataclass(frozen=True)
 class Coded:
-    """An array that the decoder reads: its name, C type and number of elements."""
+    """An array that the decoder reads: its name, C type and length of the first axis."""
 
     name: str
     dtype: str
@@ -39,8 +40,8 @@ class UnpackedParams:
     """`tiles` times `tile` of `outputs` channels of `pixels` pixels. A tile's stream is `first` words of other things,
     `runs` times `run` weights with `between` words between them, and `last` words; where these differ, all of them are
     in a table. What is unpacked begins at `stream_offset` in scratch, outputs that are copied to their place at
-    `y_offset`. `mask`: see `Stream`; none where the decoder does it. `calls`: templates and parameters of the decoder
-    and of the inner kernel.
+    `y_offset`. `calls`: templates and parameters of the decoder and of the inner kernel. `stream_words`, `raw_words`:
+    limits of what a table may say, if there is one.
     """
 
     calls: tuple[tuple[str, object], ...]
@@ -63,9 +64,10 @@ class UnpackedParams:
     last: int
     runs: int
     run: int
-    mask: int
     stream_offset: int
     y_offset: int
+    stream_words: int
+    raw_words: int
 
     @property
     def copies(self) -> bool:
@@ -96,8 +98,9 @@ class Packing:
         return self.streams[0].is_uniform and all(s == self.streams[0] for s in self.streams)
 
     @property
-    def is_mirrored(self) -> bool:
-        return self.streams[0].mask == MIRRORED
+    def layout(self) -> Layout:
+        mask, runs = self.streams[0].mask, self.streams[0].runs
+        return Layout(mask == MIRRORED, runs[0] if self.is_uniform else 0, mask == SHIFTED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +126,17 @@ def cached_plan(
     size: int,
 ) -> Plan | None:  # fmt: skip
     p = packing(op, inputs, output, source, inner, size)
-    if p is None or not encoding.fits(p.values):
+    if p is None or (encoding.needs_tiles and not p.is_uniform):
         return None
-    encoded = encoding.encode(p.values, Layout(p.is_mirrored, p.streams[0].runs[0] if p.is_uniform else 0))
+    layout = p.layout
+    if encoding.needs_walk:
+        walk = stream_walk(inputs[1], partial(stream_of, op, inputs, output, source, inner, size))
+        if walk is None:
+            return None
+        layout = replace(layout, walk=walk)
+    if not encoding.fits(p.values, layout):
+        return None
+    encoded = encoding.encode(p.values, layout)
     params = params_of(p, inner, encoding, encoded, output)
     constants = (
         *(Packed(role, array) for role, array in encoded.arrays),
@@ -153,26 +164,36 @@ def packing(
     return Packing(tiles, tuple(streams), weight_type, values, raw, rest, arrays)
 
 
+def stream_of(
+    op: Op, inputs: tuple[Tensor, ...], output: Tensor, source: tuple[str, ...], inner: Kernel, size: int, w: Tensor
+) -> Array | None:
+    """The stream with another constant for the weights."""
+    p = packing.__wrapped__(op, (inputs[0], w, *inputs[2:]), output, source, inner, size)
+    return p.values if p else None
+
+
 def params_of(p: Packing, inner: Kernel, encoding: Encoding, encoded: Encoded, output: Tensor) -> UnpackedParams:
     calls = (encoding.template, encoded.params), (inner.template, inner.params(p.tiles[0]))
     scratch = aligned(inner.scratch_nbytes(p.tiles[0]))
-    coded = tuple(Coded(role, DType(a.dtype.name).c, a.size) for role, a in encoded.arrays)
-    y_offset = aligned(scratch + max(s.nbytes for s in p.streams))
+    coded = tuple(Coded(role, DType(a.dtype.name).c, len(a)) for role, a in encoded.arrays)
+    stream_nbytes = max(s.nbytes for s in p.streams)
+    y_offset = aligned(scratch + stream_nbytes)
+    limits = (0, 0) if p.is_uniform else (stream_nbytes // WORD, p.raw.size)
     outputs, tile = output.shape[-1], p.tiles[0].output.shape[-1]
     return UnpackedParams(
         calls, encoding.name, p.tiles[0].inputs[0].dtype.c, output.dtype.c, p.weight_type, output.dtype.nbytes, coded,
         p.raw.size > 0, not p.is_uniform, p.rest_arrays, scratch > 0, outputs, tile, len(p.tiles),
-        output.size // outputs, *run_sizes(p), scratch, y_offset,
+        output.size // outputs, *run_sizes(p), scratch, y_offset, *limits,
     )  # fmt: skip
 
 
-def run_sizes(p: Packing) -> tuple[int, int, int, int, int, int]:
-    """first, between, last, runs, run and mask of `UnpackedParams`."""
-    stream, mask = p.streams[0], 0 if p.is_mirrored else p.streams[0].mask
+def run_sizes(p: Packing) -> tuple[int, int, int, int, int]:
+    """first, between, last, runs and run of `UnpackedParams`."""
+    stream = p.streams[0]
     if not p.is_uniform:
-        return 0, 0, 0, len(stream.runs), 0, mask
+        return 0, 0, 0, len(stream.runs), 0
     between = stream.raw[1] if len(stream.runs) > 1 else 0
-    return stream.raw[0], between, stream.raw[-1], len(stream.runs), stream.runs[0], mask
+    return stream.raw[0], between, stream.raw[-1], len(stream.runs), stream.runs[0]
 
 
 def alike(tiles: tuple[Node, ...], inner: Kernel) -> bool:
