@@ -41,13 +41,12 @@ def listed_places(is_kept: Array, most: int = MOST_SKIPPED) -> Array:
     """Of a row, bool [places]: those to list, with so many of the others that none is further than `most` + 1 from the
     one before it. There is at least one.
     """
-    places: list[int] = []
-    last = -1
-    for place in np.flatnonzero(is_kept):
-        places += range(last + most + 1, place, most + 1)
-        places.append(int(place))
-        last = int(place)
-    return np.asarray(places or [0], np.int64)
+    kept = np.flatnonzero(is_kept)
+    gaps = np.diff(kept, prepend=-1)
+    if not len(kept) or gaps.max() <= most + 1:
+        return kept if len(kept) else np.zeros(1, np.int64)
+    places = [np.arange(place - gap + most + 1, place, most + 1) for place, gap in zip(kept, gaps, strict=True)]
+    return np.sort(np.concatenate([kept, *places]))
 
 
 def skipped(places: Array) -> Array:

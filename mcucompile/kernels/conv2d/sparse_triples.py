@@ -137,7 +137,7 @@ class SparseTriples(Counted):
         return pixel_trace(geometry(node), 1, PIXELS, reads_first=True)
 
     def code_nbytes(self, node: Node) -> int:
-        return 620 + (0 if geometry(node).gather is Gather.NEVER else 320)
+        return (1000 if self.isa is Isa.SCALAR else 750) + (0 if geometry(node).gather is Gather.NEVER else 350)
 
     def counts(self, node: Node) -> tuple[float, ...]:
         """Entries, lists, outputs, values packed: each for all tiles."""
@@ -153,7 +153,7 @@ class SparseRelative(SparseTriples):
     encoding = "relative"
     isa = Isa.SCALAR
     kind = "relative"
-    costs = {"cortex-m0": (24.0, 60.0, 30.0, 6.0)}
+    costs = {"cortex-m0": (22.9, 328.0, 0.0, 10.2)}
 
     def entries(self, taps: Array) -> bytes:
         places = listed_places(taps != 0, MOST_SKIPPED)
@@ -169,7 +169,7 @@ class SparseBitmap(SparseTriples):
     encoding = "bitmap"
     isa = Isa.SCALAR
     kind = "bitmap"
-    costs = {"cortex-m0": (25.0, 60.0, 30.0, 6.0, 5.0)}
+    costs = {"cortex-m0": (18.5, 236.0, 28.8, 8.2, 5.5)}
 
     def entries(self, taps: Array) -> bytes:
         weights: bytes = taps[taps != 0].tobytes()
@@ -189,7 +189,7 @@ class SparseBlocks(SparseTriples):
     isa = Isa.SCALAR
     kind = "blocks"
     multiple = BLOCK
-    costs = {"cortex-m0": (80.0, 60.0, 30.0, 6.0)}
+    costs = {"cortex-m0": (72.2, 289.0, 4.0, 9.1)}
 
     def entries(self, taps: Array) -> bytes:
         (blocks,) = blocks_of(taps[None])

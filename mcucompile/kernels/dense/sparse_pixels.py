@@ -12,6 +12,7 @@ from ..conv2d.sparse_triples import (
     SparseRelative,
     SparseTriples,
 )
+from ..conv2d.sparse_vectors import SparseVectors
 from .as_conv2d import AsConv2d
 
 
@@ -57,3 +58,7 @@ class DenseMainlineBitmap(SparsePixels, MainlineBitmap):
 
 class DenseMainlineBlocks(SparsePixels, MainlineBlocks):
     template = SparseTriples.template
+
+
+class DenseVectors(AsConv2d, SparseVectors):
+    pass

@@ -132,7 +132,7 @@ class Rows(Counted):
         return (Sweep(outputs, (row,), (Range(1, 0, 1, 1),)),)
 
     def code_nbytes(self, node: Node) -> int:
-        return 220
+        return {"relative": 270, "bitmap": 290, "blocks": 340, "quads": 420}[self.kind]
 
     def counts(self, node: Node) -> tuple[float, ...]:
         """Entries of lists, rows, values expanded."""
@@ -151,7 +151,7 @@ class ScalarRelative(Rows):
     encoding = "relative"
     isa = Isa.SCALAR
     kind = "relative"
-    costs = {"cortex-m0": (15.0, 100.0, 0.0)}
+    costs = {"cortex-m0": (15.0, 72.0, 0.0)}
 
     def rows(self, node: Node) -> Array:
         return weight_of(node)
@@ -165,7 +165,7 @@ class ScalarBitmap(ScalarRelative):
     variant = "sparse_bitmap"
     encoding = "bitmap"
     kind = "bitmap"
-    costs = {"cortex-m0": (16.0, 100.0, 5.0)}
+    costs = {"cortex-m0": (24.6, 280.0, 1.7)}
 
     def places(self, node: Node) -> list[Array]:
         return [np.flatnonzero(row) for row in self.rows(node)]
@@ -183,7 +183,7 @@ class ScalarBlocks(Rows):
     encoding = "blocks4"
     isa = Isa.SCALAR
     kind = "blocks"
-    costs = {"cortex-m0": (45.0, 100.0, 0.0)}
+    costs = {"cortex-m0": (42.0, 73.0, 0.0)}
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].size >= BLOCK and super().fits(node)
@@ -218,7 +218,7 @@ class Relative(DspRows):
     variant = "sparse_relative"
     encoding = "relative"
     kind = "relative"
-    costs = {"cortex-m4": (19.0, 40.0, 0.0)}
+    costs = {"cortex-m4": (23.3, 23.2, 0.0)}
 
     def rows(self, node: Node) -> Array:
         return weight_of(node)
@@ -248,7 +248,7 @@ class Relative(DspRows):
 
 class Bitmap(DspRows, ScalarBitmap):
     isa = Isa.DSP
-    costs = {"cortex-m4": (10.0, 40.0, 0.3)}
+    costs = {"cortex-m4": (11.0, 27.6, 0.3)}
 
 
 class Blocks(DspRows):
@@ -256,7 +256,7 @@ class Blocks(DspRows):
     encoding = "blocks4"
     kind = "blocks"
     expands = True
-    costs = {"cortex-m4": (13.0, 40.0, 3.0)}
+    costs = {"cortex-m4": (16.5, 25.1, 3.8)}
 
     def rows(self, node: Node) -> Array:
         return blocks_of(weight_of(node))
@@ -266,7 +266,7 @@ class Quads(Blocks):
     variant = "sparse_quads"
     kind = "quads"
     outputs = OUTPUTS
-    costs = {"cortex-m4": (22.0, 60.0, 3.0)}
+    costs = {"cortex-m4": (27.5, 50.6, 3.4)}
 
     def fits_sums(self, node: Node) -> bool:
         fits = super().fits_sums(node) and bounds_of(node).max() < 1 << (31 - SECOND_SHIFT)
