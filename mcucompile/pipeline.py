@@ -30,6 +30,7 @@ from .passes.absorb_qdq import AbsorbQdq
 from .passes.align_shifts import AlignShifts
 from .passes.base import Dump, Pass
 from .passes.compress import Stage
+from .passes.convert_pools import ConvertPools
 from .passes.dequantize_constants import DequantizeConstants
 from .passes.eliminate_transposes import EliminateTransposes
 from .passes.fix_multipliers import FixMultipliers, is_integer
@@ -63,6 +64,7 @@ PASSES_BEFORE: tuple[Pass, ...] = (
     EliminateTransposes(),
     FuseBias(),
     FuseSign(),
+    ConvertPools(),
     FoldBatchnorm(),
     FuseClip(),
     QuantizeSigns(),

@@ -58,6 +58,7 @@ NETWORKS = [
     Arrived("qonnx_w4a4", 15, differing=0.05),
     Arrived("qonnx_w2a4", 3, real=("dense",), differing=0.05),
     Arrived("qonnx_binary", 2),
+    Arrived("qonnx_trunc", 15),
     Arrived("classifier_qcdq", 7),
     Arrived("classifier_int4", 16),
 ]

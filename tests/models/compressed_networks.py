@@ -95,6 +95,22 @@ def qonnx_binary() -> ModelProto:
     return _with_qonnx(g.model({"image": IMAGE}, {"scores": [1, 10]}, opset=15, ir_version=8))
 
 
+def qonnx_trunc() -> ModelProto:
+    """Sums over windows whose low bits are dropped, as quantized average pools are exported."""
+    g = CompressedBuilder("qonnx_trunc", seed=17)
+    x = g.quant("image", "image.quant", 1 / 128, 8)
+    x = _block(g, x, "stem", 4, [8, 3, 3, 3], 0.06, strides=[2, 2])
+    x = g.add("AveragePool", [x], "pool", kernel_shape=[3, 3], strides=[2, 2])
+    x = g.add("Mul", [x, g.floats("pool.size", np.array(9.0))], "pool.sum")
+    parameters = {"scale": 0.06, "zero": 0.0, "bits.in": 8.0, "bits.out": 4.0}
+    inputs = [g.floats(f"trunc.{name}", np.array(value)) for name, value in parameters.items()]
+    x = g.add("Trunc", [x, *inputs], "trunc", domain=QONNX, rounding_mode="FLOOR")
+    x = g.add("Flatten", [x], "features")
+    x = g.add("Gemm", [x, g.quantized_weights("dense.weight", 4, 10, 32)], "logits", transB=1)
+    g.quant(x, "scores", 0.0137, 8)
+    return _with_qonnx(g.model({"image": IMAGE}, {"scores": [1, 10]}, opset=15, ir_version=8))
+
+
 def classifier_qcdq() -> ModelProto:
     """Brevitas' QCDQ: 3-bit weights from floats and from integers, 4-bit activations signed and unsigned."""
     g = CompressedBuilder("classifier_qcdq", seed=14)

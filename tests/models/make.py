@@ -17,6 +17,7 @@ whose operators it does not know, are run by their definition in the tests.
 | qonnx_w4a4           | 15    | QONNX: 4-bit weights and activations, batch norm, depthwise, residual add            |
 | qonnx_w2a4           | 15    | QONNX: ternary weights in Constant nodes, pooling, an output that is not quantized   |
 | qonnx_binary         | 15    | QONNX: binary weights, activations of 2 bits and of 1                                |
+| qonnx_trunc          | 15    | QONNX: Trunc behind a sum over windows                                               |
 | classifier_qcdq      | 13    | QuantizeLinear, Clip, DequantizeLinear: 3-bit weights, 4-bit activations             |
 | classifier_int4      | 21    | packed int4 and uint4 weights, 8-bit and 4-bit activations                           |
 | weights_int4         | 21    | packed int4 weights in a network of real numbers                                     |
@@ -40,7 +41,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 Feed = dict[str, npt.NDArray[np.float32]]
 
 CALIBRATION_SAMPLES = 16
-COMPRESSED = ("qonnx_w4a4", "qonnx_w2a4", "qonnx_binary", "classifier_qcdq", "classifier_int4", "weights_int4")
+COMPRESSED = (
+    "qonnx_w4a4", "qonnx_w2a4", "qonnx_binary", "qonnx_trunc", "classifier_qcdq", "classifier_int4", "weights_int4",
+)  # fmt: skip
 
 
 class RandomImages(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types

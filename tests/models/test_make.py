@@ -14,7 +14,9 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the networks are made a
 
 FOLDER = Path(__file__).parent
 FLOAT = ["classifier", "multi_io", "conv1d_shapes", "opset7", "opset9", "activations"]
-COMPRESSED = ["qonnx_w4a4", "qonnx_w2a4", "qonnx_binary", "classifier_qcdq", "classifier_int4", "weights_int4"]
+COMPRESSED = [
+    "qonnx_w4a4", "qonnx_w2a4", "qonnx_binary", "qonnx_trunc", "classifier_qcdq", "classifier_int4", "weights_int4",
+]  # fmt: skip
 QUANTIZED = ["classifier_qdq_int8", "classifier_qdq_uint8"]
 MADE_WITH_ONNXRUNTIME = "1.31"
 
