@@ -6,11 +6,12 @@ import copy
 
 import numpy as np
 import pytest
-from float_graphs import RELU, FloatGraph
+from float_graphs import RELU, SAME, FloatGraph
 from networks_by_hand import linear, only_family, outputs
 
 from mcucompile.ir import Array, Graph, QuantParams, Tensor, constant
 from mcucompile.ops.add import Add
+from mcucompile.ops.conv2d import Conv2d
 from mcucompile.ops.window import Window
 from mcucompile.passes.channels.cut import cut
 from mcucompile.passes.compress.pruning.dependencies import families, masks
@@ -43,7 +44,7 @@ def test_regression_is_numpys_least_squares() -> None:
     want, residuals, *_ = np.linalg.lstsq(np.hstack([x, np.ones((50, 1))]), y)
     np.testing.assert_allclose(np.vstack([weights.T, bias]), want, atol=1e-8)
     share = residuals.sum() / np.square(y - y.mean(axis=0)).sum()
-    assert found.error(weights, bias) == pytest.approx(share)
+    assert found.squares(weights, bias) / found.variance == pytest.approx(share)
 
 
 def test_regressions_add_up() -> None:
@@ -110,6 +111,20 @@ def test_later_layers_make_good_what_earlier_ones_lost() -> None:
     _, fits = pruned(graph, [[0, 1], []], net.samples(30))
     assert [f.node.output.name for f in fits] == ["b", "c"]
     assert all(f.after < f.before for f in fits)
+
+
+def test_every_kind_of_layer_is_fitted() -> None:
+    """Grouped and depthwise layers too, a group at a time."""
+    net = FloatGraph((1, 6, 6, 3))
+    b = net.conv("b", net.conv("a", net.x, 8, RELU), 6, RELU)
+    d = net.depthwise("d", b, RELU)
+    g = net.add("g", Conv2d(SAME, 2), d, net.values("g_w", 4, 3, 3, 3), net.values("g_b", 4))
+    graph = net.graph(net.dense("scores", g, 5))
+    units = [[0, 1] if "a" in {t.name for t in f.of} else [] for f in families(graph)]
+    smaller, fits = pruned(graph, units, net.samples(60))
+    assert [f.node.output.name for f in fits] == ["b", "d", "g", "scores"]
+    assert all(f.after < f.before for f in fits)
+    assert [n.inputs[1].shape for n in smaller.nodes[1:4]] == [(6, 3, 3, 6), (3, 3, 6), (4, 3, 3, 3)]
 
 
 def test_what_did_not_change_is_left_alone() -> None:

@@ -21,9 +21,8 @@ from ....ir import NO_CLIP, Array, Graph, Node, Tensor
 from ....ops.add import Add
 from ....ops.dense import Dense
 from ...calibrate import Samples, count_of, runner
-from ...channels.links import mixes
 from ...correct_bias import Walk, walk
-from ..hessian import enough_samples, input_rows, some_places, weight_rows
+from ..hessian import enough_samples, has_rows, input_rows, some_places, weight_rows
 from .evidence import Reals
 from .refit import with_rows
 from .regression import Regression
@@ -86,8 +85,8 @@ def fitted_layers(
 
 
 def is_fitted(node: Node) -> bool:
-    """Layers that sum over all channels; weights on a grid would leave it."""
-    return mixes(node) and node.inputs[1].grid is None and int(np.prod(node.inputs[1].shape[1:])) <= MOST_INPUTS
+    """Layers of not too many inputs; weights on a grid would leave it."""
+    return has_rows(node) and node.inputs[1].grid is None and weight_rows(node).shape[2] <= MOST_INPUTS
 
 
 def all_or_some_places(node: Node, samples: int) -> Array:
@@ -108,7 +107,7 @@ def addend(graph: Graph, i: int, node: Node) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What a fit sees of some samples: inputs x' [rows, inputs], targets y [rows, outputs]."""
+    """What a fit sees of some samples: inputs x' [groups, rows, inputs], targets y [groups, rows, outputs]."""
 
     x: Array
     y: Array
@@ -121,13 +120,21 @@ class Rows:
     ) -> Rows:
         """Of node number i; `left` says which of its output channels are, `add` is from `addend`."""
         inputs = (w.values[w.nodes[i].inputs[0]] for w in (pair.before, pair.after))
-        x, changed = (input_rows(n, v, places)[0] for n, v in zip((old, node), inputs, strict=True))
-        bias = old.inputs[2].const
-        assert bias is not None
-        y = x @ weight_rows(old)[0][left].T.astype(x.dtype) + bias[left]
+        x, changed = (input_rows(n, v, places) for n, v in zip((old, node), inputs, strict=True))
+        y = sums(old, x)[:, left]
         lost = lost_addend(add, pair, left, places) if add else None
         is_same = x.shape == changed.shape and np.array_equal(x, changed) and (lost is None or not lost.any())
-        return cls(changed, y if lost is None else y + lost, pair.half, not is_same)
+        wanted = y if lost is None else y + lost
+        grouped = wanted.reshape(len(wanted), len(changed), -1).swapaxes(0, 1)
+        return cls(changed, grouped, pair.half, not is_same)
+
+
+def sums(node: Node, x: Array) -> Array:
+    """What a layer makes of rows [groups, rows, inputs], before its activation: [rows, channels]."""
+    bias = node.inputs[2].const
+    assert bias is not None
+    by_group = x @ weight_rows(node).swapaxes(1, 2).astype(x.dtype)
+    return np.asarray(by_group.swapaxes(0, 1).reshape(x.shape[1], -1) + bias)
 
 
 def lost_addend(add: tuple[int, int], pair: Pair, left: Array, places: Array) -> Array | None:
@@ -144,21 +151,36 @@ def lost_addend(add: tuple[int, int], pair: Pair, left: Array, places: Array) ->
 
 def fit(node: Node, parts: Sequence[Rows]) -> Fit:
     """Give the node the constants that do best."""
-    halves = [Regression.of([(p.x, p.y) for p in parts if p.half == h]) for h in sorted({p.half for p in parts})]
-    whole = halves[0] if len(halves) == 1 else halves[0].merged(halves[1])
-    start, bias = weight_rows(node)[0], node.inputs[2].const
+    halves = [regressions([p for p in parts if p.half == h]) for h in sorted({p.half for p in parts})]
+    whole = halves[0] if len(halves) == 1 else [a.merged(b) for a, b in zip(*halves, strict=True)]
+    start, bias = weight_rows(node), node.inputs[2].const
     assert bias is not None
     share = best_ridge(halves, start)
-    weights, offset = whole.solve(start, share)
-    lost, left = whole.error(start, bias.astype(np.float64)), whole.error(weights, offset)
-    node.inputs[1:] = with_rows(node, weights, offset - bias)
-    return Fit(node, share, lost, left)
+    before = list(zip(start, bias.astype(np.float64).reshape(len(start), -1), strict=True))
+    after = [r.solve(s, share) for r, s in zip(whole, start, strict=True)]
+    weights, offsets = (np.concatenate(parts) for parts in zip(*after, strict=True))
+    node.inputs[1:] = with_rows(node, weights, offsets - bias)
+    return Fit(node, share, error(whole, before), error(whole, after))
 
 
-def best_ridge(halves: Sequence[Regression], start: Reals) -> float:
+def regressions(parts: Sequence[Rows]) -> list[Regression]:
+    """One for each group."""
+    return [Regression.of([(p.x[g], p.y[g]) for p in parts]) for g in range(len(parts[0].x))]
+
+
+def error(groups: Sequence[Regression], found: Sequence[tuple[Reals, Reals]]) -> float:
+    """Of all groups, relative to the variance of their targets."""
+    total = sum(float(r.variance) for r in groups)
+    return sum(r.squares(*f) for r, f in zip(groups, found, strict=True)) / max(total, 1e-30)
+
+
+def best_ridge(halves: Sequence[Sequence[Regression]], start: Reals) -> float:
     """The one with the least error on either half when fitted to the other."""
     if len(halves) < 2:
         return RIDGES[-1]
-    first, second = halves
-    errors = {s: second.error(*first.solve(start, s)) + first.error(*second.solve(start, s)) for s in RIDGES}
+    errors = {s: crossed(halves[0], halves[1], start, s) + crossed(halves[1], halves[0], start, s) for s in RIDGES}
     return min(errors, key=lambda s: errors[s])
+
+
+def crossed(fitted: Sequence[Regression], judged: Sequence[Regression], start: Reals, share: float) -> float:
+    return error(judged, [r.solve(s, share) for r, s in zip(fitted, start, strict=True)])

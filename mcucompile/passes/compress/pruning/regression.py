@@ -43,9 +43,13 @@ class Regression:
         weights = start + np.linalg.solve(covariance, missing).T
         return weights, self.y - weights @ self.x
 
-    def error(self, weights: Reals, bias: Reals) -> float:
-        """The mean squared error of all sums, relative to their variance."""
+    @property
+    def variance(self) -> float:
+        """Of all targets."""
+        return float((self.yy - self.y**2).sum())
+
+    def squares(self, weights: Reals, bias: Reals) -> float:
+        """The mean squared error of all sums."""
         predicted = ((weights @ self.xx) * weights).sum(axis=1) + 2 * bias * (weights @ self.x) + bias**2
         crossed = (weights.T * self.xy).sum(axis=0) + bias * self.y
-        variance = float((self.yy - self.y**2).sum())
-        return float((self.yy - 2 * crossed + predicted).sum()) / max(variance, 1e-30)
+        return float((self.yy - 2 * crossed + predicted).sum())
