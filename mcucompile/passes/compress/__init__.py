@@ -10,6 +10,7 @@ from .cluster import Cluster
 from .cp import Cp
 from .encode import Encode
 from .exact_rank import ExactRank
+from .hash_weights import HashWeights
 from .low_rank import LowRank
 from .product_quantize import ProductQuantize
 from .prune_blocks import PruneBlocks
@@ -43,6 +44,7 @@ ALL: tuple[type[Compression], ...] = (
     QuantizeWeights,
     Cluster,
     ProductQuantize,
+    HashWeights,
     Encode,
 )
 
