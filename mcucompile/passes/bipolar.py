@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,13 @@ from ..ops.conv2d import Conv2d
 from ..ops.dense import Dense
 from ..ops.dequantize import Dequantize
 from ..ops.max_pool import MaxPool
+from ..ops.pad import Pad
 from ..ops.quantize import Quantize
 from ..ops.reshape import Reshape
 from ..ops.sign import Sign
 from ..ops.slice import Slice
 from ..ops.transpose import Transpose
+from ..ops.window import Window
 from .fold_batchnorm import scaling_of
 
 MOVERS = (Concat, Reshape, Slice, Transpose)
@@ -55,6 +57,8 @@ def is_signs(graph: Graph, maker: Node) -> bool:
         case Quantize() | Dequantize():
             stored = maker.output if isinstance(maker.op, Quantize) else maker.inputs[0]
             return keeps_signs(stored.quant) and all_signs(graph, maker)
+        case Pad():
+            return abs(maker.op.value) == 1.0 and all_signs(graph, maker)
         case MaxPool():
             return maker.op.clip == NO_CLIP and all_signs(graph, maker)
     return isinstance(maker.op, MOVERS) and all_signs(graph, maker)
@@ -85,3 +89,17 @@ def magnitudes(node: Node) -> Array | None:
     values = weight.const if any(t.dtype.is_integer for t in node.activations()) else real_values(weight)
     sizes = np.abs(values.astype(np.float64)).reshape(weight.shape[0], -1)
     return sizes[:, 0] if sizes.size and np.all(sizes == sizes[:, :1]) else None
+
+
+def padded_input(graph: Graph, layer: Node) -> tuple[Tensor, Window, float]:
+    """What the layer reads inside its padding, its window with a Pad before it taken in, and the padding's value."""
+    x, op = layer.inputs[0], layer.op
+    if not isinstance(op, Conv2d):
+        return x, Window((1, 1)), 0.0
+    pad = graph.producer(x)
+    if not pad or not isinstance(pad.op, Pad) or any(op.window.pads):
+        return x, op.window, 0.0
+    begins, ends = pad.op.begins, pad.op.ends
+    if begins[0] or begins[3] or ends[0] or ends[3]:
+        return x, op.window, 0.0
+    return pad.inputs[0], replace(op.window, pads=(begins[1], begins[2], ends[1], ends[2])), pad.op.value

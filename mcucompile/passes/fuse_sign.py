@@ -38,7 +38,7 @@ from ..ops.sign import Sign
 from ..ops.weighted import Weighted
 from ..ops.window import Window
 from .base import Pass
-from .bipolar import MOVERS, magnitudes, signs_in
+from .bipolar import MOVERS, magnitudes, padded_input, signs_in
 from .fold_batchnorm import Scaling, scaling_of
 from .thresholds import Line, lines, may_be_zero, places_of, threshold
 
@@ -67,9 +67,10 @@ class FuseSign(Pass):
 
     def run_telling(self, graph: Graph) -> tuple[int, tuple[object, ...]]:
         decisions = []
-        changes = sum([simplify(graph, n) for n in graph.nodes[::-1] if isinstance(n.op, Sign)])
+        changes = sum([join_signs(graph, n) for n in graph.nodes[::-1] if isinstance(n.op, Sign)])
         graph.remove_unread()
         for node in [n for n in graph.nodes if isinstance(n.op, Sign)]:
+            changes += simplify(graph, node)
             if fuse(graph, node):
                 changes += 1
             elif decision := settle_zero(graph, node):
@@ -80,8 +81,9 @@ class FuseSign(Pass):
 
 def simplify(graph: Graph, sign: Node) -> int:
     changes = 0
-    while join_signs(graph, sign) or drop_clamp(graph, sign) or lift_over_pool(graph, sign):
+    while drop_clamp(graph, sign) or lift_over_pool(graph, sign):
         changes += 1
+    graph.remove_unread()
     return changes
 
 
@@ -194,20 +196,6 @@ def is_plain(layer: Node) -> bool:
     is_real = all(not t.dtype.is_integer for t in [*layer.activations(), *layer.outputs])
     simple = isinstance(op, Dense) or (isinstance(op, Conv2d) and op.groups == 1)
     return is_real and simple and isinstance(op, Weighted) and op.clip == NO_CLIP and layer.inputs[2].const is not None
-
-
-def padded_input(graph: Graph, layer: Node) -> tuple[Tensor, Window, float]:
-    """What the layer reads inside its padding, its window with a Pad before it taken in, and the padding's value."""
-    x, op = layer.inputs[0], layer.op
-    if not isinstance(op, Conv2d):
-        return x, Window((1, 1)), 0.0
-    pad = graph.producer(x)
-    if not pad or not isinstance(pad.op, Pad) or any(op.window.pads):
-        return x, op.window, 0.0
-    begins, ends = pad.op.begins, pad.op.ends
-    if begins[0] or begins[3] or ends[0] or ends[3]:
-        return x, op.window, 0.0
-    return pad.inputs[0], replace(op.window, pads=(begins[1], begins[2], ends[1], ends[2])), pad.op.value
 
 
 def fuse(graph: Graph, sign: Node) -> bool:

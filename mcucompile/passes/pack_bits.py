@@ -29,7 +29,7 @@ from ..ops.reshape import Reshape
 from ..ops.sign import Sign
 from ..ops.window import Window
 from .base import Pass
-from .bipolar import is_signs, magnitudes
+from .bipolar import is_signs, magnitudes, padded_input
 
 LEAST_CHANNELS = 16  # below, a word of bits is so empty that int8 kernels are as fast
 
@@ -67,8 +67,11 @@ class Packing:
         if isinstance(op, BinaryConv2d):
             node.inputs = [self.packed(x), *others]
         elif isinstance(op, Conv2d):
-            node.op = BinaryConv2d(op.window, clip=op.clip, requant=op.requant)
-            node.inputs = [self.packed(x), self.weight(node), others[1]]
+            inner, window, value = padded_input(self.graph, node)
+            if abs(value) != 1.0:
+                inner, window, value = x, op.window, 0.0
+            node.inputs = [self.packed(inner), self.weight(node), others[1]]
+            node.op = BinaryConv2d(window, int(value), clip=op.clip, requant=op.requant)
         else:
             self.convert_dense(node)
 

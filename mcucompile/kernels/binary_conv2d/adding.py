@@ -1,8 +1,9 @@
-"""Binary convolution on any core: per output, a tree of adders over the words of its window."""
+"""Binary convolution: per output, a tree of adders over the words of its window, or over vectors of four words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...ir import DType, Node
 from ...ops.binary_conv2d import BinaryConv2d
@@ -36,36 +37,43 @@ class AddingParams:
 class Adding(Counted):
     op = BinaryConv2d
     variant = "adding"
-    isa = Isa.SCALAR
-    costs = COSTS
+    isa: ClassVar[Isa] = Isa.SCALAR
+    costs: ClassVar[Costs] = COSTS
+    lanes: ClassVar[int] = 1
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].dtype is DType.U32
 
     def params(self, node: Node) -> AddingParams:
-        w = walk(node)
-        return AddingParams(w, node.inputs[1].shape[0], blocks(w.patch), result(node), gathers(w))
+        w = walk(node, self.lanes)
+        return AddingParams(w, node.inputs[1].shape[0], blocks(w.vectors), result(node), gathers(w))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
-        return Packed("weight", packed_weights(node)), *result_constants(node)
+        return Packed("weight", packed_weights(node, walk(node, self.lanes))), *result_constants(node)
 
     def scratch_nbytes(self, node: Node) -> int:
-        w = walk(node)
-        return -(-4 * w.patch // 8) * 8 if gathers(w) else 0
+        w = walk(node, self.lanes)
+        return -(-4 * w.filled // 8) * 8 if gathers(w) else 0
 
     def trace(self, node: Node) -> Trace:
-        return pixel_trace(node) if gathers(walk(node)) else None
+        return pixel_trace(node) if gathers(walk(node, self.lanes)) else None
 
     def code_nbytes(self, node: Node) -> int:
-        return 300 + 4 * blocks(walk(node).patch).code
+        return 300 + 4 * blocks(walk(node, self.lanes).vectors).code
 
     def counts(self, node: Node) -> tuple[float, ...]:
-        w, outputs = walk(node), node.inputs[1].shape[0]
+        w, outputs = walk(node, self.lanes), node.inputs[1].shape[0]
         extra = 12.0 if kind_of(node) in (Kind.SCALED, Kind.REAL) else 0.0
-        per_output = blocks(w.patch).operations + extra
+        per_output = blocks(w.vectors).operations + extra
         return (w.pixels * outputs * per_output, float(w.pixels * outputs), float(w.pixels * w.patch))
 
 
 def gathers(w: Walk) -> bool:
     """Whether windows are copied: not where the words of one pixel are taken as they are."""
-    return w.pads or w.window.taps > 1 or w.triples > 0
+    return w.pads or w.window.taps > 1 or w.triples > 0 or w.filled > w.patch
+
+
+class VectorAdding(Adding):
+    isa = Isa.MVE
+    costs: ClassVar[Costs] = {"cortex-m55": (1.6, 12.0, 8.0)}
+    lanes = 4

@@ -22,7 +22,10 @@ from ..trace import Range, Sweep, Trace
 
 @dataclass(frozen=True)
 class Walk:
-    """Sizes of the image in words, of the output in pixels. `fill_words` is a tap in the padding."""
+    """Sizes of the image in words, of the output in pixels. `fill_words` is a tap in the padding.
+
+    A window is filled up with zeros to whole vectors of `lanes` words.
+    """
 
     batch: int
     height: int
@@ -32,6 +35,7 @@ class Walk:
     out_width: int
     window: Window
     fill_words: tuple[int, ...]
+    lanes: int = 1
 
     @property
     def pads(self) -> bool:
@@ -43,9 +47,18 @@ class Walk:
         return self.window.taps * self.words
 
     @property
+    def vectors(self) -> int:
+        return -(-self.patch // self.lanes)
+
+    @property
+    def filled(self) -> int:
+        """Words of a window's vectors."""
+        return self.vectors * self.lanes
+
+    @property
     def triples(self) -> int:
-        """Words of a window that the first adders take."""
-        return self.patch - self.patch % 3
+        """Vectors of a window that the first adders take."""
+        return self.vectors - self.vectors % 3
 
     @property
     def pixels(self) -> int:
@@ -62,10 +75,10 @@ class Walk:
         return self.width - self.window.extent[1]
 
 
-def walk(node: Node) -> Walk:
+def walk(node: Node, lanes: int = 1) -> Walk:
     op, (n, h, w, packed), (_, oh, ow, _) = op_of(node), node.inputs[0].shape, node.output.shape
     positive = np.full(channels_of(node), op.fill == 1)
-    return Walk(n, h, w, packed, oh, ow, op.window, tuple(map(int, pack(positive))))
+    return Walk(n, h, w, packed, oh, ow, op.window, tuple(map(int, pack(positive))), lanes)
 
 
 def op_of(node: Node) -> BinaryConv2d:
@@ -83,14 +96,15 @@ def weights_of(node: Node) -> Array:
     return weight
 
 
-def packed_weights(node: Node) -> Array:
-    """uint32 [O, words of a patch], in the form that the first adders take (adders.py)."""
+def packed_weights(node: Node, w: Walk) -> Array:
+    """uint32 [O, words of a window's vectors], in the form that the first adders take (adders.py)."""
     weight = weights_of(node)
     packed = pack(weight > 0).reshape(len(weight), -1)
-    whole = packed.shape[1] - packed.shape[1] % 3
-    a, b, c = (packed[:, i:whole:3] for i in range(3))
-    made = np.stack([a ^ b, b ^ c, b], axis=2).reshape(len(weight), whole)
-    return np.concatenate([made, packed[:, whole:]], axis=1)
+    filled = np.pad(packed, ((0, 0), (0, w.filled - w.patch)))
+    vectors = filled.reshape(len(weight), w.vectors, w.lanes)
+    a, b, c = (vectors[:, i : w.triples : 3] for i in range(3))
+    vectors[:, : w.triples] = np.stack([a ^ b, b ^ c, b], axis=2).reshape(len(weight), w.triples, w.lanes)
+    return filled
 
 
 @dataclass(frozen=True, eq=False)
