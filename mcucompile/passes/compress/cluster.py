@@ -21,7 +21,18 @@ from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .hessian import Reals
 from .low_bits import Levels, Rounded, one_descent, sweep
-from .sharing import Init, IntegerLayer, Tied, clustered, fitted, integer_layers, is_integer_layer, share
+from .sharing import (
+    DAMPING,
+    Init,
+    IntegerLayer,
+    Tied,
+    check_damping,
+    clustered,
+    fitted,
+    integer_layers,
+    is_integer_layer,
+    share,
+)
 
 ROUNDS = 3
 PRUNED = 0.3  # share of zeros from which on they are taken to be a pruning's
@@ -34,7 +45,7 @@ class Cluster(Compression):
 
     `init` is where k-means starts. `hessian` weighs errors by what they do to the layer's outputs, which needs samples;
     `compensate` lets weights make up for each other's error, too. `zeros`: keep leaves every zero as it is, free does
-    not, auto keeps them where they are so many that the layer was pruned.
+    not, auto keeps them where they are so many that the layer was pruned. `damping` holds weights near what they were.
     """
 
     count: int = 16
@@ -43,6 +54,7 @@ class Cluster(Compression):
     hessian: bool = True
     compensate: bool = True
     zeros: Literal["auto", "keep", "free"] = "auto"
+    damping: float = DAMPING
 
     name = "cluster"
     stage = Stage.SHARE
@@ -50,6 +62,7 @@ class Cluster(Compression):
     def __post_init__(self) -> None:
         if not FEWEST <= self.count <= MOST:
             raise CompileError("E0701", f"cluster: count cannot be {self.count}", fix=f"give {FEWEST} to {MOST}")
+        check_damping(self.name, self.damping)
 
     @classmethod
     def takes(cls, node: Node) -> bool:
@@ -58,7 +71,7 @@ class Cluster(Compression):
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         """Biases are corrected, and errors weighed, where there are samples."""
         changes: list[Change] = []
-        for layer in integer_layers(graph, layers, samples):
+        for layer in integer_layers(graph, layers, samples, self.damping):
             codes = self.shared(layer)
             unit = f"weights: {np.unique(layer.codes).size} values -> {np.unique(codes).size}"
             changes.append(share(graph, layer, codes, f"{self.count} values per {self.scope}, {self.init}", unit))

@@ -23,15 +23,19 @@ from ...ops.dense import Dense
 from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .hessian import Reals
-from .sharing import IntegerLayer, Tied, fitted, integer_layers, is_integer_layer, share
+from .sharing import DAMPING, IntegerLayer, Tied, check_damping, fitted, integer_layers, is_integer_layer, share
 from .sharing.integer_layer import LIMIT
 
 
 @dataclass(frozen=True)
 class HashWeights(Compression):
-    """`ratio` weights for each value, one of the numbers that the encoding knows."""
+    """`ratio` weights for each value, one of the numbers that the encoding knows.
+
+    `damping` holds weights near what they were, when the values are fitted to samples.
+    """
 
     ratio: int = 8
+    damping: float = DAMPING
 
     name = "hash_weights"
     stage = Stage.SHARE
@@ -40,6 +44,7 @@ class HashWeights(Compression):
         if self.ratio not in RATIOS:
             allowed = ", ".join(map(str, RATIOS))
             raise CompileError("E0701", f"hash_weights: ratio cannot be {self.ratio}", fix=f"one of {allowed}")
+        check_damping(self.name, self.damping)
 
     @classmethod
     def takes(cls, node: Node) -> bool:
@@ -49,7 +54,7 @@ class HashWeights(Compression):
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         """The more samples, the better the values: each stands for many weights."""
         changes: list[Change] = []
-        for layer in integer_layers(graph, layers, samples):
+        for layer in integer_layers(graph, layers, samples, self.damping):
             codes = hashed(layer, self.ratio)
             unit = f"weights: {codes.size} -> {codebook_size(codes.size, self.ratio)} values"
             changes.append(share(graph, layer, codes, f"{self.ratio} weights per value", unit))

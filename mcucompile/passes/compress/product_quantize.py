@@ -20,7 +20,7 @@ from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
 from ..calibrate import Samples
 from .base import Change, Compression, Stage
-from .sharing import integer_layers, is_integer_layer, share
+from .sharing import DAMPING, check_damping, integer_layers, is_integer_layer, share
 from .sharing.vectors import shared_vectors
 
 MOST = 256
@@ -28,11 +28,15 @@ MOST = 256
 
 @dataclass(frozen=True)
 class ProductQuantize(Compression):
-    """At most `count` vectors of `size` values. `hessian`: errors count as they change outputs, which needs samples."""
+    """At most `count` vectors of `size` values.
+
+    `hessian`: errors count as they change outputs, which needs samples; `damping` holds weights near what they were.
+    """
 
     count: int = 256
     size: Literal[2, 4, 8] = 4
     hessian: bool = True
+    damping: float = DAMPING
 
     name = "product_quantize"
     stage = Stage.SHARE
@@ -40,6 +44,7 @@ class ProductQuantize(Compression):
     def __post_init__(self) -> None:
         if not 2 <= self.count <= MOST:
             raise CompileError("E0701", f"product_quantize: count cannot be {self.count}", fix=f"give 2 to {MOST}")
+        check_damping(self.name, self.damping)
 
     @classmethod
     def takes(cls, node: Node) -> bool:
@@ -51,7 +56,7 @@ class ProductQuantize(Compression):
         """Layers whose channels do not fill vectors of `size`, or that have too few vectors to share any, stay."""
         fitting = [n for n in layers if self.shares(n)]
         changes: list[Change] = []
-        for layer in integer_layers(graph, fitting, samples):
+        for layer in integer_layers(graph, fitting, samples, self.damping):
             codes, found = shared_vectors(layer, self.count, self.size, self.hessian)
             unit = f"weights: {layer.codes.size // self.size} vectors of {self.size} -> {found}"
             changes.append(share(graph, layer, codes, f"{self.count} vectors of {self.size}", unit))

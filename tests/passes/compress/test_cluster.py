@@ -183,3 +183,9 @@ def test_bits_on_a_board() -> None:
         passes="cluster=16@*conv*, product_quantize=32+size:2@logits",
     )  # fmt: skip
     assert compiled.verify().ok
+
+
+def test_damping_must_be_positive() -> None:
+    with pytest.raises(CompileError) as caught:
+        Cluster(damping=0.0)
+    assert caught.value.code == "E0701"

@@ -81,3 +81,9 @@ def test_bits_on_a_board() -> None:
         passes="hash_weights=8@residual*, encode=hashed@residual*",
     )  # fmt: skip
     assert compiled.verify().ok
+
+
+def test_damping_must_be_positive() -> None:
+    with pytest.raises(CompileError) as caught:
+        HashWeights(damping=0.0)
+    assert caught.value.code == "E0701"

@@ -70,3 +70,9 @@ def test_options_out_of_range(count: int) -> None:
     with pytest.raises(CompileError) as caught:
         ProductQuantize(count)
     assert caught.value.code == "E0701"
+
+
+def test_damping_must_be_positive() -> None:
+    with pytest.raises(CompileError) as caught:
+        ProductQuantize(damping=0.0)
+    assert caught.value.code == "E0701"

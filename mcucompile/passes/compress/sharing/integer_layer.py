@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ....errors import CompileError
 from ....ir import Array, DType, Graph, Node, constant, saturate
 from ....reference import quantized_inputs
 from ...calibrate import Samples
@@ -16,19 +17,21 @@ from ..base import Change
 from ..hessian import Moments, Reals, has_rows, moments_in_order, quadratic, weight_rows, weights_from_rows
 
 LIMIT = 127  # symmetric: -128 is not used
+DAMPING = 0.05  # more than for rounding: weights that share values move further from what they were
 
 
 @dataclass(frozen=True, eq=False)
 class IntegerLayer:
     """`codes` [groups, outputs, inputs] are the stored weights, one of them stands for `scales` [groups, outputs].
 
-    `moments` of what the layer reads, None without samples.
+    `moments` of what the layer reads, None without samples; `damping` of their Hessian, as in hessian.py.
     """
 
     node: Node
     codes: Reals
     scales: Reals
     moments: Moments | None
+    damping: float
 
     @property
     def real(self) -> Reals:
@@ -37,14 +40,18 @@ class IntegerLayer:
     @cached_property
     def target(self) -> Reals:
         """The codes, not rounded, that would make up for what earlier layers lost."""
-        return self.codes if self.moments is None else self.moments.target(self.real) / self.scales[..., None]
+        return (
+            self.codes
+            if self.moments is None
+            else self.moments.target(self.real, self.damping) / self.scales[..., None]
+        )
 
     @cached_property
     def hessian(self) -> Reals:
         """Of the squared error of the sums, [groups, inputs, inputs]; all weights alike without samples."""
         groups, _, inputs = self.codes.shape
         if self.moments is not None:
-            return self.moments.hessian()
+            return self.moments.hessian(self.damping)
         return np.broadcast_to(np.eye(inputs), (groups, inputs, inputs))
 
     def importance(self, by_inputs: bool) -> Reals:
@@ -58,27 +65,35 @@ class IntegerLayer:
         return float(quadratic((codes - target) * self.scales[..., None], self.hessian).sum())
 
 
+def check_damping(name: str, damping: float) -> None:
+    """Raises E0701."""
+    if not damping > 0:
+        raise CompileError("E0701", f"{name}: damping cannot be {damping:g}", fix="give a number above 0")
+
+
 def is_integer_layer(node: Node) -> bool:
     if not has_rows(node) or node.inputs[1].dtype is not DType.I8 or node.inputs[2].const is None:
         return False
     return node.inputs[0].quant is not None and node.inputs[1].quant is not None
 
 
-def integer_layers(graph: Graph, layers: Sequence[Node], samples: Samples | None) -> Iterator[IntegerLayer]:
+def integer_layers(
+    graph: Graph, layers: Sequence[Node], samples: Samples | None, damping: float
+) -> Iterator[IntegerLayer]:
     """Layers in the order of execution; each sees what the layers before it deliver once they were changed."""
     if samples is None:
-        yield from (integer_layer(n, None) for n in graph.nodes if n in layers)
+        yield from (integer_layer(n, None, damping) for n in graph.nodes if n in layers)
         return
     shaped = {t.name: samples[t.name].reshape(-1, *t.shape) for t in graph.inputs}
     for node, moments in moments_in_order(graph, layers, quantized_inputs(graph, shaped)):
-        yield integer_layer(node, moments)
+        yield integer_layer(node, moments, damping)
 
 
-def integer_layer(node: Node, moments: Moments | None) -> IntegerLayer:
+def integer_layer(node: Node, moments: Moments | None, damping: float) -> IntegerLayer:
     codes, quant = weight_rows(node), node.inputs[1].quant
     assert quant
     scales = np.broadcast_to(np.asarray(quant.scales), codes.shape[0] * codes.shape[1]).reshape(codes.shape[:2])
-    return IntegerLayer(node, codes, scales, moments)
+    return IntegerLayer(node, codes, scales, moments, damping)
 
 
 def share(graph: Graph, layer: IntegerLayer, codes: Reals, criterion: str, unit: str) -> Change:
