@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..ir import Array
 from .encoding import LEAST_SAVED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, masked
 from .indices import index_bits, packed_indices, packed_nbytes, unpacked_indices
-from .pace import PACES
+from .pace import PACES, Pace
 
 MOST_BITS = 6
 MOST_BITS_UNASKED = 5
@@ -29,6 +30,7 @@ class Codebook(Encoding):
     """The codebook is padded with zeros, so that every index is inside."""
 
     template: ClassVar[str] = "encodings/codebook.c.j2"
+    faster: ClassVar[Mapping[str, str]] = {"MVE": "encodings/codebook.mve.c.j2"}
 
     @property
     def name(self) -> str:
@@ -58,8 +60,6 @@ class Codebook(Encoding):
         indices = unpacked_indices(codes, codes.shape[1])[: encoded.count]
         return masked(codebook.view(np.int8)[indices], encoded.params.mask)
 
-    def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+    def pace(self, params: Params) -> Pace:
+        assert isinstance(params, CodebookParams)
+        return PACES["codebook of 2 or 4 bits" if params.bits in (2, 4) else "codebook"]

@@ -19,12 +19,14 @@ is too short they are zeros. Instead of: checksums, which belong to the firmware
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ..ir import Array
+from .pace import Pace
 
 LEAST_SAVED = 128  # bytes of flash below which no encoding is tried that nobody asked for
 
@@ -95,9 +97,14 @@ class Encoding(ABC):
     """Subclasses are frozen dataclasses; every instance is registered in encodings/__init__.py under its `name`."""
 
     template: ClassVar[str]
+    faster: ClassVar[Mapping[str, str]] = {}  # templates for larger instruction sets, by `target.cores.Isa.name`
     needs_tiles: ClassVar[bool] = False  # whether every call of `next` must ask for a tile of the layout
 
     needs_walk: ClassVar[bool] = False  # whether the layout must tell where the values come from
+
+    def template_for(self, isa: str) -> str:
+        """The template of the decoder for an instruction set."""
+        return self.faster.get(isa, self.template)
 
     @property
     @abstractmethod
@@ -121,12 +128,17 @@ class Encoding(ABC):
         """The int8 [count] that the C writes: the values, XORed with the mask of the layout."""
 
     @abstractmethod
-    def code_nbytes(self, params: Params) -> int:
-        """Estimated bytes of machine code of `start` and `next`."""
+    def pace(self, params: Params) -> Pace:
+        """What its decoder costs."""
 
-    @abstractmethod
+    def code_nbytes(self, params: Params, isa: str = "") -> int:
+        """Estimated bytes of machine code of `start` and `next`, for an instruction set named as in `template_for`."""
+        pace = self.pace(params)
+        return pace.code_nbytes + (pace.vector_nbytes if isa in self.faster else 0)
+
     def cycles(self, encoded: Encoded, cpu: str) -> float:
         """Estimated cycles of decoding the stream once; `cpu` as in `target.cores.Core.cpu`."""
+        return self.pace(encoded.params).cycles(cpu, encoded.count, encoded.symbols)
 
 
 def masked(values: Array, mask: int) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..ir import Array
 from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Params, Walk, masked
-from .pace import PACES
+from .pace import PACES, Pace
 
 RATIOS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # weights per value of the codebook
 MOST_VALUES = 65535
@@ -112,11 +112,8 @@ class Hashed(Encoding):
         places = places_of(without_jumps(walk), encoded.count)
         return masked(codebook.view(np.int8)[hashed_indices(places, codebook.size)], encoded.params.mask)
 
-    def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+    def pace(self, params: Params) -> Pace:
+        return PACES[self.name]
 
 
 def _codebook(values: Array, layout: Layout) -> Array | None:

@@ -94,16 +94,9 @@ class Huffman(Encoding):
             at += reader.symbol(gap_table) + 1
         return masked(values, MIRRORED) if encoded.params.mask == MIRRORED else values
 
-    def code_nbytes(self, params: Params) -> int:
-        return _pace(params).code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return _pace(encoded.params).cycles(cpu, encoded.count, encoded.symbols)
-
-
-def _pace(params: Params) -> Pace:
-    assert isinstance(params, HuffmanParams)
-    return PACES["huffman runs" if params.runs else "huffman"]
+    def pace(self, params: Params) -> Pace:
+        assert isinstance(params, HuffmanParams)
+        return PACES["huffman runs" if params.runs else "huffman"]
 
 
 def _with_runs(values: Array) -> list[_Tokens]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ir import Array
 from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
-from .pace import PACES
+from .pace import PACES, Pace
 
 SHORTEST = 3
 LESS = 2  # of a copy's length than is kept
@@ -78,11 +78,8 @@ class Lossless(Encoding):
         assert isinstance(encoded.params, LosslessParams)
         return np.frombuffer(_unpacked(codes.tobytes(), encoded.params.offset_nbytes), np.int8)
 
-    def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count, encoded.symbols)
+    def pace(self, params: Params) -> Pace:
+        return PACES[self.name]
 
 
 def _packed(data: bytes, offset_nbytes: int) -> tuple[bytes, int]:

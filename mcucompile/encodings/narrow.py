@@ -5,6 +5,7 @@ A group is 4 bytes and is unpacked to words of four values: value 4 * k + i of a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..ir import Array
 from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
-from .pace import PACES
+from .pace import PACES, Pace
 
 _BYTES = 4
 _BASE3 = (81, 27, 9, 3, 1)
@@ -31,6 +32,7 @@ class Narrow(Encoding):
     """`bits` as in NarrowParams; a value is low + step * what is stored, of which there are `levels`."""
 
     template: ClassVar[str] = "encodings/narrow.c.j2"
+    faster: ClassVar[Mapping[str, str]] = {"MVE": "encodings/narrow.mve.c.j2"}
 
     label: str
     bits: int
@@ -85,11 +87,8 @@ class Narrow(Encoding):
             rest = rest >> self.bits if self.bits else rest * 3 & 255
         return np.stack(digits, axis=1)
 
-    def code_nbytes(self, params: Params) -> int:
-        return PACES[self.name].code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return PACES[self.name].cycles(cpu, encoded.count)
+    def pace(self, params: Params) -> Pace:
+        return PACES[self.name]
 
 
 NARROW = (

@@ -5,6 +5,7 @@ Where a kernel keeps consecutive inputs of an output together, this is what prod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,6 +35,7 @@ class Words(Encoding):
     """The dictionary holds what the kernel reads; it is padded with zeros, so that every index is inside."""
 
     template: ClassVar[str] = "encodings/words.c.j2"
+    faster: ClassVar[Mapping[str, str]] = {"MVE": "encodings/words.mve.c.j2"}
 
     @property
     def name(self) -> str:
@@ -62,16 +64,9 @@ class Words(Encoding):
         values: Array = dictionary[indices].reshape(-1).view(np.int8)[: encoded.count]
         return values
 
-    def code_nbytes(self, params: Params) -> int:
-        return _pace(params).code_nbytes
-
-    def cycles(self, encoded: Encoded, cpu: str) -> float:
-        return _pace(encoded.params).cycles(cpu, encoded.count)
-
-
-def _pace(params: Params) -> Pace:
-    assert isinstance(params, WordsParams)
-    return PACES[f"words of {params.size}"]
+    def pace(self, params: Params) -> Pace:
+        assert isinstance(params, WordsParams)
+        return PACES[f"words of {params.size}" + (" by bytes" if params.bits == MOST_BITS else "")]
 
 
 def _groups(values: Array, size: int) -> Array:

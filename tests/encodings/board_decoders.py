@@ -22,6 +22,7 @@ from mcucompile.run.cycles import Cost, cycle_plugin, function_symbols
 from mcucompile.run.host import WARNINGS
 from mcucompile.run.tools import find_qemu, find_toolchain
 from mcucompile.target.board import Board, load_board
+from mcucompile.target.cores import Isa
 
 STACK_NBYTES = 4096
 BUFFER_NBYTES = 16384
@@ -41,12 +42,13 @@ def run(streams: Sequence[Stream], board_name: str, opt: str = "-O2") -> tuple[l
     board = load_board(board_name)
     with tempfile.TemporaryDirectory(prefix="mcucompile-decoders-") as temporary:
         work_dir = Path(temporary)
-        _write(streams, work_dir)
+        _write(streams, board.isa, work_dir)
         _build(work_dir, board, opt)
         functions = function_symbols(work_dir / "bench.elf")
         costs = _execute(work_dir, board, len(streams))
         sizes = [
-            sum(functions.get(f"d{i}_{f}", (0, 0))[1] for f in ("next", "start", "length")) for i in range(len(streams))
+            sum(functions.get(f"d{i}_{f}", (0, 0))[1] for f in ("next", "start", "length", "vectors"))
+            for i in range(len(streams))
         ]
         data = (work_dir / "results.bin").read_bytes()
     ends = np.cumsum([0, *(s.encoded.count for s in streams)])
@@ -54,13 +56,17 @@ def run(streams: Sequence[Stream], board_name: str, opt: str = "-O2") -> tuple[l
     return [np.frombuffer(data[a:b], np.int8) for a, b in pairwise(ends)], costs, sizes
 
 
-def decoders_text(streams: Sequence[Stream]) -> str:
+def decoders_text(streams: Sequence[Stream], isa: Isa) -> str:
     """The C of all decoders, with prefixes d0, d1 and so on."""
-    texts = [render(s.encoding.template, fn=f"d{i}", p=s.encoded.params, description="") for i, s in enumerate(streams)]
-    return tidy(shared_text("\n".join(texts)) + "\n".join(texts))
+    texts = [
+        render(s.encoding.template_for(isa.name), fn=f"d{i}", p=s.encoded.params, description="")
+        for i, s in enumerate(streams)
+    ]
+    header = "#include <arm_mve.h>\n" if isa is Isa.MVE else ""
+    return tidy(header + shared_text("\n".join(texts)) + "\n".join(texts))
 
 
-def _write(streams: Sequence[Stream], work_dir: Path) -> None:
+def _write(streams: Sequence[Stream], isa: Isa, work_dir: Path) -> None:
     blob = bytearray()
     steps = []
     for i, stream in enumerate(streams):
@@ -72,7 +78,7 @@ def _write(streams: Sequence[Stream], work_dir: Path) -> None:
         steps.append(_step(i, stream, ", ".join(passed)))
     calls = "".join(f"    step_{i}();\n" for i in range(len(streams)))
     outputs = "".join(f"    output(step_{i}, {s.encoded.count});\n" for i, s in enumerate(streams))
-    text = f"{COMMON_HEAD}{HEAD}\n{decoders_text(streams)}\n{''.join(steps)}\n{RUN % (calls, outputs)}"
+    text = f"{COMMON_HEAD}{HEAD}\n{decoders_text(streams, isa)}\n{''.join(steps)}\n{RUN % (calls, outputs)}"
     (work_dir / "bench.c").write_text(text)
     (work_dir / "blob.bin").write_bytes(blob)
 

@@ -7,40 +7,20 @@ from functools import cache
 import numpy as np
 import pytest
 from board_decoders import Stream, run
+from decoder_kinds import COUNT, PLACES, every_decoder, values_of
 
-from mcucompile.encodings import ALL, BY_NAME, Layout, hashed_indices, walk_of
-from mcucompile.ir import Array
+from mcucompile.encodings import ALL, BY_NAME, Layout, walk_of
+from mcucompile.encodings.words import WordsParams
 from mcucompile.run.cycles import cycle_plugin
 from mcucompile.run.tools import find_tool, find_toolchain
 from mcucompile.target.board import load_board
 
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
-COUNT = 6000
-# Words of four inputs of each of four outputs, of a layer of 15 groups of 4 outputs with 100 inputs.
-PLACES = np.arange(COUNT).reshape(15, 4, 25, 4).transpose(0, 2, 1, 3).reshape(-1)
 REFERENCE_COMPILER = "12.2"  # costs are measured with its code
 HAS_EMULATOR = bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")) and not cycle_plugin().missing
 pytestmark = pytest.mark.skipif(
     not HAS_EMULATOR, reason="needs arm-none-eabi-gcc and a qemu-system-arm that takes plugins"
 )
-
-
-def values_of(name: str) -> Array:
-    """Values that use all that the encoding can hold, or what compression leaves."""
-    rng = np.random.default_rng(len(name))
-    if name in ("int4", "int2", "ternary"):
-        low, high = {"int4": (-8, 8), "int2": (-2, 2), "ternary": (-1, 2)}[name]
-        return rng.integers(low, high, COUNT, np.int8)
-    if name == "binary":
-        return 2 * rng.integers(0, 2, COUNT, np.int8) - 1
-    if name == "codebook":
-        return rng.permutation(np.arange(-128, 128))[rng.integers(0, 16, COUNT)].astype(np.int8)
-    if name == "words":
-        return rng.integers(-128, 128, (256, 4), np.int8)[rng.integers(0, 256, COUNT // 4)].reshape(-1)
-    if name == "hashed":
-        return rng.integers(-128, 128, COUNT // 8, np.int8)[hashed_indices(PLACES, COUNT // 8)]
-    clusters = np.round(rng.normal(0, 5, COUNT)).astype(np.int8) * 7
-    return np.where(rng.random(COUNT) < 0.8, 0, clusters).astype(np.int8)
 
 
 @cache
@@ -75,3 +55,14 @@ def test_unpacking_is_cheap() -> None:
     _, costs, _ = run(cheap, "qemu-m4")
     found = {s.encoding.name: cost.instructions / COUNT for s, cost in zip(cheap, costs, strict=True)}
     assert {name: n for name, n in found.items() if n > most[name]} == {}
+
+
+@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m4", "qemu-m55"])
+def test_every_decoder(board: str) -> None:
+    streams = every_decoder()
+    assert {(size, 8) for size in (2, 4, 8)} <= {
+        (p.size, p.bits) for p in (s.encoded.params for s in streams) if isinstance(p, WordsParams)
+    }
+    outputs, _, _ = run(streams, board)
+    for stream, output in zip(streams, outputs, strict=True):
+        np.testing.assert_array_equal(output, stream.encoding.decode(stream.encoded), str(stream.encoded.params))

@@ -6,7 +6,7 @@ decode on the way, which pay for few encodings and operators; those that do stan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
 from ...encodings import ALL, Encoding
@@ -24,13 +24,21 @@ def unpacked_kernels(node: Node, plain: Sequence[Kernel]) -> list[Unpacked]:
     encodings = candidates(node)
     if not encodings:
         return []
-    sizes = tile_sizes(node)
     for isa in sorted({k.isa for k in plain}, reverse=True):
         inner = [k for k in plain if k.isa is isa and k.weight_stream(node)]
-        made = (unpacked(k, encoding, size) for k in inner for size in sizes for encoding in encodings)
-        if fits := [k for k in made if k.fits(node)]:
+        if fits := [k for i in inner for encoding in encodings for k in of_sizes(node, i, encoding)]:
             return fits
     return []
+
+
+def of_sizes(node: Node, inner: Kernel, encoding: Encoding) -> Iterator[Unpacked]:
+    """All output channels at a time, and fewer where that takes less scratch."""
+    least = None
+    for size in tile_sizes(node):
+        kernel = unpacked(inner, encoding, size)
+        if kernel.fits(node) and (least is None or kernel.scratch_nbytes(node) < least):
+            least = kernel.scratch_nbytes(node)
+            yield kernel
 
 
 def candidates(node: Node) -> tuple[Encoding, ...]:

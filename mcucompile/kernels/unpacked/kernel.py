@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ...encodings import Encoding
-from ...ir import Node, Op
+from ...ir import Node, Op, Tensor
 from ...target.cores import Core, Isa
 from ..kernel import Kernel, Packed, Part
 from ..trace import Trace
@@ -17,6 +18,12 @@ CALL_CYCLES = 60.0  # per tile
 RUN_CYCLES = 30.0
 WORD_CYCLES = 7.0  # copied
 COPY_CYCLES = (12.0, 1.5)  # per pixel of a tile, per byte
+
+
+@lru_cache(maxsize=64)
+def cached_trace(op: Op, inputs: tuple[Tensor, ...], output: Tensor, inner: Kernel) -> Trace:
+    """What all encodings have from the same inner kernel."""
+    return inner.trace(Node(op, list(inputs), [output]))
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,11 @@ class Unpacked(Kernel):
 
     def parts(self, node: Node) -> tuple[Part, ...]:
         p = self.planned(node)
-        params = p.encoded.params
+        params, isa = p.encoded.params, self.isa.name
+        unpack = (f"unpack_{self.coding.name}", self.coding.template_for(isa), params)
         name = f"{self.op.name}_{self.inner.variant}"
         return (
-            Part(f"unpack_{self.coding.name}", self.coding.template, params, self.coding.code_nbytes(params)),
+            Part(*unpack, self.coding.code_nbytes(params, isa)),
             Part(name, self.inner.template, self.inner.params(p.tile), self.inner.code_nbytes(p.tile), p.tile),
         )
 
@@ -76,7 +84,10 @@ class Unpacked(Kernel):
 
     def trace(self, node: Node) -> Trace:
         """Of several tiles none but the last leaves the input alone."""
-        return self.inner.trace(node) if self.tile == node.output.shape[-1] else None
+        return cached_trace(node.op, tuple(node.inputs), node.output, self.inner) if self.is_whole(node) else None
+
+    def is_whole(self, node: Node) -> bool:
+        return self.tile == node.output.shape[-1]
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)

@@ -173,7 +173,7 @@ def stream_of(
 
 
 def params_of(p: Packing, inner: Kernel, encoding: Encoding, encoded: Encoded, output: Tensor) -> UnpackedParams:
-    calls = (encoding.template, encoded.params), (inner.template, inner.params(p.tiles[0]))
+    calls = (encoding.template_for(inner.isa.name), encoded.params), (inner.template, inner.params(p.tiles[0]))
     scratch = aligned(inner.scratch_nbytes(p.tiles[0]))
     coded = tuple(Coded(role, DType(a.dtype.name).c, len(a)) for role, a in encoded.arrays)
     stream_nbytes = max(s.nbytes for s in p.streams)
