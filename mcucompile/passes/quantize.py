@@ -24,6 +24,7 @@ from .convert import convert
 from .correct_bias import correct_bias
 from .equalize import equalize
 from .error_report import LayerError, layer_errors, weakest
+from .limit_before_signs import limit_before_signs
 from .output_error import Goal, goal
 from .quantization_plan import plan
 
@@ -97,9 +98,10 @@ def quantize(graph: Graph, samples: Samples, options: QuantizeOptions) -> Quanti
     integer operator reads or computes them. Raises E0202 for samples that make the float network overflow.
     """
     samples = {t.name: samples[t.name].reshape(-1, *t.shape) for t in graph.inputs}
+    limited = limit_before_signs(graph, samples)
     trial_samples = spread_samples(samples, trial_count(graph))
-    target = goal(runner(graph, trial_samples), trial_samples)
-    tried = [a for v in variants(graph, samples, trial_samples, options) for a in attempts(v, target, options)]
+    target = goal(runner(limited, trial_samples), trial_samples)
+    tried = [a for v in variants(limited, samples, trial_samples, options) for a in attempts(v, target, options)]
     best = max(tried, key=lambda a: a.trial.decibels)  # the first of equals
     errors = layer_errors(best.original, best.integer, trial_samples)
     graph.inputs, graph.outputs, graph.nodes = best.integer.inputs, best.integer.outputs, best.integer.nodes
