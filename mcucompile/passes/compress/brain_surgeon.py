@@ -24,7 +24,7 @@ from ...ir import Array
 from .hessian import Reals, quadratic
 
 Criterion = Literal["magnitude", "obd", "obs"]
-SHRINKS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # of the units left, so many survive a round of obs; the first affordable one
+SHRINKS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.0)  # survivors of a round of obs: the first affordable ones; 0 is one round
 MOST_OPERATIONS = 8e10  # of a layer: some 10 s
 
 

@@ -39,28 +39,24 @@ Reals = NDArray[np.float64]
 class Moments:
     """Means over all rows, in real units: x is what the original layer reads, y what the changed network delivers.
 
-    `mean` [groups, inputs] of x, `new_mean` of y; `second` [groups, inputs, inputs] of y y^T, `cross` of x y^T.
+    `mean` [groups, inputs] of x, `new_mean` of y; `covariance` [groups, inputs, inputs] of y with itself,
+    `cross_covariance` of x with y.
     """
 
     rows: int
     mean: Reals
     new_mean: Reals
-    second: Reals
-    cross: Reals
+    covariance: Reals
+    cross_covariance: Reals
 
     @property
-    def covariance(self) -> Reals:
-        """Of y, [groups, inputs, inputs]."""
-        return self.second - outer(self.new_mean, self.new_mean)
-
-    @property
-    def cross_covariance(self) -> Reals:
-        """Of x with y."""
-        return self.cross - outer(self.mean, self.new_mean)
+    def second(self) -> Reals:
+        """The mean of y y^T."""
+        return self.covariance + outer(self.new_mean, self.new_mean)
 
     def hessian(self, damping: float = DAMPING) -> Reals:
         """The covariance, positive definite: `damping` of its mean diagonal is added to the diagonal."""
-        result = self.covariance
+        result = self.covariance.copy()
         size = result.shape[-1]
         level = np.trace(result, axis1=1, axis2=2) / size
         level = np.maximum(level, level.max(initial=0.0) * 1e-6)
@@ -73,7 +69,7 @@ class Moments:
 
         Damping holds them near `weights`, so that few samples do not move them far.
         """
-        if np.array_equal(self.cross, self.second):
+        if np.array_equal(self.cross_covariance, self.covariance):
             return weights
         moved = weights @ (self.cross_covariance - self.covariance)
         result: Reals = weights + np.linalg.solve(self.hessian(damping), moved.swapaxes(1, 2)).swapaxes(1, 2)
@@ -183,20 +179,31 @@ def enough_samples(graph: Graph, samples: Samples) -> Samples:
     return {name: values[chosen] for name, values in shaped.items()}
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def moments(node: Node, index: int, originals: Sequence[Walk], changed: Sequence[Walk]) -> Moments:
-    """Before `node`, number `index`, is run on the values of both networks."""
+    """Before `node`, number `index`, is run on the values of both networks. Raises E0202 where they are too large.
+
+    Products are of rows less the mean of the first ones: inputs may vary little around a large mean.
+    """
     places = some_places(node, sum(w.count for w in originals))
-    rows, sums = 0, [0.0] * 4
+    rows, sums, centres = 0, [np.zeros(())] * 4, None
     for before, after in zip(originals, changed, strict=True):
         x, y = (input_rows(node, real_input(w, index, node), places) for w in (before, after))
         is_same = np.array_equal(x, y)
-        y = x if is_same else y
-        second = y.swapaxes(1, 2) @ y
-        cross = second if is_same else x.swapaxes(1, 2) @ y
-        rows += x.shape[1]
-        parts = (x.sum(axis=1, dtype=np.float64), y.sum(axis=1, dtype=np.float64), second, cross)
+        centres = centres or [v.mean(axis=1, keepdims=True) for v in (x, y)]
+        x, y = (v - c for v, c in zip((x, y), centres, strict=True))
+        products = y.swapaxes(1, 2) @ y
+        crossed = products if is_same else x.swapaxes(1, 2) @ y
+        parts = (x.sum(axis=1, dtype=np.float64), y.sum(axis=1, dtype=np.float64), products, crossed)
         sums = [s + p.astype(np.float64) for s, p in zip(sums, parts, strict=True)]
-    return Moments(rows, *(np.asarray(s) / rows for s in sums))
+        rows += x.shape[1]
+    assert centres is not None
+    mean, new_mean, second, cross = (s / rows for s in sums)
+    shifts = [c[:, 0].astype(np.float64) for c in centres]
+    covariances = (second - outer(new_mean, new_mean), cross - outer(mean, new_mean))
+    if not all(np.isfinite(c).all() for c in covariances):
+        raise CompileError("E0202", "the calibration data makes the network compute NaN or infinity", node.where)
+    return Moments(rows, mean + shifts[0], new_mean + shifts[1], *covariances)
 
 
 def some_places(node: Node, samples: int, most: int = MOST_ROWS) -> Array:

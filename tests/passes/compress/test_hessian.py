@@ -90,7 +90,8 @@ def test_later_layers_see_what_was_changed() -> None:
     after = np.maximum(bias.astype(np.float64), 0)
     np.testing.assert_allclose(found["z"].second[0], np.outer(after, after), rtol=1e-5)
     np.testing.assert_allclose(found["z"].mean[0], before.reshape(9, 5).mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(found["z"].cross[0], np.outer(before.reshape(9, 5).mean(axis=0), after), rtol=1e-5)
+    np.testing.assert_allclose(found["z"].covariance[0], np.zeros((5, 5)), atol=1e-9)
+    np.testing.assert_allclose(found["z"].cross_covariance[0], np.zeros((5, 5)), atol=1e-6)
 
 
 def test_target_restores_what_an_earlier_layer_lost() -> None:
@@ -137,8 +138,43 @@ def test_hessian_is_positive_definite_where_inputs_never_vary() -> None:
     samples["x"][..., 1:] = 3.0
     m = input_moments(graph, graph.nodes, samples)[graph.nodes[0]]
     np.linalg.cholesky(m.hessian())
-    constant_inputs = replace(m, second=m.second * 0, new_mean=m.new_mean * 0)
-    np.linalg.cholesky(constant_inputs.hessian())
+    np.linalg.cholesky(replace(m, covariance=m.covariance * 0).hessian())
+
+
+def test_small_variance_around_a_large_mean() -> None:
+    """1000 +- 0.01: products of float32 alone would leave nothing of the variance."""
+    net = FloatGraph((1, 3))
+    graph, samples = net.graph(net.dense("y", net.x, 2)), net.samples(200)
+    samples["x"] = (1000 + 0.01 * samples["x"]).astype(np.float32)
+    m = input_moments(graph, graph.nodes, samples)[graph.nodes[0]]
+    want = np.cov(samples["x"].reshape(200, 3).astype(np.float64).T, bias=True)
+    np.testing.assert_allclose(m.covariance[0], want, atol=1e-3 * want.max())
+    np.testing.assert_allclose(m.mean[0], samples["x"].reshape(200, 3).astype(np.float64).mean(axis=0), rtol=1e-7)
+
+
+def test_cross_covariance_of_a_changed_layer_with_the_original() -> None:
+    """The first layer's outputs were halved and got another bias: cov(x, x / 2 + c) = cov(x, x) / 2."""
+    net = FloatGraph((1, 4), 5)
+    y = net.dense("y", net.x, 4)
+    graph, samples = net.graph(net.dense("z", y, 3)), net.samples(130)
+    want = input_moments(graph, graph.nodes, samples)[graph.nodes[1]]
+    for node, m in moments_in_order(graph, graph.nodes, samples):
+        weight, bias = node.inputs[1].const, node.inputs[2].const
+        assert weight is not None and bias is not None
+        if node.output is y:
+            node.inputs[1:] = [constant("half", weight / 2), constant("other_b", bias + 3)]
+        else:
+            np.testing.assert_allclose(m.cross_covariance, want.covariance / 2, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(m.covariance, want.covariance / 4, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(m.mean, want.mean, rtol=1e-5)
+
+
+def test_infinite_values_are_the_data_s_fault() -> None:
+    graph, samples = small_network()
+    samples["x"][3] = np.float32(3e38)
+    with pytest.raises(CompileError) as caught:
+        input_moments(graph, graph.nodes, samples)
+    assert caught.value.code == "E0202"
 
 
 def test_samples_are_asked_for() -> None:
