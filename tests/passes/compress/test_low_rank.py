@@ -170,6 +170,18 @@ def test_the_last_part_keeps_output_clip_and_bias() -> None:
     assert first.source == last.source == layer.source
 
 
+def test_weights_of_zero_are_not_taken() -> None:
+    graph, _ = dense_network(8, 8)
+    assert not LowRank.takes(with_weight(graph, np.zeros((8, 8))).nodes[0])
+
+
+def test_inputs_that_never_change_are_no_reason_to_fail() -> None:
+    graph, samples = dense_network(40, 24)
+    got, (change,) = applied(LowRank(rank=4), graph, {"x": np.ones_like(samples["x"])})
+    assert change.effect == pytest.approx(0, abs=1e-9)  # the bias does it all
+    assert len(got.nodes) == 2
+
+
 def test_groups_and_weights_on_a_grid_are_not_taken() -> None:
     net = FloatGraph((1, 6, 6, 4))
     y = net.add("y", Conv2d(Window((1, 1)), 2), net.x, net.values("w", 8, 1, 1, 2), net.values("b", 8))

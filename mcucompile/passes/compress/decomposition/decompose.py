@@ -59,8 +59,10 @@ class Decomposition(Compression):
 
     @classmethod
     def takes(cls, node: Node) -> bool:
-        """Real layers, not in groups, whose weights are not on a grid."""
+        """Real layers, not in groups, with weights that are neither on a grid nor all zero."""
         if not super().takes(node) or node.inputs[1].grid is not None or node.inputs[2].const is None:
+            return False
+        if not np.any(node.inputs[1].const):
             return False
         is_real = all(t.const is None or not t.dtype.is_integer for t in node.inputs)
         return is_real and (not isinstance(node.op, Conv2d) or node.op.groups == 1)
