@@ -30,7 +30,7 @@ from mcucompile.options import NetworkType, Options
 from mcucompile.passes.calibrate import runner
 from mcucompile.passes.compress.pruning.criteria import ALL
 from mcucompile.passes.compress.pruning.sensitivity import AMOUNTS, Sensitivity, scan
-from mcucompile.pipeline import Prepared, prepare
+from mcucompile.pipeline import prepare
 from mcucompile.recipe import parse_recipe
 from mcucompile.reference import quantized_inputs
 from mcucompile.show import say, table
@@ -70,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.scan:
             shown = (scan_table(s, c) for s in settings for c in args.criterion)
         else:
-            shown = iter(
-                [table("structured pruning", COLUMNS, list(rows(settings, args.criterion, args.macs, console)))]
-            )
+            shown = iter([table("structured pruning", COLUMNS, list(rows(settings, args, console)))])
         for t in shown:
             console.print(t)
     except CompileError as e:
@@ -88,6 +86,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     p.add_argument("--data", type=Path, required=True, help="folder of the .npz files")
     p.add_argument("--macs", type=float, default=0.3, help="share of the MACs to prune away")
     p.add_argument("--criterion", action="append", choices=ALL, help="only this one; may be given again")
+    p.add_argument("--quick", action="store_true", help="of the quantized networks, none but the unpruned")
     p.add_argument("--limit", type=int, help="only so many test samples, evenly spread")
     p.add_argument(
         "--scan", action="store_true", help="print how much the outputs suffer from pruning each layer alone"
@@ -107,39 +106,30 @@ def setting(name: str, models: Path, data: Path, limit: int | None) -> Setting:
     return Setting(name, model, samples, inputs[chosen].reshape(-1, *tensor.shape), labels[chosen])
 
 
-def rows(settings: Sequence[Setting], criteria: Sequence[str], macs: float, console: Console) -> Iterator[list[Any]]:
+def rows(settings: Sequence[Setting], args: argparse.Namespace, console: Console) -> Iterator[list[Any]]:
     for s in settings:
         whole = prepare(s.model, "net", Options(), s.calibration)
         before = sizes(whole.given)
         yield [s.name, "(unpruned)", before[0], before[1], "0 %", "", percent(whole.given, s), percent(whole.graph, s)]
-        for criterion in criteria:
-            start = time.perf_counter()
-            plain, fitted = plainly_pruned(s, whole.given, criterion, macs), pruned(s, criterion, macs)
-            weights, left = sizes(real(fitted))
+        for criterion in args.criterion:
+            start, request = time.perf_counter(), f"prune_filters=macs:{args.macs:g}+criterion:{criterion}"
+            plain, fitted = (pruned(s, whole.given, request + how) for how in ("+reconstruct:off", ""))
+            weights, left = sizes(fitted)
+            integer = "–" if args.quick else percent(quantized(s, request), s)
             less = f"{1 - left / before[1]:.1%}"
-            floats = (percent(g, s) for g in (plain, real(fitted)))
-            yield [s.name, criterion, weights, left, less, *floats, percent(fitted.graph, s)]
+            yield [s.name, criterion, weights, left, less, percent(plain, s), percent(fitted, s), integer]
             say(console, f"{s.name} {criterion}: {time.perf_counter() - start:.0f} s")
 
 
-def plainly_pruned(s: Setting, given: Graph, criterion: str, macs: float) -> Graph:
-    """Real-valued, with the remaining weights as they were."""
-    graph, (request,) = copy.deepcopy(given), parse_recipe(recipe(criterion, macs) + "+reconstruct:off").requests
+def pruned(s: Setting, given: Graph, recipe: str) -> Graph:
+    """The network of real numbers, pruned."""
+    graph, (request,) = copy.deepcopy(given), parse_recipe(recipe).requests
     request.compression.apply(graph, request.layers(graph), dict(s.calibration.inputs))
     return graph
 
 
-def pruned(s: Setting, criterion: str, macs: float) -> Prepared:
-    return prepare(s.model, "net", Options(passes=(recipe(criterion, macs),)), s.calibration)
-
-
-def recipe(criterion: str, macs: float) -> str:
-    return f"prune_filters=macs:{macs:g}+criterion:{criterion}"
-
-
-def real(p: Prepared) -> Graph:
-    """The pruned network before it was quantized."""
-    return p.applied[-1].graph
+def quantized(s: Setting, recipe: str) -> Graph:
+    return prepare(s.model, "net", Options(passes=(recipe,)), s.calibration).graph
 
 
 def sizes(graph: Graph) -> tuple[int, int]:

@@ -50,6 +50,11 @@ class PruneShapes(Compression):
         return isinstance(node.op, Conv2d) and is_sum(node) and node.inputs[1].grid is None
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
+        if not layers:
+            raise CompileError(
+                "E0206", f"{self.name}: the network has no convolution over all channels that it could change",
+                fix="leave the pass away",
+            )  # fmt: skip
         found = [(n, None) for n in layers] if samples is None else moments_in_order(graph, layers, samples)
         changes = [c for node, moments in found for c in self.prune(node, moments)]
         removed = [(f, unread(f)) for f in families(graph)]

@@ -145,6 +145,13 @@ def test_one_channel_is_left_of_a_dead_layer() -> None:
     assert shapes(graph)["a"] == 1
 
 
+def test_nothing_to_change() -> None:
+    net = FloatGraph((1, 9, 9, 4))
+    with pytest.raises(CompileError) as error:
+        applied(PruneShapes(), net.graph(net.dense("y", net.x, 4)))
+    assert error.value.code == "E0206"
+
+
 def test_options_out_of_range() -> None:
     with pytest.raises(CompileError) as error:
         PruneShapes(1.0)

@@ -11,7 +11,7 @@ from .criterion import Criterion, Ranking
 PENALTIES = 60  # of the path
 LEAST_PENALTY = 1e-5  # of the largest
 SWEEPS = 30
-SETTLED = 1e-4
+SETTLED = 1e-3  # change of a factor in a sweep
 
 
 class ThiNet(Criterion):
