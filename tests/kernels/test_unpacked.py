@@ -13,6 +13,7 @@ import rig
 from rig import BOARDS, NO_SANITIZERS, Case, Run, check, has_sanitizers, runs_of
 from test_conv2d import POINTWISE, Conv
 from test_dense import Layer
+from test_depthwise_conv2d import Depthwise
 
 from mcucompile.encodings import BY_NAME, MIRRORED, SHIFTED
 from mcucompile.errors import CompileError
@@ -41,7 +42,7 @@ def values_of(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Ar
     return np.where(rng.random(shape) < 0.4 * (0 in levels), 0, values).astype(np.int8)
 
 
-def encoded(layer: Conv | Layer, name: str, seed: int = 1) -> Case:
+def encoded(layer: Conv | Layer | Depthwise, name: str, seed: int = 1) -> Case:
     """The layer with weights that are to be kept as the encoding has them."""
     made = layer.case(seed)
     (node,), rng = made.graph.nodes, np.random.default_rng(seed)
@@ -81,6 +82,9 @@ OTHERS = (
     Layer((3,), 17, 7, zero_x=1, zero_y=3),
     Layer((1,), 300, 9, zero_x=-5, dead=True),
     Layer((2,), 9, 6, x=DType.I16),
+    Depthwise((1, 6, 5, 11, 1), zero_x=-128, zero_y=-128, clip=Clip(0.0)),
+    Depthwise((1, 9, 4, 8, 1), (5, 1), (1, 1), (2, 0, 2, 0), zero_x=4, numerics=Numerics.TFLITE),
+    Depthwise((1, 5, 5, 6, 1), x=DType.I16),
 )
 
 

@@ -17,6 +17,7 @@ from ...target.cores import Core, Isa
 from ..conv2d.packing import folded_bias
 from ..conv2d.requantization import WORD, bounds_of, fits_high_word, high_word, offsets_of, shifts_of
 from ..kernel import Kernel, Packed
+from ..stream import Stream, whole
 from ..trace import Trace
 from .plane_cost import SIZES_GIVEN, plane_cycles
 from .planes import HELD_WORDS, PlanesParams, channel_trace, oriented, plan_of
@@ -93,6 +94,9 @@ class Compact(Kernel):
             Packed("channel", np.stack(columns, axis=1).astype(np.int32)),
             Packed("shape", np.asarray(shape_of(node, p), np.int32)),
         )
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values)
 
     def scratch_nbytes(self, node: Node) -> int:
         p = plan_of(node)

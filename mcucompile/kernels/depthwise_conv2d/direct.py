@@ -12,6 +12,7 @@ from ..conv2d.packing import folded_bias
 from ..kernel import Kernel, Packed
 from ..limits import bounds
 from ..scaling import Scaling, is_wide, scaling, scaling_constants
+from ..stream import Stream, whole
 from ..trace import Trace
 from .geometry import depthwise_geometry, tap_rows, unrolled
 
@@ -63,6 +64,9 @@ class Direct(Kernel):
         if node.inputs[0].dtype is DType.F32:
             return constants
         return *constants, *scaling_constants(node, node.output.shape[-1], is_wide(node))
+
+    def weight_stream(self, node: Node) -> Stream | None:
+        return whole(self.constants(node)[0].values) if node.inputs[1].dtype is DType.I8 else None
 
     def scratch_nbytes(self, node: Node) -> int:
         g = depthwise_geometry(node)

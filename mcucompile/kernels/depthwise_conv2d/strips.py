@@ -15,6 +15,7 @@ from ...target.cores import Core, Isa
 from ..conv2d.packing import fits_int32, folded_bias
 from ..kernel import Kernel, Packed
 from ..scaling import Scaling, channel_constants, scaling
+from ..stream import Stream, whole
 from ..trace import Trace
 from .planes import Axis, axes_of, channel_trace
 
@@ -147,6 +148,9 @@ class Strips(Kernel):
         taps: Array = weight.transpose(2, 0, 1) if along_rows else weight.transpose(2, 1, 0)
         channels = channel_constants(node, folded_bias(node).values)
         return Packed("weight", np.ascontiguousarray(taps)), Packed("channel", channels)
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values)
 
     def scratch_nbytes(self, node: Node) -> int:
         return self.params(node).plane_nbytes

@@ -8,6 +8,7 @@ from ..conv2d.geometry import Gather
 from ..conv2d.packing import folded_bias
 from ..kernel import Packed
 from ..scaling import scaling, vector_constants
+from ..stream import Stream, whole
 from .geometry import depthwise_geometry, tap_rows
 from .rounds import Rounds
 
@@ -27,6 +28,9 @@ class Vectors(Rounds):
         channels = vector_constants(node, folded_bias(node).values)[rounds]  # [rounds, 8, 2 or 3]
         halves = channels.reshape(len(rounds), 4, 2, -1).transpose(0, 3, 2, 1)  # even channels, then odd ones
         return Packed("weight", weights), Packed("channel", halves)
+
+    def weight_stream(self, node: Node) -> Stream:
+        return whole(self.constants(node)[0].values)
 
     def cycles(self, node: Node, core: Core) -> float:
         gathered = depthwise_geometry(node).gather is not Gather.NEVER
