@@ -34,7 +34,7 @@ def run(graph: Graph) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", ["classifier_qdq_int8", "opset7"])
+@pytest.mark.parametrize("name", ["classifier_qdq_int8", "opset7", "qonnx_w4a4", "classifier_qcdq", "classifier_int4"])
 def test_damaged_model(name: str) -> None:
     sound, refused = 0, 0
     for data in damaged((MODELS / f"{name}.onnx").read_bytes()):
