@@ -34,7 +34,9 @@ from mcucompile.show import say, table
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "accuracy"))
 from cases import CASES, Case  # the folder is not a package
 
-TECHNIQUES = Path(__file__).parent / "techniques.toml"
+ROOT = Path(__file__).parent.parent
+TECHNIQUES = ROOT / "benchmarks" / "techniques.toml"
+OWN = {"binary": Case("binary", "calibration", ("test",), points=0.0)}  # the repository's, with its data beside it
 COUNTED = ("qemu-m4", "qemu-m55", "qemu-m0")
 BOARDS = (*COUNTED, "qemu-m3", "qemu-m7", "qemu-m33")
 COLUMNS = (
@@ -94,6 +96,10 @@ class Folders:
     data: Path
     limit: int | None
 
+    def of(self, network: str) -> Folders:
+        own = ROOT / "examples" / network
+        return Folders(own, own, self.limit) if network in OWN else self
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parsed(arguments)
@@ -133,12 +139,12 @@ def techniques() -> list[Technique]:
 
 def measured(chosen: Sequence[Technique], folders: Folders) -> Iterator[Outcome]:
     for t in chosen:
-        case = CASES[t.network]
-        after = compiled(t.network, case, folders, {**t.options, "passes": t.passes})
-        before = compiled(t.network, case, folders, t.before or t.options)
+        case, where = {**CASES, **OWN}[t.network], folders.of(t.network)
+        after = compiled(t.network, case, where, {**t.options, "passes": t.passes})
+        before = compiled(t.network, case, where, t.before or t.options)
         yield Outcome(
-            t, figures(before, case, folders), figures(after, case, folders), float_accuracy(before, case, folders),
-            len(test_set(case, folders)[1]), {board: is_equal(after, board) for board in BOARDS},
+            t, figures(before, case, where), figures(after, case, where), float_accuracy(before, case, where),
+            len(test_set(case, where)[1]), {board: is_equal(after, board) for board in BOARDS},
         )  # fmt: skip
 
 
