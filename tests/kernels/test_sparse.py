@@ -175,16 +175,16 @@ def test_few_weights_and_large_ones_on_host() -> None:
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_on_board(board: str) -> None:
-    take = 3 if board in ALIKE else 1
+    take = 4 if board in ALIKE else 2
     check((plain_cases() + tflite_cases())[::take], boards=(board,), host=False, only=is_native)
 
 
 @pytest.mark.parametrize("board", [b for b in BOARDS if b not in ALIKE])
 def test_few_weights_and_large_ones_on_board(board: str) -> None:
-    check(lone_cases()[::2] + extreme_cases(), boards=(board,), host=False, only=is_native)
+    check(lone_cases()[::4] + extreme_cases()[::2], boards=(board,), host=False, only=is_native)
 
 
 @pytest.mark.parametrize("opt", ["-O0", "-Os", "-O3"])
 @pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
 def test_optimization_levels(board: str, opt: str) -> None:
-    check(plain_cases()[::4] + tflite_cases()[1::5], (board,), opt, host=False, only=is_native)
+    check(plain_cases()[::7] + tflite_cases()[1::7], (board,), opt, host=False, only=is_native)

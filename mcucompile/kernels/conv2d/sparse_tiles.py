@@ -25,18 +25,17 @@ from ...ops.conv2d import Conv2d
 from ...target.cores import Isa
 from ..counted import Counted
 from ..kernel import Packed
-from ..trace import Trace
+from ..trace import Range, Sweep, Trace
 from .blocked import REACH, modulo_word
-from .geometry import Gather, Geometry, geometry
+from .geometry import Gather, Geometry, geometry, window_span
 from .lanes import Lanes, block_geometry, lane_weights, lanes_of
 from .packing import fill_groups, folded_bias, weight_rows
 from .requantization import HighWord, bounds_of, fits_high_word, high_word, high_word_constants
-from .rounds import compact_trace
 from .sparse_lists import BLOCK, MAP_BITS, bitmap, blocks_of, is_sparse, listed_places, skipped, stored_once, used
 
 SUMS = 6
 MOST_PLACES = 1 << 15
-MOST_UNROLL = 4
+UNROLLS = {8: 32, 4: 8, 2: 4}  # steps that are written out, by how many a list has at least
 WRITTEN_OUT = 16  # words of a window whose expansion is
 SECOND_SHIFT = 8  # of the second channel's weights in 16 bits
 
@@ -69,8 +68,27 @@ class TileParams:
 
     @property
     def is_partial(self) -> bool:
-        """Whether the last tile has less pixels."""
-        return self.g.pixels % self.pixels > 0
+        """Whether there are less pixels than in a tile."""
+        return self.g.pixels < self.pixels
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a tile's windows are expanded together: three runs of whole words."""
+        return self.kind == "pairs" and bool(self.lanes) and self.g.run % BLOCK == 0
+
+    @property
+    def goes_back(self) -> int:
+        """By how many pixels the last tile overlaps the one before it."""
+        return 0 if self.is_partial else -self.g.pixels % self.pixels
+
+    @property
+    def last_tile(self) -> tuple[int, int, int]:
+        """Where its first window begins, (y, x), and how many images that is before the last one."""
+        g = self.g
+        first, size = g.pixels - self.pixels, g.out_height * g.out_width
+        (sh, sw), (top, left, *_) = g.window.strides, g.window.pads
+        oy, ox = divmod(first % size, g.out_width)
+        return oy * sh - top, ox * sw - left, (first + self.goes_back) // size - first // size
 
 
 class Tiles(Counted):
@@ -125,7 +143,7 @@ class Tiles(Counted):
     def unrolled(self, node: Node) -> int:
         """Steps that are written out: lists of few entries are gone through faster without."""
         mean = np.mean([len(p) for p in self.places(node)])
-        return MOST_UNROLL if mean >= 2 * MOST_UNROLL else 1
+        return next((unroll for unroll, least in UNROLLS.items() if mean >= least), 1)
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         places = self.places(node)
@@ -160,8 +178,8 @@ class Tiles(Counted):
 
     def scratch_nbytes(self, node: Node) -> int:
         g = self.walk(node)
-        patches = 0 if g.gather is Gather.NEVER else (2 if self.lanes(g) is None else 1) * g.patch
-        return self.window_nbytes(node) + patches
+        count = self.pixels if self.params(node).at_once else 2 if self.lanes(g) is None else 1
+        return self.window_nbytes(node) + (0 if g.gather is Gather.NEVER else count * g.patch)
 
     def window_nbytes(self, node: Node) -> int:
         """Of a tile's windows: two bytes per value."""
@@ -170,7 +188,7 @@ class Tiles(Counted):
         return 2 * self.pixels * (g.patch if lanes is None else BLOCK * lanes.steps)
 
     def trace(self, node: Node) -> Trace:
-        return compact_trace(self.walk(node), self.pixels)
+        return tile_trace(self.walk(node), self.pixels)
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
@@ -186,6 +204,19 @@ class Tiles(Counted):
         steps = sum(map(len, places))
         extra = 1 + high_word(node).extra_per_output(True) / 8
         return tiles * steps, tiles * len(places) * extra, tiles * self.pixels * g.patch, tiles * self.pixels
+
+
+def tile_trace(g: Geometry, pixels: int) -> Trace:
+    """Windows are copied before outputs are written; the last tile ends with the last pixel, wherever it begins."""
+    sweeps = []
+    for start in range(0, g.pixels, pixels):
+        first = max(min(start, g.pixels - pixels), 0)
+        tile = range(first, min(first + pixels, g.pixels))
+        spans = [span for span in (window_span(g, p) for p in tile) if span[1] > span[0]]
+        low, high = min((s for s, _ in spans), default=0), max((e for _, e in spans), default=0)
+        reads = (Range(0, low, 0, high - low),) if spans else ()
+        sweeps.append(Sweep(1, reads, (Range(1, first * g.out_channels, 0, len(tile) * g.out_channels),)))
+    return tuple(sweeps)
 
 
 class Relative(Tiles):

@@ -204,14 +204,14 @@ class SparseBlocks(SparseTriples):
 
 class MainlineRelative(SparseRelative):
     isa = Isa.MAINLINE
-    costs = {"cortex-m3": (18.0, 40.0, 14.0, 4.0)}
+    costs = {"cortex-m3": (22.3, 147.0, 0.0, 5.6)}
 
 
 class MainlineBitmap(SparseBitmap):
     isa = Isa.MAINLINE
-    costs = {"cortex-m3": (25.0, 40.0, 14.0, 4.0, 0.4)}
+    costs = {"cortex-m3": (22.7, 150.0, 2.1, 7.9, 0.0)}
 
 
 class MainlineBlocks(SparseBlocks):
     isa = Isa.MAINLINE
-    costs = {"cortex-m3": (62.0, 40.0, 14.0, 4.0)}
+    costs = {"cortex-m3": (65.8, 140.0, 0.0, 4.5)}

@@ -151,7 +151,7 @@ class ScalarRelative(Rows):
     encoding = "relative"
     isa = Isa.SCALAR
     kind = "relative"
-    costs = {"cortex-m0": (15.0, 72.0, 0.0)}
+    costs = {"cortex-m0": (15.0, 72.0, 0.0), "cortex-m3": (13.7, 14.5, 0.0)}
 
     def rows(self, node: Node) -> Array:
         return weight_of(node)
@@ -165,7 +165,7 @@ class ScalarBitmap(ScalarRelative):
     variant = "sparse_bitmap"
     encoding = "bitmap"
     kind = "bitmap"
-    costs = {"cortex-m0": (24.6, 280.0, 1.7)}
+    costs = {"cortex-m0": (24.6, 280.0, 1.7), "cortex-m3": (12.7, 104.0, 2.0)}
 
     def places(self, node: Node) -> list[Array]:
         return [np.flatnonzero(row) for row in self.rows(node)]
@@ -183,7 +183,7 @@ class ScalarBlocks(Rows):
     encoding = "blocks4"
     isa = Isa.SCALAR
     kind = "blocks"
-    costs = {"cortex-m0": (42.0, 73.0, 0.0)}
+    costs = {"cortex-m0": (42.0, 73.0, 0.0), "cortex-m3": (28.7, 25.2, 0.0)}
 
     def fits(self, node: Node) -> bool:
         return node.inputs[0].size >= BLOCK and super().fits(node)
@@ -218,7 +218,10 @@ class Relative(DspRows):
     variant = "sparse_relative"
     encoding = "relative"
     kind = "relative"
-    costs = {"cortex-m4": (23.3, 23.2, 0.0)}
+    costs = {
+        "cortex-m4": (23.3, 23.2, 0.0), "cortex-m7": (13.2, 22.7, 0.0),
+        "cortex-m33": (23.2, 20.6, 0.0), "cortex-m55": (22.2, 20.6, 0.0),
+    }  # fmt: skip
 
     def rows(self, node: Node) -> Array:
         return weight_of(node)
@@ -248,7 +251,10 @@ class Relative(DspRows):
 
 class Bitmap(DspRows, ScalarBitmap):
     isa = Isa.DSP
-    costs = {"cortex-m4": (11.0, 27.6, 0.3)}
+    costs = {
+        "cortex-m4": (11.0, 27.6, 0.3), "cortex-m7": (7.0, 32.1, 0.4),
+        "cortex-m33": (10.0, 23.4, 0.2), "cortex-m55": (10.0, 23.1, 0.2),
+    }  # fmt: skip
 
 
 class Blocks(DspRows):
@@ -256,7 +262,10 @@ class Blocks(DspRows):
     encoding = "blocks4"
     kind = "blocks"
     expands = True
-    costs = {"cortex-m4": (16.5, 25.1, 3.8)}
+    costs = {
+        "cortex-m4": (16.5, 25.1, 3.8), "cortex-m7": (9.0, 24.2, 1.3),
+        "cortex-m33": (15.0, 25.2, 2.3), "cortex-m55": (12.0, 29.2, 2.1),
+    }  # fmt: skip
 
     def rows(self, node: Node) -> Array:
         return blocks_of(weight_of(node))
@@ -266,7 +275,10 @@ class Quads(Blocks):
     variant = "sparse_quads"
     kind = "quads"
     outputs = OUTPUTS
-    costs = {"cortex-m4": (27.5, 50.6, 3.4)}
+    costs = {
+        "cortex-m4": (27.5, 50.6, 3.4), "cortex-m7": (17.0, 45.7, 1.3),
+        "cortex-m33": (26.0, 47.7, 2.3), "cortex-m55": (22.0, 46.6, 2.0),
+    }  # fmt: skip
 
     def fits_sums(self, node: Node) -> bool:
         fits = super().fits_sums(node) and bounds_of(node).max() < 1 << (31 - SECOND_SHIFT)
