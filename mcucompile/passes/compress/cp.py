@@ -24,7 +24,7 @@ from ...ops.depthwise_conv2d import DepthwiseConv2d
 from .decomposition import Decomposition, Family, Level, Part, Ranks
 from .decomposition.chain import macs_of, without_bias
 from .decomposition.matrices import ONE, horizontal, vertical
-from .decomposition.seen import Seen
+from .decomposition.seen import Covariances
 from .decomposition.whitening import Whitening, whitening
 
 Taps = Literal["split", "joint"]
@@ -52,7 +52,7 @@ class Cp(Decomposition):
         """Convolutions with more than one tap: with one, it would only be a longer `low_rank`."""
         return isinstance(node.op, Conv2d) and node.op.window.taps > 1 and super().takes(node)
 
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         assert isinstance(node.op, Conv2d)
         shape = tensor_shape(node, self.taps)
         known = whitening(self.moment(node, node.op.window, seen), shape[1:])
@@ -115,6 +115,11 @@ class Polyadic(Family):
 
     def factor_shapes(self, ranks: Ranks) -> tuple[Shape, ...]:
         return tuple((axis, ranks[0]) for axis in self.shape)
+
+    def composed(self, factors: Sequence[Array]) -> Array:
+        axes = "ohwc" if len(factors) == 4 else "otc"
+        terms = ",".join(f"{axis}r" for axis in axes)
+        return np.asarray(np.einsum(f"{terms}->{axes}", *factors, optimize=True)).reshape(self.node.inputs[1].shape)
 
     def chain(self, factors: Sequence[Array], bias: Array, clip: Clip) -> tuple[Part, ...]:
         op = self.node.op

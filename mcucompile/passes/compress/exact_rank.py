@@ -15,7 +15,7 @@ from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .decomposition import Level, Matrices
 from .decomposition.chain import macs_of
-from .decomposition.decompose import cheapest, replaced
+from .decomposition.decompose import cheapest, plain_fit, replaced
 from .decomposition.matrices import forms_of
 from .decomposition.seen import see
 from .low_rank import LowRank
@@ -34,7 +34,7 @@ class ExactRank(Compression):
         """Real numbers are rounded anew, in the last places."""
         found = [(node, level) for node in layers if (level := exact_level(node))]
         seen = see(graph, [node for node, _ in found], samples) if found and samples else None
-        return tuple(replaced(graph, node, level, seen, "numeric rank") for node, level in found)
+        return tuple(replaced(graph, node, plain_fit(node, level, seen), seen, "numeric rank") for node, level in found)
 
 
 def exact_level(node: Node) -> Level | None:

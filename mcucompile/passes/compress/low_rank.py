@@ -22,7 +22,7 @@ from ...ops.dense import Dense
 from ...ops.window import Window
 from .decomposition import Decomposition, Family, Matrices
 from .decomposition.matrices import Form, forms_of, windows
-from .decomposition.seen import Seen
+from .decomposition.seen import Covariances
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LowRank(Decomposition):
     def takes(cls, node: Node) -> bool:
         return isinstance(node.op, Dense | Conv2d) and super().takes(node)
 
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         forms = [f for f in forms_of(node) if self.form in ("auto", f)]
         return [Matrices(node, f, self.moment(node, first_window(node, f), seen)) for f in forms]
 

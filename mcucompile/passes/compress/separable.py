@@ -16,7 +16,7 @@ from ...ir import Node
 from ...ops.conv2d import Conv2d
 from .decomposition import Decomposition, Family, Matrices
 from .decomposition.matrices import vertical
-from .decomposition.seen import Seen
+from .decomposition.seen import Covariances
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Separable(Decomposition):
     def takes(cls, node: Node) -> bool:
         return isinstance(node.op, Conv2d) and min(node.op.window.kernel) > 1 and super().takes(node)
 
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         assert isinstance(node.op, Conv2d)
         moment = self.moment(node, vertical(node.op.window), seen)
         return [Matrices(node, "spatial", moment, unit_variance=True)]

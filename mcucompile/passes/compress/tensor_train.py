@@ -30,7 +30,7 @@ from ...ops.window import Window
 from .decomposition import Decomposition, Family, Part, Ranks
 from .decomposition.chain import without_bias
 from .decomposition.family import ranks_by_energy, tails
-from .decomposition.seen import Seen
+from .decomposition.seen import Covariances
 from .decomposition.whitening import Whitening, whitening
 
 MOST_CORES = 4
@@ -55,7 +55,7 @@ class TensorTrain(Decomposition):
         """Fully connected layers on one vector."""
         return isinstance(node.op, Dense) and node.inputs[0].size == node.inputs[0].shape[-1] and super().takes(node)
 
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         outputs, inputs = node.inputs[1].shape
         moment = self.moment(node, None, seen)
         known = {k: whitening(moment, k) for k in splits(inputs, self.cores)}
@@ -90,6 +90,14 @@ class Train(Family):
 
     def factor_shapes(self, ranks: Ranks) -> tuple[Shape, ...]:
         return tuple(zip((1, *ranks), self.outputs, self.inputs, (*ranks, 1), strict=True))
+
+    def composed(self, factors: Sequence[Array]) -> Array:
+        """[.., o2, o1, k1, k2, ..] core by core."""
+        whole = np.ones((1, 1, 1))
+        for core in factors:
+            whole = np.einsum("okr,rpls->pokls", whole, core)
+            whole = whole.reshape(whole.shape[0] * whole.shape[1], -1, core.shape[3])
+        return whole[..., 0]
 
     def chain(self, factors: Sequence[Array], bias: Array, clip: Clip) -> tuple[Part, ...]:
         """From the last core to the first, then the bias, which the last part's channels do not tell apart."""

@@ -17,7 +17,7 @@ from .decomposition import Decomposition, Family, Part, Ranks, vbmf_rank
 from .decomposition.chain import without_bias
 from .decomposition.family import ranks_by_energy, tails
 from .decomposition.matrices import ONE
-from .decomposition.seen import Seen
+from .decomposition.seen import Covariances
 from .decomposition.whitening import Whitening, whitening
 
 OUTPUTS, INPUTS = 0, 3  # axes of the weights
@@ -37,7 +37,7 @@ class Tucker(Decomposition):
         """Convolutions with more than one tap: with one, it would only be a longer `low_rank`."""
         return isinstance(node.op, Conv2d) and node.op.window.taps > 1 and super().takes(node)
 
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         assert isinstance(node.op, Conv2d)
         known = whitening(self.moment(node, node.op.window, seen), node.inputs[1].shape[1:])
         return [Tucker2(node, known, self.rank_in)]
@@ -78,6 +78,10 @@ class Tucker2(Family):
     def factor_shapes(self, ranks: Ranks) -> tuple[Shape, ...]:
         (r, s), (o, kh, kw, c) = ranks, self.node.inputs[1].shape
         return (s, c), (r, kh, kw, s), (o, r)
+
+    def composed(self, factors: Sequence[Array]) -> Array:
+        inputs, core, outputs = factors
+        return np.asarray(np.einsum("or,rhws,sc->ohwc", outputs, core, inputs, optimize=True))
 
     def chain(self, factors: Sequence[Array], bias: Array, clip: Clip) -> tuple[Part, ...]:
         assert isinstance(self.node.op, Conv2d)

@@ -19,7 +19,8 @@ from ..base import Change, Compression, Stage
 from .budget import distribute
 from .chain import macs_of, put, weights_of
 from .family import Family, Level
-from .seen import Seen, see
+from .in_order import Fit, bias_of, fits_in_order
+from .seen import Covariances, Seen, see
 
 Spend = Literal["macs", "weights"]
 
@@ -35,6 +36,7 @@ class Decomposition(Compression):
 
     But for `rank`, a layer stays as it is where no chain needs fewer MACs. With calibration samples the bias takes up
     the mean error, and the chain is near to the layer in its outputs, unless `data_aware` is off: then in its weights.
+    With `compensate` it also makes up for what the chains before it lost, as far as it can.
     """
 
     energy: float = 0.95
@@ -44,6 +46,7 @@ class Decomposition(Compression):
     spend: Spend = "macs"
     vbmf: bool = False
     data_aware: bool = True
+    compensate: bool = True
 
     stage = Stage.DECOMPOSE
 
@@ -68,10 +71,10 @@ class Decomposition(Compression):
         return is_real and (not isinstance(node.op, Conv2d) or node.op.groups == 1)
 
     @abstractmethod
-    def families(self, node: Node, seen: Seen | None) -> Sequence[Family]:
+    def families(self, node: Node, seen: Covariances | None) -> Sequence[Family]:
         """The kinds of chains to choose from."""
 
-    def moment(self, node: Node, window: Window | None, seen: Seen | None) -> Array | None:
+    def moment(self, node: Node, window: Window | None, seen: Covariances | None) -> Array | None:
         """The covariance of what a window over the layer's input reads; a fully connected layer has none."""
         return seen.moment(node, window) if seen and self.data_aware else None
 
@@ -80,8 +83,12 @@ class Decomposition(Compression):
         seen = see(graph, layers, samples) if samples and layers else None
         families = [self.families(node, seen) for node in layers]
         levels = self.shared_out(layers, families) if self.is_shared else [self.level(f) for f in families]
-        chosen = [(node, level) for node, level in zip(layers, levels, strict=True) if level]
-        return tuple(replaced(graph, node, level, seen, self.criterion) for node, level in chosen)
+        chosen = {n: (f.index(v.family), v) for n, f, v in zip(layers, families, levels, strict=True) if v}
+        fits: dict[Node, Fit] = {}
+        if samples and chosen and self.data_aware and self.compensate:
+            fits = fits_in_order(graph, chosen, samples, self.families)
+        found = {n: fits.get(n) or plain_fit(n, level, seen) for n, (_, level) in chosen.items()}
+        return tuple(replaced(graph, n, fit, seen, self.criterion) for n, fit in found.items())
 
     @property
     def is_shared(self) -> bool:
@@ -129,19 +136,22 @@ def cheapest(levels: Sequence[Level]) -> Level | None:
     return min(levels, key=lambda level: (level.macs, level.weights, level.lost), default=None)
 
 
-def replaced(graph: Graph, node: Node, level: Level, seen: Seen | None, criterion: str) -> Change:
+def plain_fit(node: Node, level: Level, seen: Seen | None) -> Fit:
+    """The chain for the layer by itself, with a bias that takes up the mean error."""
+    bias = bias_of(node)
+    return Fit(level, bias if seen is None else seen.corrected_bias(node, level.parts(np.zeros_like(bias))))
+
+
+def replaced(graph: Graph, node: Node, fit: Fit, seen: Seen | None, criterion: str) -> Change:
     """Put the chain in the layer's place, unless something speaks against it."""
-    size, objection = weights_of([node]), level.family.objection(level.ranks)
+    level, size, kept = fit.level, weights_of([node]), max(1 - fit.level.lost, 0.0)
+    objection = level.family.objection(level.ranks)
     if objection:
         unit = f"kept, since {level.text} is {objection}"
-        return Change(node.output.name, node.source, unit, criterion, max(1 - level.lost, 0.0), None, size, size)
-    op, bias = node.op, node.inputs[2].const
-    assert isinstance(op, Weighted) and bias is not None
-    corrected = bias if seen is None else seen.corrected_bias(node, level.parts(np.zeros_like(bias)))
-    parts = level.parts(corrected, op.clip)
+        return Change(node.output.name, node.source, unit, criterion, kept, None, size, size)
+    assert isinstance(node.op, Weighted)
+    parts = level.parts(fit.bias, node.op.clip)
     effect = seen.effect(node, parts) if seen else None
     nodes = put(graph, node, parts)
     unit = f"{level.text}: MACs {macs_of([node]):,} -> {macs_of(nodes):,}"
-    return Change(
-        node.output.name, node.source, unit, criterion, max(1 - level.lost, 0.0), effect, size, weights_of(nodes)
-    )
+    return Change(node.output.name, node.source, unit, criterion, kept, effect, size, weights_of(nodes))

@@ -65,6 +65,10 @@ class Family(ABC):
         """The operators that they are the weights of."""
 
     @abstractmethod
+    def composed(self, factors: Sequence[Array]) -> Array:
+        """The weights of the one layer that computes what the chain does."""
+
+    @abstractmethod
     def asked(self, rank: int) -> Ranks:
         """What a rank that the user gives means, limited to what the layer has."""
 

@@ -99,6 +99,14 @@ class Matrices(Family):
             share = np.sqrt(share)
         return projected[:rank] / share[:, None], u[:, :rank] * share
 
+    def composed(self, factors: Sequence[Array]) -> Array:
+        first, second = factors
+        shape = self.node.inputs[1].shape
+        if self.form != "spatial":
+            return np.asarray(second @ first).reshape(shape)
+        outputs, kh, kw, channels = shape
+        return np.asarray(second @ first).reshape(outputs, kw, kh, channels).transpose(0, 2, 1, 3)
+
     def chain(self, factors: Sequence[Array], bias: Array, clip: Clip) -> tuple[Part, ...]:
         op, (first, second) = self.node.op, factors
         rank = len(first)

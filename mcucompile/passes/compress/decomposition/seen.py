@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,13 @@ MOST_ROWS = 16384  # of which a moment is computed
 MOST_COLUMNS = 2048  # of the side of a moment
 TEST_MACS = 200_000_000  # of a layer on the samples on which effects are measured
 FEWEST_SAMPLES = 8
+
+
+class Covariances(Protocol):
+    """Knows what layers read."""
+
+    def moment(self, node: Node, window: Window | None) -> Array | None:
+        """The covariance [n, n] of what the window reads of the layer's input; None where it is too large to say."""
 
 
 @dataclass(frozen=True, eq=False)
