@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import rig
 from hypothesis import given
 from hypothesis import strategies as st
 from rig import BOARDS, Case, check
+from test_compilers import ZIG
 from test_conv2d import POINTWISE, Conv
 from test_dense import Layer
 
@@ -23,7 +27,7 @@ from mcucompile.kernels.conv2d.sparse_lists import (
 )
 from mcucompile.kernels.kernel import Kernel
 from mcucompile.lower.select import fitting
-from mcucompile.target.cores import Isa
+from mcucompile.target.cores import CORES, Isa
 
 ENCODINGS = ("relative", "bitmap", "blocks4")
 
@@ -188,3 +192,20 @@ def test_few_weights_and_large_ones_on_board(board: str) -> None:
 @pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
 def test_optimization_levels(board: str, opt: str) -> None:
     check(plain_cases()[::7] + tflite_cases()[1::7], (board,), opt, host=False, only=is_native)
+
+
+@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
+def test_clang(board: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ziglang", reason="clang comes with the Python package ziglang")
+    monkeypatch.setattr(rig, "find_toolchain", lambda: ZIG)
+    for opt in ("-O0", "-O2"):
+        check(plain_cases()[::10] + tflite_cases()[1::10], (board,), opt, host=False, only=is_native)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m55"])
+def test_is_valid_cplusplus(core: str, tmp_path: Path) -> None:
+    rig.write_sources(rig.runs_of(plain_cases()[::7], CORES[core], CORES[core].isa, is_native), tmp_path)
+    toolchain = rig.find_toolchain()
+    flags = [*toolchain.target_flags(CORES[core]), "-x", "c++", "-fsyntax-only", "-Wall", "-Wextra", "-Wconversion"]
+    done = subprocess.run([*toolchain.command, *flags, "cases.c"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
