@@ -144,7 +144,15 @@ def has_rows(node: Node) -> bool:
 
 def input_moments(graph: Graph, layers: Container[Node], samples: Samples) -> dict[Node, Moments]:
     """The moments of every layer's input in the network as it is, real or integer; samples are what its inputs take."""
-    return dict(moments_in_order(graph, layers, samples))
+    chosen = enough_samples(graph, samples)
+    run, found = runner(graph, chosen), dict[Node, Moments]()
+    walks = [walk(run, p) for p in run.parts(chosen)]
+    for i, node in enumerate(graph.nodes):
+        if node in layers and has_rows(node):
+            found[node] = moments(node, i, walks, walks)
+        for w in walks:
+            w.step(i)
+    return found
 
 
 def moments_in_order(graph: Graph, layers: Container[Node], samples: Samples) -> Iterator[tuple[Node, Moments]]:

@@ -1,4 +1,8 @@
-"""Remove the input channels that a layer can do without, and the filters that make them (He, Zhang, Sun 2017)."""
+"""Remove the input channels that a layer can do without, and the filters that make them (He, Zhang, Sun 2017).
+
+%y = conv2d(%x, %w, %b); %z = conv2d(%y, %v [.., 16 channels], %c)
+-->   %y = conv2d(%x, %w without 4 filters, %b'); %z = conv2d(%y, %v [.., 12 channels], fitted anew, %c')
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Remove the filters of convolutions that matter least, and what they feed (Li et al. 2017)."""
+"""Remove the filters of convolutions that matter least, and what they feed (Li et al. 2017).
+
+%y = conv2d(%x, %w [16 filters], %b); %z = conv2d(%y, %v, %c)
+-->   %y = conv2d(%x, %w [12 filters], %b'); %z = conv2d(%y, %v without 4 inputs and fitted anew, %c')
+"""
 
 from __future__ import annotations
 

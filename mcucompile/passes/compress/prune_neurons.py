@@ -1,4 +1,8 @@
-"""Remove neurons of fully connected layers: those that another one can stand in for (Srinivas, Babu 2015)."""
+"""Remove neurons of fully connected layers: those that another one can stand in for (Srinivas, Babu 2015).
+
+%y = dense(%x, %w [300 rows], %b); %z = dense(%y, %v, %c)
+-->   %y = dense(%x, %w [200 rows], %b'); %z = dense(%y, %v with what the heirs take over, fitted anew, %c')
+"""
 
 from __future__ import annotations
 

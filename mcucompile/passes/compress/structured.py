@@ -1,10 +1,10 @@
 """What the passes that remove whole channels have in common: they differ in the layers that name the channels.
 
-    %y = conv2d(%x, %w [16 filters], %b); %z = conv2d(%y, %v, %c)
-    -->   %y = conv2d(%x, %w [12 filters], %b'); %z = conv2d(%y, %v without 4 inputs and fitted anew, %c')
-
 Channels that must go together (see `pruning.dependencies`) go together. Those of the network's own inputs and outputs
 stay.
+
+Decided: several rounds, each with a fit to the original network, because the criteria see the network as it is. With
+rounds=1 a keyword spotter of depthwise layers, pruned by 30 % of its MACs, lost about a percentage point more.
 """
 
 from __future__ import annotations
