@@ -133,6 +133,28 @@ def test_kernels_are_for_many_zeros_or_where_asked_for(zeros: float, encoding: s
     assert not any(is_native(k) and k.encoding != encoding for k in fitting(node, Isa.DSP) if encoding)
 
 
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33"])
+@pytest.mark.parametrize("layer", [Layer((1,), 300, 60), Conv((1, 7, 6, 64, 32), **POINTWISE), Conv((1, 6, 6, 32, 16))])
+def test_the_cost_model_prefers_them_at_nine_zeros_of_ten(core: str, layer: Conv | Layer) -> None:
+    case = next(with_zeros(layer, 2, 0.9))
+    (node,) = thinned(case, weights_of(case), "").graph.nodes
+    kernels = fitting(node, CORES[core].isa)
+    fast = min((k for k in kernels if not k.variant.startswith("winograd")), key=lambda k: k.cycles(node, CORES[core]))
+    small = min(kernels, key=lambda k: k.code_nbytes(node) + sum(c.values.nbytes for c in k.constants(node)))
+    assert is_native(fast)
+    assert small.encoding != "plain"
+
+
+@pytest.mark.parametrize("core", ["cortex-m4f", "cortex-m55"])
+def test_the_cost_model_prefers_dense_kernels_where_half_of_the_weights_are_left(core: str) -> None:
+    for layer in (Layer((1,), 300, 60), Conv((1, 7, 6, 64, 32), **POINTWISE), Conv((1, 6, 6, 32, 16))):
+        case = next(with_zeros(layer, 2, 0.5))
+        (node,) = thinned(case, weights_of(case), "").graph.nodes
+        kernels = fitting(node, CORES[core].isa)
+        assert any(is_native(k) for k in kernels)
+        assert not is_native(min(kernels, key=lambda k: k.cycles(node, CORES[core])))
+
+
 ALONE = (
     Conv((1, 2, 3, 300, 5), **POINTWISE, zero_x=3),
     Conv((1, 3, 3, 40, 3), zero_x=-128),

@@ -224,7 +224,10 @@ class Relative(Tiles):
     encoding = "relative"
     kind = "relative"
     step_nbytes = 40
-    costs = {"cortex-m4": (16.3, 26.3, 3.7, 237.0)}
+    costs = {
+        "cortex-m4": (15.7, 18.8, 4.0, 223.0), "cortex-m7": (13.6, 21.1, 2.1, 210.0),
+        "cortex-m33": (15.1, 35.6, 3.6, 187.0), "cortex-m55": (15.1, 35.6, 3.6, 187.0),
+    }  # fmt: skip
 
     def rows(self, node: Node) -> Array:
         g = self.walk(node)
@@ -239,7 +242,10 @@ class Bitmap(Relative):
     encoding = "bitmap"
     kind = "bitmap"
     step_nbytes = 64
-    costs = {"cortex-m4": (21.0, 0.0, 3.0, 294.0, 19.3)}
+    costs = {
+        "cortex-m4": (21.0, 0.0, 3.7, 247.0, 16.8), "cortex-m7": (13.0, 0.0, 1.1, 244.0, 20.5),
+        "cortex-m33": (18.9, 0.0, 2.0, 281.0, 23.3), "cortex-m55": (18.9, 0.0, 2.0, 281.0, 23.3),
+    }  # fmt: skip
 
     def params(self, node: Node) -> TileParams:
         g = self.walk(node)
@@ -270,7 +276,10 @@ class Blocks(Tiles):
     encoding = "blocks4"
     kind = "blocks"
     step_nbytes = 84
-    costs = {"cortex-m4": (36.3, 43.5, 3.1, 72.0)}
+    costs = {
+        "cortex-m4": (35.9, 33.7, 3.3, 79.7), "cortex-m7": (30.0, 44.6, 1.7, 22.3),
+        "cortex-m33": (35.5, 49.3, 2.9, 54.9), "cortex-m55": (35.5, 49.3, 2.9, 54.9),
+    }  # fmt: skip
 
     def walk(self, node: Node) -> Geometry:
         return block_geometry(node)
@@ -292,7 +301,10 @@ class Pairs(Blocks):
     pixels = SUMS // 2
     channels = 2
     step_nbytes = 76
-    costs = {"cortex-m4": (30.1, 31.2, 3.1, 243.0)}
+    costs = {
+        "cortex-m4": (29.8, 46.9, 3.0, 76.4), "cortex-m7": (24.9, 28.0, 1.6, 90.0),
+        "cortex-m33": (30.3, 40.0, 2.6, 80.0), "cortex-m55": (30.3, 40.0, 2.6, 80.0),
+    }  # fmt: skip
 
     def fits(self, node: Node) -> bool:
         return super().fits(node) and fits_halves(self.rows(node)) and bounds_of(node).max() < 1 << (31 - SECOND_SHIFT)
