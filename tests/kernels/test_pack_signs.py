@@ -14,7 +14,7 @@ from mcucompile.ops.bits import packed_shape
 from mcucompile.ops.pack_signs import PackSigns
 from mcucompile.ops.window import Window
 
-SHAPES: tuple[Shape, ...] = ((1, 1), (5, 3), (2, 3, 32), (7, 33), (1, 4, 64), (3, 100))
+SHAPES: tuple[Shape, ...] = ((1, 1), (5, 3), (2, 3, 32), (7, 33), (1, 4, 64), (3, 100), (3, 8), (2, 16), (5, 48), (1, 72))
 
 
 def near_zero(shape: Shape, dtype: DType, zero: int, seed: int) -> Array:

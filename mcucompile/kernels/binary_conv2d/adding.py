@@ -15,13 +15,13 @@ from .adders import Blocks, blocks
 from .results import Kind, Result, kind_of, result, result_constants
 from .windows import Walk, packed_weights, pixel_trace, walk
 
-COSTS: Costs = {  # per operation of an output's adders, output, tap of a pixel
-    "cortex-m0": (1.9, 20.0, 30.0),
-    "cortex-m3": (1.2, 12.0, 20.0),
-    "cortex-m4": (1.1, 12.0, 20.0),
-    "cortex-m7": (0.8, 10.0, 15.0),
-    "cortex-m33": (1.1, 12.0, 20.0),
-    "cortex-m55": (1.0, 10.0, 15.0),
+COSTS: Costs = {  # per operation of an output's adders, output, word of a pixel's window
+    "cortex-m0": (2.16, 12.2, 28.4),
+    "cortex-m3": (1.36, 8.72, 13.1),
+    "cortex-m4": (1.35, 2.45, 12.4),
+    "cortex-m7": (0.67, 4.93, 6.56),
+    "cortex-m33": (1.23, 5.81, 10.5),
+    "cortex-m55": (1.21, 4.34, 5.36),
 }
 
 
@@ -75,5 +75,5 @@ def gathers(w: Walk) -> bool:
 
 class VectorAdding(Adding):
     isa = Isa.MVE
-    costs: ClassVar[Costs] = {"cortex-m55": (1.6, 12.0, 8.0)}
+    costs: ClassVar[Costs] = {"cortex-m55": (2.38, 1.96, 0.0)}
     lanes = 4

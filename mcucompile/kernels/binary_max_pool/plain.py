@@ -12,12 +12,12 @@ from ..pooling import PoolWalk, pool_counts, pool_trace, pool_walk
 from ..trace import Trace
 
 COSTS: Costs = {  # per tap, row of taps, output, row with borders
-    "cortex-m0": (9.0, 12.0, 20.0, 10.0),
-    "cortex-m3": (7.0, 10.0, 16.0, 8.0),
-    "cortex-m4": (7.0, 10.0, 16.0, 8.0),
-    "cortex-m7": (4.0, 6.0, 10.0, 5.0),
-    "cortex-m33": (7.0, 10.0, 16.0, 8.0),
-    "cortex-m55": (5.0, 8.0, 12.0, 6.0),
+    "cortex-m0": (6.5, 3.0, 6.0, 7.0),
+    "cortex-m3": (5.5, 3.0, 5.5, 6.5),
+    "cortex-m4": (5.0, 3.0, 5.5, 6.5),
+    "cortex-m7": (4.0, 3.0, 4.0, 4.0),
+    "cortex-m33": (4.5, 3.0, 5.0, 5.0),
+    "cortex-m55": (4.5, 3.0, 5.0, 4.5),
 }
 
 
@@ -40,6 +40,9 @@ class Plain(Counted):
 
     def trace(self, node: Node) -> Trace:
         return pool_trace(node)
+
+    def code_nbytes(self, node: Node) -> int:
+        return 200 if any(pool_walk(node).overhangs) else 90
 
     def counts(self, node: Node) -> tuple[float, ...]:
         return pool_counts(node)
