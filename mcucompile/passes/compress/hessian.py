@@ -196,8 +196,9 @@ def moments(node: Node, index: int, originals: Sequence[Walk], changed: Sequence
     places = some_places(node, sum(w.count for w in originals))
     rows, sums, centres = 0, [np.zeros(())] * 4, None
     for before, after in zip(originals, changed, strict=True):
-        x, y = (input_rows(node, real_input(w, index, node), places) for w in (before, after))
-        is_same = np.array_equal(x, y)
+        x = input_rows(node, real_input(before, index, node), places)
+        y = x if after is before else input_rows(node, real_input(after, index, node), places)
+        is_same = y is x or np.array_equal(x, y)
         centres = centres or [v.mean(axis=1, keepdims=True) for v in (x, y)]
         x, y = (v - c for v, c in zip((x, y), centres, strict=True))
         products = y.swapaxes(1, 2) @ y
