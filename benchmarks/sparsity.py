@@ -26,9 +26,9 @@ from rich.console import Console
 from mcucompile import profile
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Graph, Node, Numerics, Tensor, constant, verify
+from mcucompile.kernels import kernels_of
 from mcucompile.kernels.kernel import Kernel
 from mcucompile.lower.lower import lower
-from mcucompile.lower.select import fitting
 from mcucompile.show import table
 from mcucompile.target.board import Board, load_board
 
@@ -177,16 +177,21 @@ def candidates(layer: Layer, board: Board, pattern: str, share: float) -> tuple[
     found: list[tuple[Kernel, Tensor]] = []
     if pattern == "dense":
         node = node_of(layer, [*x, w, b], "y", Numerics.ONNX)
-        found = [(k, w) for k in fitting(node, board.isa) if k.encoding == "plain"]
+        found = [(k, w) for k in native(node, board) if k.encoding == "plain"]
     else:
         thin = constant("w", thinned(w.const, share, *PATTERNS[pattern]), w.quant)
-        fits = fitting(node_of(layer, [*x, thin, b], "y", Numerics.ONNX), board.isa)
+        fits = native(node_of(layer, [*x, thin, b], "y", Numerics.ONNX), board)
         of_variant = {k.variant: k for k in sorted(fits, key=lambda k: k.isa) if is_for(k, pattern)}
         found = [(k, thin) for k in of_variant.values()]
     nodes = [node_of(layer, [*x, weight, b], f"y{i}", Numerics.ONNX) for i, (_, weight) in enumerate(found)]
     graph = Graph("bench", x, [n.output for n in nodes], nodes, Numerics.ONNX)
     verify(graph)
     return graph, {n.output.name: k for n, (k, _) in zip(nodes, found, strict=True)}
+
+
+def native(node: Node, board: Board) -> list[Kernel]:
+    """Every kernel that fits and multiplies the weights as it keeps them."""
+    return [k for k in kernels_of(type(node.op)) if k.isa <= board.isa and k.fits(node)]
 
 
 def is_for(kernel: Kernel, pattern: str) -> bool:

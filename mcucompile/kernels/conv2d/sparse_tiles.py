@@ -226,7 +226,7 @@ class Relative(Tiles):
     step_nbytes = 40
     costs = {
         "cortex-m4": (15.7, 18.8, 4.0, 223.0), "cortex-m7": (13.6, 21.1, 2.1, 210.0),
-        "cortex-m33": (15.1, 35.6, 3.6, 187.0), "cortex-m55": (15.1, 35.6, 3.6, 187.0),
+        "cortex-m33": (15.1, 35.6, 3.6, 187.0), "cortex-m55": (12.6, 16.9, 2.5, 195.0),
     }  # fmt: skip
 
     def rows(self, node: Node) -> Array:
@@ -244,7 +244,7 @@ class Bitmap(Relative):
     step_nbytes = 64
     costs = {
         "cortex-m4": (21.0, 0.0, 3.7, 247.0, 16.8), "cortex-m7": (13.0, 0.0, 1.1, 244.0, 20.5),
-        "cortex-m33": (18.9, 0.0, 2.0, 281.0, 23.3), "cortex-m55": (18.9, 0.0, 2.0, 281.0, 23.3),
+        "cortex-m33": (18.9, 0.0, 2.0, 281.0, 23.3), "cortex-m55": (17.0, 0.0, 2.2, 217.0, 15.2),
     }  # fmt: skip
 
     def params(self, node: Node) -> TileParams:
@@ -278,7 +278,7 @@ class Blocks(Tiles):
     step_nbytes = 84
     costs = {
         "cortex-m4": (35.9, 33.7, 3.3, 79.7), "cortex-m7": (30.0, 44.6, 1.7, 22.3),
-        "cortex-m33": (35.5, 49.3, 2.9, 54.9), "cortex-m55": (35.5, 49.3, 2.9, 54.9),
+        "cortex-m33": (35.5, 49.3, 2.9, 54.9), "cortex-m55": (27.9, 36.6, 2.5, 35.5),
     }  # fmt: skip
 
     def walk(self, node: Node) -> Geometry:
@@ -303,7 +303,7 @@ class Pairs(Blocks):
     step_nbytes = 76
     costs = {
         "cortex-m4": (29.8, 46.9, 3.0, 76.4), "cortex-m7": (24.9, 28.0, 1.6, 90.0),
-        "cortex-m33": (30.3, 40.0, 2.6, 80.0), "cortex-m55": (30.3, 40.0, 2.6, 80.0),
+        "cortex-m33": (30.3, 40.0, 2.6, 80.0), "cortex-m55": (24.8, 45.2, 2.0, 33.8),
     }  # fmt: skip
 
     def fits(self, node: Node) -> bool:

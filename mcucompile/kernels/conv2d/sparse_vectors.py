@@ -50,7 +50,7 @@ class SparseVectors(Counted):
     variant = "sparse_vectors"
     isa = Isa.MVE
     encoding = "blocks4"
-    costs = {"cortex-m55": (30.0, 45.0, 1.0)}
+    costs = {"cortex-m55": (24.5, 40.4, 0.9)}
 
     def fits(self, node: Node) -> bool:
         if not all(t.dtype is DType.I8 for t in (node.inputs[0], node.output)) or not is_sparse(node, self.encoding):
