@@ -10,8 +10,12 @@ from sketch import Q, Sketch, names
 
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, DType, Graph, QuantParams, constant, verify
+from mcucompile.ops.average_pool import AveragePool
 from mcucompile.ops.dense import Dense
+from mcucompile.ops.mul import Mul
+from mcucompile.ops.reshape import Reshape
 from mcucompile.ops.sigmoid import Sigmoid
+from mcucompile.ops.window import Window
 from mcucompile.passes.absorb_qdq import AbsorbQdq
 from mcucompile.passes.dequantize_constants import DequantizeConstants
 from mcucompile.passes.fix_multipliers import FixMultipliers
@@ -67,10 +71,40 @@ def test_result_becomes_int8() -> None:
     assert_close(graph, before)
 
 
-def test_what_follows_stays_real() -> None:
+def test_what_follows_comes_along() -> None:
+    """A sigmoid's scale follows from its meaning."""
     graph = network(sigmoid=True)
-    assert quantize_results(graph, samples()) == 1
-    assert names(graph) == ["quantize", "dense", "dequantize", "sigmoid"]
+    assert quantize_results(graph, samples()) == 2
+    assert names(graph) == ["quantize", "dense", "sigmoid", "dequantize"]
+    assert graph.nodes[2].output.quant == Sigmoid().fixed_quant(DType.I8)
+
+
+def test_pool_and_the_layer_behind_it() -> None:
+    """The pool alone has no scale; the layer waits for it."""
+    s = Sketch()
+    pooled = s.add(AveragePool(Window((4, 4))), s.dequantize(s.quantize(s.input(1, 4, 4, 6))))
+    w = constant("w", s.rng.integers(-7, 8, (4, 6)).astype(np.int8), WEIGHT)
+    graph = s.done(s.add(Dense(), s.add(Reshape((1, 6)), pooled), w, constant("b", np.zeros(4, np.float32)), name="y"))
+    AbsorbQdq().run(graph)
+    DequantizeConstants().run(graph)
+    before = copy.deepcopy(graph)
+    assert [n.op.name for n in real_results(graph)] == ["average_pool"]
+    images = {"x": np.random.default_rng(0).uniform(-3, 3, (50, 1, 4, 4, 6)).astype(np.float32)}
+    assert quantize_results(graph, images) == 2
+    verify(graph)
+    assert names(graph) == ["quantize", "average_pool", "reshape", "dense", "dequantize"]
+    FixMultipliers().run(graph)
+    pool, layer = (next(n for n in graph.nodes if n.op.name == name).output.quant for name in ("average_pool", "dense"))
+    assert pool and layer
+    reach = 0.5 * pool.scale * 7 * 6 * max(WEIGHT.scales) + (1 / 2 + 1 / 32) * layer.scale
+    for x in images["x"]:
+        assert np.abs(evaluate(graph, {"x": x})["y"] - evaluate(before, {"x": x})["y"]).max() <= reach
+
+
+def test_operators_with_real_constants_stay() -> None:
+    s = Sketch()
+    y = s.add(Mul(), s.dequantize(s.input(1, 6, quant=Q)), s.constant(1, 6, name="k"))
+    assert real_results(s.done(y)) == []
 
 
 def test_layers_that_share_weights() -> None:
