@@ -55,6 +55,15 @@ def test_regressions_add_up() -> None:
         np.testing.assert_allclose(getattr(parts, field), getattr(whole, field))
 
 
+def test_a_large_mean_costs_no_precision() -> None:
+    """float32 has seven digits, and four of them go into the mean."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(400, 3)) + 2000).astype(np.float32)
+    y = (x - 2000) @ np.array([[1.0], [-2], [3]], np.float32)
+    weights, _ = Regression.of([(x[:150], y[:150]), (x[150:], y[150:])]).solve(np.zeros((1, 3)), 1e-9)
+    np.testing.assert_allclose(weights, [[1, -2, 3]], rtol=1e-4)
+
+
 def test_a_large_ridge_keeps_the_weights() -> None:
     rng = np.random.default_rng(0)
     x, y, start = rng.normal(size=(50, 4)), rng.normal(size=(50, 2)), rng.normal(size=(2, 4))

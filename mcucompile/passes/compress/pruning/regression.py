@@ -14,7 +14,9 @@ from .refit import ridge
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """Means over `rows` of inputs x' and targets y: `xx` [inputs, inputs], `xy` [inputs, outputs], of y^2 `yy`."""
+    """Over `rows` of inputs x and targets y: their means; the covariances `xx` [inputs, inputs] and `xy` [inputs,
+    outputs]; the variances `yy` of y. All are taken about a mean, since inputs may vary little around a large one.
+    """
 
     rows: int
     x: Reals
@@ -26,30 +28,45 @@ class Regression:
     @classmethod
     def of(cls, parts: Sequence[tuple[Array, Array]]) -> Regression:
         """From pairs x [rows, inputs], y [rows, outputs]."""
-        rows = sum(len(x) for x, _ in parts)
-        sums = [(x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y, np.square(y).sum(axis=0)) for x, y in parts]
-        return cls(rows, *(np.asarray(np.sum(s, axis=0, dtype=np.float64) / rows) for s in zip(*sums, strict=True)))
+        found = cls._of(*parts[0])
+        for x, y in parts[1:]:
+            found = found.merged(cls._of(x, y))
+        return found
+
+    @classmethod
+    def _of(cls, x: Array, y: Array) -> Regression:
+        mean_x, mean_y = (v.mean(axis=0, dtype=np.float64) for v in (x, y))
+        a, b = x - mean_x.astype(x.dtype), y - mean_y.astype(y.dtype)
+        products = (a.T @ a, a.T @ b, np.square(b).sum(axis=0))
+        xx, xy, yy = (p.astype(np.float64) / len(x) for p in products)
+        return cls(len(x), mean_x, mean_y, xx, xy, yy)
 
     def merged(self, other: Regression) -> Regression:
+        """Of both together; their means differ, which adds to the covariances."""
         rows = self.rows + other.rows
-        pairs = ((getattr(self, f), getattr(other, f)) for f in ("x", "y", "xx", "xy", "yy"))
-        return Regression(rows, *((self.rows * a + other.rows * b) / rows for a, b in pairs))
+        mine, others = self.rows / rows, other.rows / rows
+        dx, dy, both = self.x - other.x, self.y - other.y, mine * others
+        return Regression(
+            rows, mine * self.x + others * other.x, mine * self.y + others * other.y,
+            mine * self.xx + others * other.xx + both * np.outer(dx, dx),
+            mine * self.xy + others * other.xy + both * np.outer(dx, dy),
+            mine * self.yy + others * other.yy + both * dy**2,
+        )  # fmt: skip
 
     def solve(self, start: Reals, share: float) -> tuple[Reals, Reals]:
-        """Weights [outputs, inputs] and a bias; `share` as in `ridge`."""
-        covariance = self.xx - np.outer(self.x, self.x)
-        missing = self.xy - np.outer(self.x, self.y) - covariance @ start.T
-        covariance[np.diag_indices_from(covariance)] += ridge(covariance, share)
-        weights = start + np.linalg.solve(covariance, missing).T
+        """Weights [outputs, inputs] and a bias; `share` as in `ridge`, which draws the weights to `start`."""
+        regular = self.xx.copy()
+        regular[np.diag_indices_from(regular)] += ridge(regular, share)
+        weights = start + np.linalg.solve(regular, self.xy - self.xx @ start.T).T
         return weights, self.y - weights @ self.x
 
     @property
     def variance(self) -> float:
         """Of all targets."""
-        return float((self.yy - self.y**2).sum())
+        return float(self.yy.sum())
 
     def squares(self, weights: Reals, bias: Reals) -> float:
         """The mean squared error of all sums."""
-        predicted = ((weights @ self.xx) * weights).sum(axis=1) + 2 * bias * (weights @ self.x) + bias**2
-        crossed = (weights.T * self.xy).sum(axis=0) + bias * self.y
-        return float((self.yy - 2 * crossed + predicted).sum())
+        predicted = ((weights @ self.xx) * weights).sum()
+        offset = self.y - weights @ self.x - bias
+        return float(self.yy.sum() - 2 * (weights.T * self.xy).sum() + predicted + np.square(offset).sum())
