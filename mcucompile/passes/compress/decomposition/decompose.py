@@ -151,6 +151,8 @@ def replaced(graph: Graph, node: Node, fit: Fit, seen: Seen | None, criterion: s
         return Change(node.output.name, node.source, unit, criterion, kept, None, size, size)
     assert isinstance(node.op, Weighted)
     parts = level.parts(fit.bias, node.op.clip)
+    if seen and not level.family.is_normalized:
+        parts = seen.balanced(node, parts)
     effect = seen.effect(node, parts) if seen else None
     nodes = put(graph, node, parts)
     unit = f"{level.text}: MACs {macs_of([node]):,} -> {macs_of(nodes):,}"

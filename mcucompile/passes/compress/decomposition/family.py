@@ -43,10 +43,17 @@ class Level:
 
 
 class Family(ABC):
-    """Subclasses have the layer `node` and a `title` for the report."""
+    """Subclasses have the layer `node` and a `title` for the report.
+
+    `is_normalized`: whether channels between the chain's parts have the ranges that they shall have.
+    """
 
     node: Node
     title: str
+
+    @property
+    def is_normalized(self) -> bool:
+        return False
 
     @abstractmethod
     def path(self) -> Iterator[tuple[Ranks, float]]:

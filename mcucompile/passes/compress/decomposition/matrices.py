@@ -53,6 +53,10 @@ class Matrices(Family):
     def title(self) -> str:  # type: ignore[override]
         return "rank" if isinstance(self.node.op, Dense) else f"{self.form} rank"
 
+    @property
+    def is_normalized(self) -> bool:
+        return self.unit_variance and self.moment is not None
+
     def path(self) -> Iterator[tuple[Ranks, float]]:
         for r, lost in enumerate(self.tails):
             if r:
@@ -95,7 +99,7 @@ class Matrices(Family):
         """[r, n] and [m, r], each component's size shared by both; with the moment s is the component's deviation."""
         (rank,), (u, s, projected) = ranks, self.decomposition
         share = np.maximum(s[:rank], FLOOR * (s[0] or 1.0))
-        if self.moment is None or not self.unit_variance:
+        if not self.is_normalized:
             share = np.sqrt(share)
         return projected[:rank] / share[:, None], u[:, :rank] * share
 

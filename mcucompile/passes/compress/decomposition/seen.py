@@ -11,7 +11,8 @@ import numpy as np
 from ....ir import NO_CLIP, Array, Graph, Node
 from ....ops.weighted import Weighted
 from ....ops.window import Window
-from ...calibrate import Samples, count_of, runner
+from ...calibrate import Samples, count_of, observe, runner
+from ...equalize import equalize
 from ...fuse_clip import with_clip
 from ...quantize import spread_samples
 from .chain import Part, plain_graph
@@ -61,6 +62,14 @@ class Seen:
         mean = self.samples_of(node).mean(axis=0, dtype=np.float64).astype(np.float32)
         error = outputs_of(parts, node, mean) - sums_of(node, mean)
         return np.asarray(bias - error.reshape(-1, bias.size).mean(axis=0, dtype=np.float64))
+
+    def balanced(self, node: Node, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """The same chain, with channels between its parts of such ranges that one scale serves all (equalize.py)."""
+        graph = plain_graph(parts, node.inputs[0], node.output)
+        samples = {"x": self.test_inputs(node).reshape(-1, *node.inputs[0].shape)}
+        reach = {t: o.reach for t, o in observe(runner(graph, samples), samples).items() if o.reach is not None}
+        equalized = equalize(graph, reach) or graph
+        return tuple(Part(n.op, tuple(t.const for t in n.inputs[1:] if t.const is not None)) for n in equalized.nodes)
 
     def effect(self, node: Node, parts: Sequence[Part]) -> float:
         """The squared error of the chain's output relative to the square of the layer's."""
