@@ -9,7 +9,7 @@ for each place where its window stands. Changing W to V changes the sums by an e
 covariance: E[x x^T] - E[x] E[x]^T, with the bias moved by (W - V) E[x].
 
 Layers are changed one after another. Each then sees the inputs y that the changed network before it delivers, while
-its sums shall stay what they were on the original inputs x: the target is W + W (E[x y^T] - E[y y^T]) E[y y^T]^-1.
+its sums shall stay what they were on the original inputs x: the target is W + W (cov(x, y) - cov(y, y)) cov(y, y)^-1.
 """
 
 from __future__ import annotations

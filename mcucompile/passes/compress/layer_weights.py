@@ -13,6 +13,8 @@ from ..calibrate import Samples
 from .base import Change
 from .hessian import Moments, Reals, has_rows, moments_in_order, weight_rows, weights_from_rows
 
+LEAST_DAMPING = 1e-4
+
 
 def is_real_layer(node: Node) -> bool:
     """A layer with real weights that are not bound to a grid."""
@@ -61,6 +63,13 @@ def change_of(node: Node, rows: Reals, moments: Moments | None, criterion: str, 
     effect = None if moments is None else moments.relative_error(before, rows)
     counts = [int(np.count_nonzero(r)) for r in (before, rows)]
     return Change(node.output.name, node.source, "weights", criterion, score, effect, *counts)
+
+
+def check_damping(name: str, value: float) -> None:
+    """Raises E0701 for damping that does not make a Hessian of float32 products positive definite."""
+    if not LEAST_DAMPING <= value < np.inf:
+        fix = f"give a number from {LEAST_DAMPING} on; 0.01 is usual"
+        raise CompileError("E0701", f"{name}: damping cannot be {value}", fix=fix)
 
 
 def check_share(name: str, option: str, value: float) -> None:

@@ -19,7 +19,7 @@ from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .brain_surgeon import Criterion, Pattern
 from .hessian import DAMPING
-from .layer_weights import check_share, is_real_layer
+from .layer_weights import check_damping, check_share, is_real_layer
 from .zeros import Method, competing_tasks, equal_tasks, input_blocks, prune
 
 WIDTH = 4
@@ -44,6 +44,7 @@ class PruneBlocks(Compression):
 
     def __post_init__(self) -> None:
         check_share(self.name, "amount", self.amount)
+        check_damping(self.name, self.damping)
         if self.shared < 1:
             raise CompileError("E0701", f"{self.name}: shared cannot be {self.shared}", fix="give 1 or more")
 

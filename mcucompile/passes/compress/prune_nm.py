@@ -17,7 +17,7 @@ from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .brain_surgeon import Criterion, Pattern
 from .hessian import DAMPING
-from .layer_weights import is_real_layer
+from .layer_weights import check_damping, is_real_layer
 from .zeros import Method, Task, each_input, input_blocks, prune
 
 
@@ -37,6 +37,7 @@ class PruneNm(Compression):
     stage = Stage.PRUNE
 
     def __post_init__(self) -> None:
+        check_damping(self.name, self.damping)
         if not 1 <= self.keep <= self.of:
             raise CompileError(
                 "E0701", f"{self.name}: {self.keep} of {self.of} cannot stay", fix=f"e.g. {self.name}=2+of:4"

@@ -17,7 +17,7 @@ from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .brain_surgeon import Criterion, Pattern
 from .hessian import DAMPING
-from .layer_weights import check_share, is_real_layer
+from .layer_weights import check_damping, check_share, is_real_layer
 from .zeros import Method, competing_tasks, each_input, equal_tasks, prune
 
 
@@ -38,6 +38,7 @@ class PruneWeights(Compression):
 
     def __post_init__(self) -> None:
         check_share(self.name, "amount", self.amount)
+        check_damping(self.name, self.damping)
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         method = Method(self.criterion, self.damping)

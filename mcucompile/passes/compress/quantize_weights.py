@@ -18,7 +18,7 @@ from ...ir import Graph, Node
 from ..calibrate import Samples
 from .base import Change, Compression, Stage
 from .hessian import DAMPING, needed_samples
-from .layer_weights import change_of, in_order, is_real_layer
+from .layer_weights import change_of, check_damping, in_order, is_real_layer
 from .round_layer import Bits, Rounder, Rounding, bits_text, put_on_grid, weight_error
 from .share_bits import LEAST_BUDGET, shared_bits
 
@@ -46,8 +46,7 @@ class QuantizeWeights(Compression):
         if not LEAST_BUDGET <= self.budget <= 1:
             fix = f"give a number from {LEAST_BUDGET} to 1"
             raise CompileError("E0701", f"{self.name}: budget cannot be {self.budget}", fix=fix)
-        if self.damping <= 0:
-            raise CompileError("E0701", f"{self.name}: damping cannot be {self.damping}", fix="give a number above 0")
+        check_damping(self.name, self.damping)
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         rounder = Rounder(self.rounding, self.ordered, self.damping)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import CompileError
 from ...ir import Array, Graph, Node
 from ..calibrate import Samples
 from .base import Change
@@ -30,9 +29,7 @@ class Method:
     damping: float
 
     def check(self, name: str, samples: Samples | None) -> None:
-        """Raises E0201 for a criterion that needs samples where there are none, E0701 for damping out of range."""
-        if self.damping <= 0:
-            raise CompileError("E0701", f"{name}: damping cannot be {self.damping}", fix="give a number above 0")
+        """Raises E0201 for a criterion that needs samples where there are none."""
         if self.criterion != "magnitude":
             needed_samples(samples, f"{name} with criterion {self.criterion}", "use criterion:magnitude")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -211,17 +211,31 @@ def test_samples_are_needed(p: Compression) -> None:
     assert caught.value.code == "E0201" and "criterion:magnitude" in caught.value.fix
 
 
-def test_options_out_of_range() -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_very_few_samples(count: int) -> None:
+    """Nothing is known of most inputs then: weights are finite, and still a share of zeros."""
     graph, samples = network()
-    for wrong in (
+    apply(PruneWeights(0.5), graph, {"x": samples["x"][:count]})
+    for name in "abc":
+        values = weight(graph, name)
+        assert np.isfinite(values).all() and np.count_nonzero(values) == round(0.5 * values.size)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         lambda: PruneWeights(1.0),
         lambda: PruneWeights(-0.1),
+        lambda: PruneWeights(0.5, damping=0.0),
+        lambda: PruneWeights(0.5, damping=float("nan")),
         lambda: PruneBlocks(0.5, 0),
+        lambda: PruneBlocks(0.5, damping=-1.0),
         lambda: PruneNm(5, 4),
-    ):
-        with pytest.raises(CompileError) as caught:
-            wrong()
-        assert caught.value.code == "E0701"
+        lambda: PruneNm(0, 4),
+        lambda: PruneNm(damping=0.0),
+    ],
+)
+def test_options_out_of_range(wrong: Callable[[], Compression]) -> None:
     with pytest.raises(CompileError) as caught:
-        apply(PruneWeights(0.5, damping=0.0), graph, samples)
+        wrong()
     assert caught.value.code == "E0701"

@@ -159,6 +159,11 @@ def test_shares_are_near_the_best_ones(seed: int) -> None:
     assert least <= got <= least + 0.25 * sum(c.errors[2] for c in costs)
 
 
+def test_one_sample() -> None:
+    graph, samples = small_network()
+    apply(QuantizeWeights(4), graph, {"x": samples["x"][:1]})
+
+
 def test_choices_are_bits_below_eight() -> None:
     assert all(isinstance(bits, int) and bits < FULL for bits in CHOICES)
 
