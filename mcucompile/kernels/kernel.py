@@ -29,6 +29,13 @@ class Packed:
         return DType(self.values.dtype.name)
 
 
+@dataclass(eq=False)
+class Tile(Node):
+    """Some of a layer's output channels; each pixel's outputs lie `pixel_step` elements behind those of the last."""
+
+    pixel_step: int = 0
+
+
 @dataclass(frozen=True)
 class Part:
     """A C function that a kernel calls, or several with the same prefix, which other kernels may call too.
@@ -50,6 +57,7 @@ class Kernel(ABC):
     variant: ClassVar[str]
     isa: ClassVar[Isa]
     encoding: ClassVar[str] = "plain"  # how it keeps the weights: as `Tensor.encoding` has it
+    takes_step: ClassVar[bool] = False  # whether it heeds the `pixel_step` of a Tile
 
     @property
     def template(self) -> str:

@@ -15,7 +15,7 @@ from ..kernel import Kernel, Packed
 from ..stream import Stream, blocks
 from ..trace import Trace
 from .block_cycles import Amount, block_cycles
-from .geometry import Gather, Geometry
+from .geometry import Gather, Geometry, geometry
 from .lanes import Band, Lanes, band_of, block_geometry, lane_weights, lanes_of
 from .mirrored import STEP, mirrored, mirrored_bias
 from .packing import fill_groups, folded_bias
@@ -75,6 +75,7 @@ class Blocked(Kernel):
     op: ClassVar[type[Op]] = Conv2d
     variant = "blocked"
     isa = Isa.DSP
+    takes_step = True
     mirrored: ClassVar[bool] = True
     staggered: ClassVar[bool] = False
 
@@ -84,7 +85,7 @@ class Blocked(Kernel):
 
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
-        return int8 and 3 * node.output.shape[-1] < REACH and fits_high_word(node)
+        return int8 and 3 * geometry(node).pixel_step < REACH and fits_high_word(node)
 
     def params(self, node: Node) -> BlockedParams:
         g = block_geometry(node)

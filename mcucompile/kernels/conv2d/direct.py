@@ -32,6 +32,7 @@ class Direct(Kernel):
     op: ClassVar[type[Op]] = Conv2d
     variant = "direct"
     isa = Isa.SCALAR
+    takes_step = True
 
     def fits(self, node: Node) -> bool:
         return all(t.dtype in (DType.I8, DType.I16) for t in (node.inputs[0], node.inputs[1], node.output))

@@ -11,6 +11,7 @@ from ...ir import DType, Node
 from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
 from ...ops.window import Window
+from ..kernel import Tile
 from ..trace import Range, Sweep, Trace
 
 
@@ -24,7 +25,10 @@ class Gather(Enum):
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes in elements. A window is `rows` runs of `run` contiguous elements, `row_stride` apart in the image."""
+    """Sizes in elements. A window is `rows` runs of `run` contiguous elements, `row_stride` apart in the image.
+
+    `pixel_step`: from one output pixel to the next.
+    """
 
     batch: int
     height: int
@@ -40,6 +44,7 @@ class Geometry:
     run: int
     fill: int
     element: DType
+    pixel_step: int
 
     @property
     def is_pointwise(self) -> bool:
@@ -135,14 +140,15 @@ def geometry(node: Node, align: int = 1) -> Geometry:
         assert isinstance(op, Conv2d)
         (n, h, w, c), (_, oh, ow, o) = x.shape, y.shape
         window, groups = op.window, op.groups
+    step = node.pixel_step if isinstance(node, Tile) else o
     kh, kw = window.kernel
     contiguous = window.dilations == (1, 1) and groups == 1
     if contiguous and (kw * c) % align == 0:
         gather = Gather.BORDER if any(window.pads) else Gather.NEVER
-        return Geometry(n, h, w, c, oh, ow, o, groups, window, gather, kh, kw * c, fill, x.dtype)
+        return Geometry(n, h, w, c, oh, ow, o, groups, window, gather, kh, kw * c, fill, x.dtype, step)
     taps = kh * kw * c // groups
     run = -(-taps // align) * align
-    return Geometry(n, h, w, c, oh, ow, o, groups, window, Gather.ALWAYS, 1, run, fill, x.dtype)
+    return Geometry(n, h, w, c, oh, ow, o, groups, window, Gather.ALWAYS, 1, run, fill, x.dtype, step)
 
 
 def pixel_trace(g: Geometry, out_nbytes: int, step: int = 1, reads_first: bool = False) -> Trace:
@@ -152,7 +158,7 @@ def pixel_trace(g: Geometry, out_nbytes: int, step: int = 1, reads_first: bool =
     the windows before it writes; otherwise it comes back to them until the last channel is written, which the second
     sweep of each step says.
     """
-    pixel, sweeps = g.out_channels * out_nbytes, []
+    pixel, sweeps = g.pixel_step * out_nbytes, []
     for first in range(0, g.pixels, step):
         pixels = range(first, min(first + step, g.pixels))
         spans = [window_span(g, p) for p in pixels]

@@ -70,6 +70,7 @@ class Halves(Kernel):
     op: ClassVar[type[Op]] = Conv2d
     variant = "halves"
     isa = Isa.SCALAR
+    takes_step = True
 
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))

@@ -40,7 +40,7 @@ def block_trace(g: Geometry) -> Trace:
             spans = [span_read(g, p) for p in range(first, first + r.pixels)]
             start, stop = min((s for s, e in spans if e), default=0), max(e for _, e in spans)
             reads = (Range(0, start, 0, stop - start),) if stop > start else ()
-            sweeps.append(Sweep(1, reads, (Range(1, first * g.out_channels, 0, r.pixels * g.out_channels),)))
+            sweeps.append(Sweep(1, reads, (Range(1, first * g.pixel_step, 0, r.pixels * g.pixel_step),)))
             if g.groups > 1 and reads:
                 sweeps.append(Sweep(1, reads, ()))
     return tuple(sweeps)

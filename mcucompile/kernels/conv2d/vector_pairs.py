@@ -117,10 +117,11 @@ class VectorPairs(Kernel):
     op: ClassVar[type[Op]] = Conv2d
     variant = "vector_pairs"
     isa = Isa.MVE
+    takes_step = True
 
     def fits(self, node: Node) -> bool:
         int8 = all(t.dtype is DType.I8 for t in (node.inputs[0], node.inputs[1], node.output))
-        return int8 and scaling(node).high_word and fits_int32(bias_of(node)) and node.output.shape[-1] < 1 << 15
+        return int8 and scaling(node).high_word and fits_int32(bias_of(node)) and geometry(node).pixel_step < 1 << 15
 
     def params(self, node: Node) -> VectorPairsParams:
         g = pair_geometry(node)
@@ -205,7 +206,7 @@ def patched(g: Geometry) -> Geometry:
     """The same with every window copied into a patch of one run."""
     return Geometry(
         g.batch, g.height, g.width, g.channels, g.out_height, g.out_width, g.out_channels, g.groups, g.window,
-        Gather.ALWAYS, 1, g.rows * g.run, g.fill, g.element,
+        Gather.ALWAYS, 1, g.rows * g.run, g.fill, g.element, g.pixel_step,
     )  # fmt: skip
 
 
@@ -222,7 +223,7 @@ def block(node: Node, g: Geometry) -> Block:
     return Block(
         g.rows, steps, g.run % LANES, kept, g.rows > 1 or steps > LAST_OFFSET + 1, loops, trips, unroll,
         g.group_outputs % CHANNELS if g.group_outputs < CHANNELS else 0, has_steps, 4 * words * count,
-        2 * g.window.strides[1] * g.channels, 2 * g.out_channels - walked, collected(g),
+        2 * g.window.strides[1] * g.channels, 2 * g.pixel_step - walked, collected(g),
     )  # fmt: skip
 
 
@@ -284,6 +285,6 @@ def unit_sweeps(g: Geometry, pixels: tuple[int, ...], is_copied: bool) -> Iterat
     if spans:
         start, stop = min(s for s, _ in spans), max(e for _, e in spans)
         reads = (Range(0, start, 0, stop - start),)
-    yield Sweep(1, reads, (Range(1, pixels[0] * g.out_channels, 0, len(pixels) * g.out_channels),))
+    yield Sweep(1, reads, (Range(1, pixels[0] * g.pixel_step, 0, len(pixels) * g.pixel_step),))
     if reads and not (is_copied and g.groups == 1):
         yield Sweep(1, reads, ())

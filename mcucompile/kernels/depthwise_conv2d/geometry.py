@@ -19,7 +19,7 @@ def depthwise_geometry(node: Node) -> Geometry:
     gather = padded if op.window.dilations == (1, 1) else Gather.ALWAYS
     rows, run = (1, kh * kw * c) if gather is Gather.ALWAYS else (kh, kw * c)
     fill = x.quant.zero if x.quant else 0
-    return Geometry(n, h, w, c, oh, ow, o, 1, op.window, gather, rows, run, fill, x.dtype)
+    return Geometry(n, h, w, c, oh, ow, o, 1, op.window, gather, rows, run, fill, x.dtype, o)
 
 
 def unrolled(taps: int) -> int:

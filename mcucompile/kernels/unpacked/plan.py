@@ -40,8 +40,8 @@ class UnpackedParams:
     """`tiles` times `tile` of `outputs` channels of `pixels` pixels. A tile's stream is `first` words of other things,
     `runs` times `run` weights with `between` words between them, and `last` words; where these differ, all of them are
     in a table. What is unpacked begins at `stream_offset` in scratch, outputs that are copied to their place at
-    `y_offset`. `calls`: templates and parameters of the decoder and of the inner kernel. `stream_words`, `raw_words`:
-    limits of what a table may say, if there is one.
+    `y_offset`, if it `copies` them. `calls`: templates and parameters of the decoder and of the inner kernel.
+    `stream_words`, `raw_words`: limits of what a table may say, if there is one.
     """
 
     calls: tuple[tuple[str, object], ...]
@@ -55,6 +55,7 @@ class UnpackedParams:
     has_table: bool
     rest: tuple[Rest, ...]
     has_scratch: bool
+    copies: bool
     outputs: int
     tile: int
     tiles: int
@@ -68,11 +69,6 @@ class UnpackedParams:
     y_offset: int
     stream_words: int
     raw_words: int
-
-    @property
-    def copies(self) -> bool:
-        """Whether a tile's outputs do not lie side by side."""
-        return self.tiles > 1 and self.pixels > 1
 
     @property
     def run_words(self) -> int:
@@ -152,7 +148,7 @@ def cached_plan(
 def packing(
     op: Op, inputs: tuple[Tensor, ...], output: Tensor, source: tuple[str, ...], inner: Kernel, size: int
 ) -> Packing | None:
-    tiles = tuple(tiles_of(Node(op, list(inputs), [output], source), size))
+    tiles = tuple(tiles_of(Node(op, list(inputs), [output], source), size, inner.takes_step))
     if not alike(tiles, inner):
         return None
     packed, streams = [inner.constants(t) for t in tiles], [s for t in tiles if (s := inner.weight_stream(t))]
@@ -180,9 +176,10 @@ def params_of(p: Packing, inner: Kernel, encoding: Encoding, encoded: Encoded, o
     y_offset = aligned(scratch + stream_nbytes)
     limits = (0, 0) if p.is_uniform else (stream_nbytes // WORD, p.raw.size)
     outputs, tile = output.shape[-1], p.tiles[0].output.shape[-1]
+    copies = len(p.tiles) > 1 and output.size > outputs and not inner.takes_step
     return UnpackedParams(
         calls, encoding.name, p.tiles[0].inputs[0].dtype.c, output.dtype.c, p.weight_type, output.dtype.nbytes, coded,
-        p.raw.size > 0, not p.is_uniform, p.rest_arrays, scratch > 0, outputs, tile, len(p.tiles),
+        p.raw.size > 0, not p.is_uniform, p.rest_arrays, scratch > 0, copies, outputs, tile, len(p.tiles),
         output.size // outputs, *run_sizes(p), scratch, y_offset, *limits,
     )  # fmt: skip
 

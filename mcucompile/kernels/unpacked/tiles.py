@@ -10,6 +10,7 @@ import numpy as np
 from ...ir import Node, Op, QuantParams, Requant, Tensor
 from ...ops.conv2d import Conv2d
 from ...ops.dense import Dense
+from ..kernel import Tile
 
 LIMITS = (2048, 4096, 8192, 16384, 32768)  # bytes of unpacked weights that are worth a look, beside all of them
 GRANULE = 4  # channels: of these or more at a time all kernels make use
@@ -32,24 +33,26 @@ def best_tile(outputs: int, most: int) -> int:
     return min(sizes, key=lambda t: -outputs % t, default=0)
 
 
-def tiles_of(node: Node, size: int) -> Iterator[Node]:
-    """The node's output channels, `size` at a time; the last ones may be some of those before."""
+def tiles_of(node: Node, size: int, in_place: bool = False) -> Iterator[Node]:
+    """The node's output channels, `size` at a time; the last ones may be some of those before. `in_place`: they go to
+    where they belong among all channels.
+    """
     outputs = node.output.shape[-1]
     if size == outputs:
         yield node
         return
     for first in range(0, outputs, size):
         start = min(first, outputs - size)
-        yield tile(node, slice(start, start + size))
+        yield tile(node, slice(start, start + size), outputs if in_place else size)
 
 
-def tile(node: Node, channels: slice) -> Node:
+def tile(node: Node, channels: slice, step: int) -> Tile:
     """The layer that computes some of the output channels, with the fixed-point constants that they have in all."""
     x, w, b = node.inputs
     outputs = node.output.shape[-1]
     y = replace(node.output, shape=(*node.output.shape[:-1], channels.stop - channels.start))
     op = with_requant(node.op, channels, outputs)
-    return Node(op, [x, constant_part(w, channels), constant_part(b, channels)], [y], node.source)
+    return Tile(op, [x, constant_part(w, channels), constant_part(b, channels)], [y], node.source, step)
 
 
 def constant_part(t: Tensor, channels: slice) -> Tensor:
