@@ -145,7 +145,8 @@ class Importer:
 
     def folds(self, node: OnnxNode) -> bool:
         """Quantized constants go through the operators, which know how to keep them quantized."""
-        is_quantized = any(name in self.values.tensors for name in node.inputs)
+        tensors = [self.values.tensors[name] for name in node.inputs if name in self.values.tensors]
+        is_quantized = any(t.quant is not None for t in tensors)
         return node.op_type in FOLDABLE | {"QuantizeLinear"} and not (is_quantized and node.op_type in REGISTRY)
 
     def add_input(self, value: Value) -> None:

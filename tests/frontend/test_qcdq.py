@@ -74,8 +74,10 @@ class TestActivations:
         layer = next(n for n in graph.nodes if n.op.name == "conv2d")
         weight = layer.inputs[1]
         assert sum(isinstance(n.op, Clamp) for n in graph.nodes) == 1, "only the input keeps its own"
-        assert weight.const is not None and np.abs(weight.const).max() == 7 and weight.quant is not None
-        assert weight.quant.scales == tuple(float(np.float32(s)) for s in (0.01, 0.02, 0.03, 0.05))
+        assert weight.const is not None and weight.quant is not None
+        scales = np.float32([0.01, 0.02, 0.03, 0.05]).reshape(4, 1, 1, 1)
+        wanted = np.clip(np.rint(constants["w"] / scales), -7, 7) * scales
+        np.testing.assert_array_equal(weight.quant.dequantize(weight.const), wanted.transpose(0, 2, 3, 1))
         (source,), (result,), different = graph.inputs, graph.outputs, 0
         assert source.quant and result.quant
         for seed in range(5):
@@ -135,3 +137,16 @@ class TestWeights:
         graph = assert_same_as_onnxruntime(model(nodes, [floats("x", 2, 6)], [floats("y", 2, 5)], 13, constants))
         weight = next(t for t in graph.constants() if t.size == 30)
         np.testing.assert_array_equal(weight.const, np.clip(w, -7, 7).T)
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+    def test_limits_shared_with_activations(self, dtype: npt.DTypeLike) -> None:
+        """Exporters keep equal constants once."""
+        zero = 0 if dtype is np.int8 else 9
+        nodes = [*qcdq("x", "xr"), *qcdq("w", "wr"), node("MatMul", ["xr", "wr"], ["y"])]
+        for n in nodes:
+            n.input[:] = [name.replace("wr.", "xr.") for name in n.input]
+        nodes[4].input[0] = "wr.q"
+        nodes[5].input[0] = "wr.c"
+        w = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+        constants = {"w": w, **params("xr", 0.25, 2, 7, zero, dtype)}
+        assert_same_as_onnxruntime(model(nodes, [floats("x", 2, 6)], [floats("y", 2, 5)], 13, constants))
