@@ -39,7 +39,7 @@ from .passes.fold_known_tensors import FoldKnownTensors
 from .passes.fuse_bias import FuseBias
 from .passes.fuse_clip import FuseClip
 from .passes.fuse_pad import FusePad
-from .passes.fuse_sign import FuseSign
+from .passes.fuse_sign import FuseSign, ZeroSign
 from .passes.linearize_sums import LinearizeSums
 from .passes.name_tensors import NameTensors
 from .passes.pack_bits import PackBits
@@ -171,7 +171,7 @@ def prepare(
     more, twin = fixed(graph, options, dump)
     coded = compress(graph, recipe.of(Stage.CODE), inputs, dump)
     records += [*map(record_of, shared), *more, *map(record_of, coded)]
-    notes = (*imported.notes, *numerics_notes(graph), *real_notes(graph))
+    notes = (*imported.notes, *sign_notes(records), *numerics_notes(graph), *real_notes(graph))
     return Prepared(
         graph, twin, real, tuple(records), notes, quantization, samples, origins, given, (*applied, *shared, *coded)
     )
@@ -204,6 +204,12 @@ def check_recipe(recipe: Recipe, graph: Graph, dtype: NetworkType) -> None:
             "E0206", f"{integers[0].compression.name} is about integer weights, and this network computes in floats",
             fix="leave it away, or compile with --dtype int8",
         )  # fmt: skip
+
+
+def sign_notes(records: Sequence[PassRecord]) -> list[str]:
+    """What was decided of ONNX's Sign, which is 0 at zero."""
+    decided = [d for r in records for d in r.details if isinstance(d, ZeroSign)]
+    return [f"sign '{' + '.join(d.source) or d.tensor}': {d.decision}" for d in decided]
 
 
 def numerics_notes(graph: Graph) -> list[str]:

@@ -118,3 +118,23 @@ def test_every_byte_on_every_core(board: str) -> None:
 def test_other_types(dtype: str) -> None:
     result = compiled(dtype=dtype).verify(Samples({"image": held_out()[0][:10]}), per_layer=True)
     assert result.ok, result.mismatch
+
+
+def with_onnx_sign() -> bytes:
+    """The network with ONNX's Sign, which gives 0 at zero, instead of Larq's."""
+    model = onnx.load(FOLDER / "binary.onnx")
+    for sign in [n for n in model.graph.node if n.name in ("sign1", "sign2", "sign3")]:
+        model.graph.node.remove(next(n for n in model.graph.node if n.output[0] == sign.input[0]))
+        three = next(n for n in model.graph.node if n.output[0] == f"{sign.name}_three")
+        sign.input[0] = three.input[0]
+        model.graph.node.remove(three)
+    return bytes(model.SerializeToString())
+
+
+def test_what_zero_counts_as_is_told() -> None:
+    """Real sums count as positive at zero; sums of signs with a real offset are never zero here."""
+    c = mcucompile.compile(with_onnx_sign(), "qemu-m4", calibration=FOLDER / "calibration.npz", name="signs")
+    notes = [n for n in c.prepared.notes if n.startswith("sign '")]
+    assert len(notes) == 1
+    assert "sign1" in notes[0] and "counts as positive" in notes[0]
+    assert [n.op.name for n in c.graph.nodes].count("binary_conv2d") == 3

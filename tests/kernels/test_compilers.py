@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import rig
+import test_binary_conv2d
 import test_conv2d
 import test_dense
 import test_depthwise_conv2d
 import test_matmul
+import test_pack_signs
 
 from mcucompile.run.tools import Toolchain
 from mcucompile.target.cores import CORES
@@ -24,8 +26,9 @@ def sample() -> list[rig.Case]:
         *test_conv2d.CONVS[1:6], *test_conv2d.CONVS[9:12], test_conv2d.TFLITE[0],
         *test_depthwise_conv2d.LAYERS[1:5], test_depthwise_conv2d.LAYERS[13], test_depthwise_conv2d.TFLITE[0],
         *test_dense.LAYERS[3:8], test_dense.TFLITE[1], *test_matmul.PRODUCTS[1:3],
+        *test_binary_conv2d.LAYERS[::5],
     )  # fmt: skip
-    return [layer.case(i) for i, layer in enumerate(chosen)]
+    return [layer.case(i) for i, layer in enumerate(chosen)] + test_pack_signs.pack_cases()[::17]
 
 
 @pytest.mark.parametrize("opt", ["-O0", "-Os", "-O3"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from one_node import activation, case, check_thinned, zeros
+from rig import Case
 
 from mcucompile.ir import Array, DType, Shape, Tensor
 from mcucompile.ops.binary_max_pool import BinaryMaxPool
@@ -14,7 +15,18 @@ from mcucompile.ops.bits import packed_shape
 from mcucompile.ops.pack_signs import PackSigns
 from mcucompile.ops.window import Window
 
-SHAPES: tuple[Shape, ...] = ((1, 1), (5, 3), (2, 3, 32), (7, 33), (1, 4, 64), (3, 100), (3, 8), (2, 16), (5, 48), (1, 72))
+SHAPES: tuple[Shape, ...] = (
+    (1, 1),
+    (5, 3),
+    (2, 3, 32),
+    (7, 33),
+    (1, 4, 64),
+    (3, 100),
+    (3, 8),
+    (2, 16),
+    (5, 48),
+    (1, 72),
+)
 
 
 def near_zero(shape: Shape, dtype: DType, zero: int, seed: int) -> Array:
@@ -27,16 +39,19 @@ def near_zero(shape: Shape, dtype: DType, zero: int, seed: int) -> Array:
     return np.clip(np.where(rng.random(shape) < 0.7, near, far), dtype.low, dtype.high).astype(dtype.numpy)
 
 
-def test_pack_signs() -> None:
+def pack_cases() -> list[Case]:
     cases = []
     for seed, (dtype, positive) in enumerate(product((DType.I8, DType.U8, DType.I16, DType.F32), (True, False))):
         for zero, shape in product(zeros(dtype), SHAPES):
             x, y = activation("x", shape, dtype, zero), Tensor("y", packed_shape(shape), DType.U32)
             samples = ({"x": near_zero(shape, dtype, zero, seed)},)
-            cases.append(
-                case(f"pack {dtype.value} {positive} {zero} {shape}", PackSigns(positive), [x], [y], samples=samples)
-            )
-    check_thinned(cases, 3)
+            name = f"pack {dtype.value} {positive} {zero} {shape}"
+            cases.append(case(name, PackSigns(positive), [x], [y], samples=samples))
+    return cases
+
+
+def test_pack_signs() -> None:
+    check_thinned(pack_cases(), 3)
 
 
 POOLS: tuple[tuple[Shape, dict[str, Any]], ...] = (
