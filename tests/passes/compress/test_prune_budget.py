@@ -116,6 +116,17 @@ def test_the_layer_that_bears_most_gives_most() -> None:
         assert counts[hard] < counts[second if hard is first else first]
 
 
+@pytest.mark.parametrize("share", [0.15, 0.3, 0.45, 0.6])
+def test_no_step_is_superfluous(share: float) -> None:
+    """Small steps in one layer come first, then one in another that alone is nearly enough."""
+    graph = network()
+    found = families(graph)
+    limit = (1 - share) * remaining_macs(graph, {})
+    counts = by_macs(graph, found, curves(found, [1.0, 1.1]), limit, 1)
+    for f in found:
+        assert not counts[f] or remaining_macs(graph, counts | {f: counts[f] - 1}) > limit
+
+
 def test_multiples_are_kept_on_the_way() -> None:
     graph = network()
     found = families(graph)

@@ -38,9 +38,10 @@ def by_macs(
 ) -> Counts:
     """Until at most `limit` MACs are left: greedily, next from the family that loses least per MAC saved.
 
-    Raises E0206 when the limit is out of reach.
+    In the end, steps that the later ones made superfluous are taken back. Raises E0206 when the limit is out of reach.
     """
     counts: Counts = dict.fromkeys(families, 0)
+    taken: list[tuple[Family, int]] = []  # and how many units were gone before
     while (now := remaining_macs(graph, counts)) > limit:
         steps = {f: counts | {f: next_count(f, counts[f], multiple)} for f in families}
         saved = {f: now - remaining_macs(graph, step) for f, step in steps.items()}
@@ -52,7 +53,12 @@ def by_macs(
                 fix="ask for a smaller share of the MACs, name more layers, or use a smaller multiple_of",
             )  # fmt: skip
         best = min(possible, key=lambda f: (curves[f].error(steps[f][f]) - curves[f].error(counts[f])) / saved[f])
+        taken.append((best, counts[best]))
         counts = steps[best]
+    for family, before in reversed(taken):
+        less = counts | {family: before}
+        if remaining_macs(graph, less) <= limit:
+            counts = less
     return counts
 
 
