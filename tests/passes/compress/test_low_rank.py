@@ -90,7 +90,7 @@ def test_ratio_bounds_the_macs(ratio: float, rank: int) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"energy": 1.0}, {"ratio": 0.01}, {"budget": 1.0}])
 def test_a_layer_stays_where_no_chain_is_smaller(options: dict[str, float]) -> None:
-    """Random square weights of full rank have no cheap chain that keeps 95 %; a ratio may be out of reach."""
+    """Random square weights of full rank have no cheap chain that keeps 99 %; a ratio may be out of reach."""
     graph, _ = dense_network(20, 20)
     got, changes = applied(LowRank(**options), graph)  # type: ignore[arg-type]
     assert (len(got.nodes), changes) == (1, ())

@@ -39,7 +39,7 @@ class Decomposition(Compression):
     With `compensate` it also makes up for what the chains before it lost, as far as it can.
     """
 
-    energy: float = 0.95
+    energy: float = 0.99
     rank: int | None = None
     ratio: float | None = None
     budget: float | None = None
