@@ -18,6 +18,7 @@ from test_depthwise_conv2d import Depthwise
 from mcucompile.encodings import BY_NAME, MIRRORED, SHIFTED
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Clip, DType, Node, Numerics, QuantParams, Tensor, verify
+from mcucompile.kernels.conv2d.blocked import Blocked
 from mcucompile.kernels.kernel import Kernel
 from mcucompile.kernels.stream import Stream, blocks, joined
 from mcucompile.kernels.unpacked import tiles, unpacked_kernels
@@ -314,3 +315,11 @@ def test_streams_one_behind_the_other() -> None:
 
 def test_all_encodings_are_tested() -> None:
     assert set(LEVELS) == {name for name, encoding in BY_NAME.items() if not encoding.needs_walk}
+
+
+def test_a_kernel_looks_how_far_pixels_are_apart() -> None:
+    """Blocked's stores reach three pixels: of 1300 channels they do, of 1400 not, however few are computed."""
+    for outputs, fits in ((1300, True), (1400, False)):
+        (node,) = Conv((1, 2, 2, 4, outputs), **POINTWISE).case(1).graph.nodes
+        assert Blocked().fits(next(tiles.tiles_of(node, 8, in_place=True))) is fits
+        assert Blocked().fits(next(tiles.tiles_of(node, 8)))
