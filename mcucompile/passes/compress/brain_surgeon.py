@@ -174,6 +174,23 @@ def first_scores(layer: Layer, criterion: Criterion) -> Reals:
     return layer.unit_sums(per_weight)
 
 
+def removal_costs(layer: Layer, criterion: Criterion, least: int) -> Reals:
+    """What each unit adds to the error when units go one after another, the cheapest first, until `least` are left.
+
+    [groups, bundles, units]; infinite for those that are left. With obs a unit costs more once others are gone that
+    could have made up for it: scores of the layer as it is would not tell.
+    """
+    costs = np.where(layer.live, np.inf, 0.0)
+    highest = 0.0
+    for count in rounds(layer, least) if criterion == "obs" else [least]:
+        before, scores = layer.live.copy(), first_scores(layer, criterion)
+        layer.remove(scores, count)
+        gone = before & ~layer.live
+        costs[gone] = np.maximum(scores[gone], highest)
+        highest = float(costs[gone].max(initial=highest))
+    return costs
+
+
 def removed_below(layer: Layer, scores: Reals, left: int) -> float:
     before = layer.live.copy()
     layer.remove(scores, left)

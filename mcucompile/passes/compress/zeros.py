@@ -14,7 +14,7 @@ import numpy as np
 from ...ir import Array, Graph, Node
 from ..calibrate import Samples
 from .base import Change
-from .brain_surgeon import Criterion, Layer, Pattern, best, first_scores, pruned
+from .brain_surgeon import Criterion, Layer, Pattern, best, pruned, removal_costs
 from .hessian import Moments, input_moments, needed_samples, weight_rows
 from .layer_weights import change_of, in_order, rewrite
 
@@ -78,19 +78,19 @@ def equal_tasks(patterns: Mapping[Node, Pattern], amount: float) -> dict[Node, T
 def competing_tasks(
     graph: Graph, patterns: Mapping[Node, Pattern], amount: float, samples: Samples | None, method: Method
 ) -> dict[Node, Task]:
-    """The units of the lowest scores of all layers go, each score relative to its layer's output.
+    """The units that cost least go, of all layers together; what one costs is relative to its layer's output.
 
-    Scores are those of the network as it is. Every layer keeps LEAST_LEFT of its units.
+    Costs are those in the network as it is. Every layer keeps LEAST_LEFT of its units.
     """
     found = {} if samples is None else input_moments(graph, patterns, samples)
-    scores: list[Array] = []
+    costs: list[Array] = []
     for node, pattern in patterns.items():
         layer = layer_of(node, pattern, found.get(node), method)
-        relative = first_scores(layer, method.criterion).ravel() / max(layer.scale(method.criterion), 1e-30)
-        always = best(relative, max(1, round(LEAST_LEFT * relative.size)))
-        scores.append(np.where(always, np.inf, relative))
-    total = sum(s.size for s in scores)
-    keep = np.split(best(np.concatenate(scores), round((1 - amount) * total)), np.cumsum([s.size for s in scores])[:-1])
+        whole = max(layer.scale(method.criterion), 1e-30)
+        least = max(1, round(LEAST_LEFT * layer.live.size))
+        costs.append(removal_costs(layer, method.criterion, least).ravel() / whole)
+    sizes = [c.size for c in costs]
+    keep = np.split(best(np.concatenate(costs), round((1 - amount) * sum(sizes))), np.cumsum(sizes)[:-1])
     return {n: Task(p, int(k.sum())) for (n, p), k in zip(patterns.items(), keep, strict=True)}
 
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcucompile.ir import Array
-from mcucompile.passes.compress.brain_surgeon import Layer, Pattern, best, best_of_sets, first_scores, pruned
+from mcucompile.passes.compress.brain_surgeon import (
+    Layer,
+    Pattern,
+    best,
+    best_of_sets,
+    first_scores,
+    pruned,
+    removal_costs,
+)
 
 SINGLES = np.arange(6)[:, None]
 
@@ -135,6 +143,23 @@ def test_first_scores_leave_the_criterion_to_choose() -> None:
     layer = Layer(w, w, h, Pattern(SINGLES))
     np.testing.assert_allclose(first_scores(layer, "magnitude")[0, 0], w[0, 0] ** 2)
     np.testing.assert_allclose(first_scores(layer, "obd")[0, 0], w[0, 0] ** 2 * np.diag(h[0]))
+
+
+def test_costs_rise_once_nobody_can_make_up() -> None:
+    """Two inputs that are all but the same: each alone costs nearly nothing, both together all that they carry."""
+    w = np.array([[[1.0, 1.0, 0.1]]])
+    h = np.array([[[1.0, 0.9999, 0.0], [0.9999, 1.0, 0.0], [0.0, 0.0, 1.0]]])
+    layer = Layer(w, w, h, Pattern(np.arange(3)[:, None]))
+    assert layer.surgeon_scores()[0, 0].max() < 0.02
+    costs = removal_costs(layer, "obs", 0)[0, 0]
+    assert np.sort(costs)[2] == pytest.approx(4, rel=0.01)
+    assert costs[2] == pytest.approx(0.01)
+
+
+def test_costs_of_what_is_left_are_infinite() -> None:
+    w = np.array([[[1.0, 0.0, 3.0, 2.0]]])
+    layer = Layer(w, w, np.eye(4)[None], Pattern(np.arange(4)[:, None]))
+    np.testing.assert_allclose(removal_costs(layer, "magnitude", 1)[0, 0], [1, 0, np.inf, 4])
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.integers(0, 12))
