@@ -3,7 +3,7 @@
     %y = conv2d(%x, %w, %b); %s = sign(%y)   -->   %y = conv2d<clip=[-r, r]>(%x, %w, %b); %s = sign(%y)
 
 The real network gives the same signs. An integer one tells more of them from zero, since its step becomes that of the
-small range: on the shipped binary network 98.6 % of the first layer's signs were right without it.
+small range: on examples/binary 99.8 % of the first layer's signs are those of real numbers, without it 98.6 %.
 """
 
 from __future__ import annotations
