@@ -124,7 +124,10 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Everything that the C files say. `flash_nbytes`: constants and code as the cost model estimated them, in bytes."""
+    """Everything that the C files say.
+
+    `flash_nbytes`: constants and code as the cost model estimated them, in bytes.
+    """
 
     name: str
     inputs: tuple[Port, ...]

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..ir import Array, Arrays, Builder, DType, Exporter, Node, Numerics, OnnxNode, Op, QuantParams, ScaleRule, Shape
 
-
 WIDE_SCALE = 2.0**-8  # of signs in 16 bits: with a step of 1 the bounds of sums on them would be far beyond 32 bits
 
 
@@ -23,7 +22,8 @@ class Sign(Op):
     """y = -1 for x < 0, 1 for x > 0, `at_zero` (-1, 0 or 1) for what is neither.
 
     ONNX's Sign gives 0 at zero. Binary networks were mostly trained with 1 there, which their files say in other ways
-    (Larq: sign(sign(x) + 0.1)). Integers: y is stored on the output's scale; `sign_quant` is what post-training quantization gives it.
+    (Larq: sign(sign(x) + 0.1)). Integers: y is stored on the output's scale; `sign_quant` is what post-training
+    quantization gives it.
     """
 
     at_zero: int = 0
