@@ -10,7 +10,7 @@ import numpy as np
 from ...ir import DType, Node, Op
 from ...ops.conv2d import Conv2d
 from ...target.cores import Core, Isa
-from ..kernel import Kernel, Packed
+from ..kernel import Kernel, Packed, Tile
 from ..stream import Stream
 from ..trace import Trace
 from .block_cycles import Amount, block_cycles
@@ -29,10 +29,11 @@ HEADER_WORDS = 6  # behind the expanded windows: what the assembly reads besides
 
 @dataclass(frozen=True)
 class CompactParams:
-    """`side` windows lie side by side in scratch. `border`: some windows touch the padding."""
+    """`side` windows lie side by side in scratch. `is_tile`: pixels are further apart than there are channels."""
 
     is_pointwise: bool
     requant: HighWord
+    is_tile: bool = False
     mirrored: bool = True
     staggered: bool = False
     side: int = PIXELS
@@ -46,6 +47,7 @@ class Compact(Kernel):
     op: ClassVar[type[Op]] = Conv2d
     variant = "compact"
     isa = Isa.DSP
+    takes_step = True
 
     @property
     def template(self) -> str:
@@ -61,7 +63,7 @@ class Compact(Kernel):
         return requant.low is None and requant.high is None
 
     def params(self, node: Node) -> CompactParams:
-        return CompactParams(geometry(node).is_pointwise, shared_requant(node))
+        return CompactParams(geometry(node).is_pointwise, shared_requant(node), isinstance(node, Tile))
 
     def constants(self, node: Node) -> tuple[Packed, ...]:
         g = geometry(node)
@@ -116,7 +118,8 @@ def shape_of(node: Node, g: Geometry) -> list[int]:
     requant, steps = high_word(node), run_lanes(g).steps
     skipped = -steps % UNROLL * STEP_CODE_NBYTES
     sizes = [g.run, g.out_channels, g.pixels, steps, requant.offset or 0, requant.shift or 0, skipped]
+    step = [g.pixel_step] if isinstance(node, Tile) else []
     if g.is_pointwise:
-        return sizes
+        return sizes + step
     (kh, kw), (sh, sw), (top, left, *_) = g.window.kernel, g.window.strides, g.window.pads
-    return [*sizes, g.channels, g.height, g.width, g.out_height, g.out_width, kh, kw, sh, sw, top, left, g.fill]
+    return [*sizes, g.channels, g.height, g.width, g.out_height, g.out_width, kh, kw, sh, sw, top, left, g.fill, *step]
