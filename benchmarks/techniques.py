@@ -6,6 +6,10 @@ techniques.toml names the networks and recipes. α is the flash of the network b
 code, codebooks, indices and tables counted as the linker placed them on the Cortex-M4; δ are the instructions before,
 divided by those after, counted on M4, M55 and M0. Accuracy is that of the bit-exact reference on the test data, or of
 the first N samples; `equal` says on how many of the emulated cores every byte of ten outputs was the reference's.
+`changed` counts the units (filters, layers, ranks, ...) that the recipe changed, – where there is no recipe.
+
+A row that cannot be compiled or measured does not stop the others. The exit code is 1 where a row failed, or where a
+core's bytes were not the reference's.
 """
 
 from __future__ import annotations
@@ -14,18 +18,20 @@ import argparse
 import json
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 import mcucompile
 from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.frontend import load
+from mcucompile.ir import Array
 from mcucompile.metrics import accuracy
 from mcucompile.passes.calibrate import runner
 from mcucompile.reference import quantized_inputs
@@ -36,13 +42,29 @@ from cases import CASES, Case  # the folder is not a package
 
 ROOT = Path(__file__).parent.parent
 TECHNIQUES = ROOT / "benchmarks" / "techniques.toml"
-OWN = {"binary": Case("binary", "calibration", ("test",), points=0.0)}  # the repository's, with its data beside it
 COUNTED = ("qemu-m4", "qemu-m55", "qemu-m0")
 BOARDS = (*COUNTED, "qemu-m3", "qemu-m7", "qemu-m33")
 COLUMNS = (
-    *("row", "technique", "network", "flash before", "after", "α", "δ M4", "δ M55", "δ M0", "arena before", "after"),
-    *("float %", "before %", "after %", "equal"),
+    *("row", "technique", "network", "changed", "flash before", "after", "α", "δ M4", "δ M55", "δ M0"),
+    *("arena before", "after", "float %", "before %", "after %", "equal"),
 )
+
+
+@dataclass(frozen=True)
+class Own(Case):
+    """A network of the repository, with its data beside it, whose inputs are called `image`."""
+
+    def calibration_inputs(self, folder: Path) -> Array:
+        with np.load(folder / f"{self.calibration}.npz") as data:
+            return self.inputs(data["image"])
+
+    def test_set(self, folder: Path) -> tuple[Array, Array]:
+        (name,) = self.tests
+        with np.load(folder / f"{name}.npz") as data:
+            return self.inputs(data["image"]), np.asarray(data["y"])
+
+
+OWN = {"binary": Own("binary", "calibration", ("test",), points=0.0)}
 
 
 @dataclass(frozen=True)
@@ -71,9 +93,10 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A technique's row, measured; accuracies are shares."""
+    """A technique's row, measured; accuracies are shares. `changed` is None where there is no recipe."""
 
     technique: Technique
+    changed: int | None
     before: Compiled
     after: Compiled
     float_accuracy: float
@@ -83,6 +106,10 @@ class Outcome:
     @property
     def alpha(self) -> float:
         return self.before.flash / self.after.flash
+
+    @property
+    def is_equal(self) -> bool:
+        return bool(self.equal) and all(self.equal.values())
 
     def delta(self, board: str) -> float:
         return self.before.instructions[board] / self.after.instructions[board]
@@ -105,22 +132,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parsed(arguments)
     console = Console(width=None if sys.stdout.isatty() else 240)
     folders = Folders(args.models, args.data, args.limit)
-    chosen = [t for t in techniques() if not args.rows or t.row in args.rows]
-    found = []
+    found: list[Outcome] = []
+    failed: list[str] = []
     try:
-        for outcome in measured(chosen, folders):
-            found.append(outcome)
-            say(console, f"{outcome.technique.row}: {outcome.technique.title}: α {outcome.alpha:.2f}")
-    except CompileError as e:
-        print(e, file=sys.stderr)
-        return e.exit_code
+        for t in techniques():
+            if not args.rows or t.row in args.rows:
+                measure(t, folders, found, failed, console)
+    finally:  # hours of measuring are not thrown away
+        report(found, console)
+        if args.json:
+            args.json.write_text(json.dumps([as_json(o) for o in found], indent=1) + "\n")
+    for text in failed:
+        print(text, file=sys.stderr)
+    return 0 if found and not failed else 1
+
+
+def measure(t: Technique, folders: Folders, found: list[Outcome], failed: list[str], console: Console) -> None:
+    """Add the row to what was found, and to what failed where it did, or where a core's bytes differ."""
+    try:
+        outcome = measured(t, folders)
+    except (CompileError, OSError) as e:
+        failed.append(f"{name_of(t)} failed: {e}")
+        say(console, failed[-1])
+        return
+    found.append(outcome)
+    say(console, f"{name_of(t)}: α {outcome.alpha:.2f}")
+    if not outcome.is_equal:
+        boards = ", ".join(board for board, is_right in outcome.equal.items() if not is_right)
+        failed.append(f"{name_of(t)} failed: bytes differ from the reference's on {boards}")
+
+
+def report(found: Sequence[Outcome], console: Console) -> None:
     console.print(table("compression techniques", COLUMNS, map(line, found)))
-    for t in chosen:
-        if t.retrained:
-            say(console, f"{t.row} {t.title}: with retraining {t.retrained}; without, as above")
-    if args.json:
-        args.json.write_text(json.dumps([as_json(o) for o in found], indent=1) + "\n")
-    return 0 if all(all(o.equal.values()) for o in found) else 1
+    for t in (o.technique for o in found if o.technique.retrained):
+        say(console, f"{t.row} {t.title}: with retraining {t.retrained}; without, as above")
+
+
+def name_of(t: Technique) -> str:
+    return f"{t.row} {t.title} ({t.network})"
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -130,22 +179,31 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     p.add_argument("--data", type=Path, required=True, help="folder of the .npz files")
     p.add_argument("--limit", type=int, help="only the first test samples")
     p.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
-    return p.parse_args(arguments)
+    args = p.parse_args(arguments)
+    rows = list(dict.fromkeys(t.row for t in techniques()))
+    unknown = [row for row in args.rows if row not in rows]
+    if unknown:
+        p.error(f"no row {', '.join(unknown)}; the rows: {', '.join(rows)}")
+    return args
 
 
 def techniques() -> list[Technique]:
     return [Technique(**entry) for entry in tomllib.loads(TECHNIQUES.read_text())["technique"]]
 
 
-def measured(chosen: Sequence[Technique], folders: Folders) -> Iterator[Outcome]:
-    for t in chosen:
-        case, where = {**CASES, **OWN}[t.network], folders.of(t.network)
-        after = compiled(t.network, case, where, {**t.options, "passes": t.passes})
-        before = compiled(t.network, case, where, t.before or t.options)
-        yield Outcome(
-            t, figures(before, case, where), figures(after, case, where), float_accuracy(before, case, where),
-            len(test_set(case, where)[1]), {board: is_equal(after, board) for board in BOARDS},
-        )  # fmt: skip
+def measured(t: Technique, folders: Folders) -> Outcome:
+    case, where = {**CASES, **OWN}[t.network], folders.of(t.network)
+    after = compiled(t.network, case, where, {**t.options, "passes": t.passes})
+    before = compiled(t.network, case, where, t.before or t.options)
+    return Outcome(
+        t, changed(after) if t.passes else None, figures(before, case, where), figures(after, case, where),
+        float_accuracy(before, case, where), len(test_set(case, where)[1]),
+        {board: is_equal(after, board) for board in BOARDS},
+    )  # fmt: skip
+
+
+def changed(c: mcucompile.Compiled) -> int:
+    return sum(len(applied.changes) for applied in c.prepared.applied)
 
 
 def compiled(network: str, case: Case, folders: Folders, options: dict[str, Any]) -> mcucompile.Compiled:
@@ -194,7 +252,8 @@ def is_equal(c: mcucompile.Compiled, board: str) -> bool:
 def line(o: Outcome) -> list[object]:
     shares = [f"{100 * share:.2f}" for share in (o.float_accuracy, o.before.accuracy, o.after.accuracy)]
     return [
-        o.technique.row, o.technique.title, o.technique.network, o.before.flash, o.after.flash, f"{o.alpha:.2f}",
+        o.technique.row, o.technique.title, o.technique.network, o.changed, o.before.flash, o.after.flash,
+        f"{o.alpha:.2f}",
         *(f"{o.delta(board):.2f}" for board in COUNTED), o.before.arena, o.after.arena, *shares,
         f"{sum(o.equal.values())} of {len(o.equal)}",
     ]  # fmt: skip
