@@ -13,6 +13,8 @@ from ....ir import Array, DType, Graph, Node, constant, saturate
 from ....reference import quantized_inputs
 from ...calibrate import Samples
 from ...correct_bias import sum_scales
+from ...equalize import copy_nodes
+from ...fix_multipliers import FixMultipliers
 from ..base import Change
 from ..hessian import Moments, Reals, has_rows, moments_in_order, quadratic, weight_rows, weights_from_rows
 
@@ -80,13 +82,20 @@ def is_integer_layer(node: Node) -> bool:
 def integer_layers(
     graph: Graph, layers: Sequence[Node], samples: Samples | None, damping: float
 ) -> Iterator[IntegerLayer]:
-    """Layers in the order of execution; each sees what the layers before it deliver once they were changed."""
+    """Layers in the order of execution; each sees what the layers before it deliver once they were changed.
+
+    What runs is a copy with fixed-point constants: a network that arrived quantized has none before FixMultipliers.
+    """
     if samples is None:
         yield from (integer_layer(n, None, damping) for n in graph.nodes if n in layers)
         return
-    shaped = {t.name: samples[t.name].reshape(-1, *t.shape) for t in graph.inputs}
-    for node, moments in moments_in_order(graph, layers, quantized_inputs(graph, shaped)):
-        yield integer_layer(node, moments, damping)
+    runs = copy_nodes(graph)
+    FixMultipliers().run(runs)
+    originals = {r: n for r, n in zip(runs.nodes, graph.nodes, strict=True) if n in layers}
+    shaped = {t.name: samples[t.name].reshape(-1, *t.shape) for t in runs.inputs}
+    for running, moments in moments_in_order(runs, originals, quantized_inputs(runs, shaped)):
+        yield integer_layer(originals[running], moments, damping)
+        running.inputs = list(originals[running].inputs)  # with the constants that the caller gave it
 
 
 def integer_layer(node: Node, moments: Moments | None, damping: float) -> IntegerLayer:
