@@ -81,6 +81,8 @@ class Cluster(Compression):
         """The layer's new codes."""
         keeps = self.zeros == "keep" or (self.zeros == "auto" and np.mean(layer.codes == 0) > PRUNED)
         kept = layer.codes != 0 if keeps else np.ones(layer.codes.shape, bool)
+        if not kept.any():
+            return layer.codes
         book = self.codebook(layer, kept, self.count - keeps)
         if layer.moments is None or not self.compensate:
             return np.asarray(book.nearest(layer.codes) * kept)

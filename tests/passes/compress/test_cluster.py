@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -189,3 +190,16 @@ def test_damping_must_be_positive() -> None:
     with pytest.raises(CompileError) as caught:
         Cluster(damping=0.0)
     assert caught.value.code == "E0701"
+
+
+@pytest.mark.parametrize("samples", [True, False])
+@pytest.mark.parametrize("scope", ["layer", "channel"])
+def test_a_layer_of_zeros_stays(scope: Literal["layer", "channel"], samples: bool) -> None:
+    graph, data = dense_network(12, 8)
+    weight = graph.nodes[0].inputs[1]
+    assert weight.const is not None
+    graph.nodes[0].inputs[1] = constant(weight.name, np.zeros_like(weight.const), weight.quant)
+    got, (first, second) = applied(Cluster(3, scope), graph, data if samples else None)
+    assert not weights(got)[0].any() and weights(got)[1].any()
+    assert (first.before, first.after, first.score) == (0, 0, 0)
+    assert second.after > 0
