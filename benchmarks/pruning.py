@@ -129,7 +129,7 @@ def pruned(s: Setting, given: Graph, recipe: str) -> Graph:
 
 
 def quantized(s: Setting, recipe: str) -> Graph:
-    return prepare(s.model, "net", Options(passes=(recipe,)), s.calibration).graph
+    return prepare(s.model, "net", Options(recipe=parse_recipe(recipe)), s.calibration).graph
 
 
 def sizes(graph: Graph) -> tuple[int, int]:

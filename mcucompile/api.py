@@ -234,7 +234,7 @@ def compile(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
         choice(Effort, effort, "effort"), checked_nbytes(ram, "ram"), choice(Ranges, ranges, "ranges"),
         choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), bool(prove),
-        checked_nbytes(flash_budget, "flash_budget"), parse_recipe(passes).texts(), checked_shapes(shapes),
+        checked_nbytes(flash_budget, "flash_budget"), parse_recipe(passes), checked_shapes(shapes),
     )  # fmt: skip
     of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
     of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import api, listing, show
 from .api import Compiled
 from .errors import USER_ERROR, CompileError
+from .files import REPORT
 from .parser import parser, refuse_settled
 from .passes.base import Dump
 from .recipe import read_recipe
@@ -149,7 +150,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         compiled.write(folder)
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")
-    return compiled.report, 0
+    return json.loads(compiled.files[REPORT]), 0
 
 
 def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:

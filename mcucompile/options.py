@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
 from .ir import Numerics, Shape
+from .recipe import NOTHING, Recipe
 
 
 class NetworkType(Enum):
@@ -57,7 +58,7 @@ class Options:
     """Compilation options; `ram` is the arena's limit in bytes, None for what the board has.
 
     `flash_budget` is the limit of constants and code, the latter estimated, in bytes; None for what the board has.
-    `passes` are the compression passes asked for, each in the form that `recipe` reads.
+    `recipe` are the compression passes asked for.
     """
 
     dtype: NetworkType = NetworkType.AUTO
@@ -70,9 +71,11 @@ class Options:
     correct_bias: Switch = Switch.AUTO
     prove: bool = False
     flash_budget: int | None = None
-    passes: tuple[str, ...] = ()
+    recipe: Recipe = NOTHING
     shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """For the report: names and numbers only."""
-        return {k: v.value if isinstance(v, Enum) else v for k, v in asdict(self).items()}
+        """For the report: names and numbers only; the recipe in the form of --passes."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("recipe", "shapes")}
+        values = {k: v.value if isinstance(v, Enum) else v for k, v in given.items()}
+        return {**values, "passes": list(self.recipe.texts()), "shapes": dict(self.shapes)}

@@ -50,7 +50,7 @@ from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .recipe import Applied, Recipe, compress, parse_recipe
+from .recipe import Applied, Recipe, compress
 from .target.board import Board, load_board
 from .target.cores import Isa
 
@@ -146,7 +146,7 @@ def prepare(
     imported = load(model, dict(options.shapes))
     graph = imported.graph
     graph.name, graph.numerics = name, options.numerics
-    origins, recipe = origins_of(graph), parse_recipe(options.passes)
+    origins, recipe = origins_of(graph), options.recipe
     samples = read_samples(calibration, graph)
     records = run_passes(graph, PASSES_BEFORE, dump)
     if samples and is_quantized(graph):
@@ -172,9 +172,9 @@ def prepare(
     coded = compress(graph, recipe.of(Stage.CODE), inputs, dump)
     records += [*map(record_of, shared), *more, *map(record_of, coded)]
     notes = (*imported.notes, *sign_notes(records), *numerics_notes(graph), *real_notes(graph))
-    return Prepared(
-        graph, twin, real, tuple(records), notes, quantization, samples, origins, given, (*applied, *shared, *coded)
-    )
+    done = (*applied, *shared, *coded)
+    notes = (*notes, *(f"{a.request} found nothing to change" for a in done if not a.changes))
+    return Prepared(graph, twin, real, tuple(records), notes, quantization, samples, origins, given, done)
 
 
 def fixed(graph: Graph, options: Options, dump: Dump | None = None) -> tuple[list[PassRecord], Graph]:
@@ -198,7 +198,7 @@ def check_recipe(recipe: Recipe, graph: Graph, dtype: NetworkType) -> None:
             "E0206", f"{floats[0].compression.name} changes real numbers, and the network is quantized already",
             fix="give the float network and --calibration",
         )  # fmt: skip
-    integers = recipe.of(Stage.SHARE, Stage.CODE)
+    integers = recipe.of(Stage.QUANTIZE, Stage.SHARE, Stage.CODE)
     if integers and dtype is NetworkType.FLOAT32:
         raise CompileError(
             "E0206", f"{integers[0].compression.name} is about integer weights, and this network computes in floats",

@@ -4,7 +4,8 @@
 
 A request is NAME[=OPTION+OPTION...][@PATTERN|PATTERN...]. An option is KEY:VALUE, the first one may be a value alone,
 which then is the pass's first option. A pattern is compared with the names of a layer's ONNX nodes and of its output,
-as file names are with * and ?; without one the pass takes every layer that it can. The same in TOML:
+as file names are with * and ?, or behind a % with the output's alone; without one the pass takes every layer that it
+can. The same in TOML:
 
     [[pass]]
     name = "prune_filters"
@@ -59,6 +60,12 @@ class Request:
     def layers(self, graph: Graph) -> list[Node]:
         """The nodes it is for. Raises E0206 where a pattern names none that the pass can change."""
         possible = [n for n in graph.nodes if self.compression.takes(n)]
+        if not possible:
+            raise CompileError(
+                "E0206", f"{self.compression.name}: the network has no layer that it could change",
+                why="it takes layers with constant weights of a kind of its own, and none twice that are on few bits",
+                fix="leave the pass away",
+            )  # fmt: skip
         for pattern in self.patterns:
             if not any(is_named(n, pattern) for n in possible):
                 names = ", ".join(n.output.name for n in possible) or "none"
@@ -83,12 +90,20 @@ class Recipe:
         return tuple(map(str, self.requests))
 
 
+NOTHING = Recipe()
+
+
 def is_named(node: Node, pattern: str) -> bool:
-    return any(fnmatchcase(name, pattern) for name in (*node.source, *(t.name for t in node.outputs)))
+    outputs = [t.name for t in node.outputs]
+    if pattern.startswith("%"):
+        return any(fnmatchcase(name, pattern[1:]) for name in outputs)
+    return any(fnmatchcase(name, pattern) for name in (*node.source, *outputs))
 
 
 def parse_recipe(given: str | Sequence[str | Entry]) -> Recipe:
     """A recipe from the text of --passes, or from a list of such texts and of tables as TOML has them. Raises E0701."""
+    if not isinstance(given, str | list | tuple):
+        raise CompileError("E0701", f"passes cannot be {given!r}", fix="give a text, or a list of texts and tables")
     items: Sequence[str | Entry] = [given] if isinstance(given, str) else given
     requests = [r for item in items for r in (parsed_text(item) if isinstance(item, str) else [parsed_table(item)])]
     order = {kind: i for i, kind in enumerate(ALL)}
@@ -119,7 +134,7 @@ def parsed_text(text: str) -> list[Request]:
 
 def parsed_item(item: str) -> Request:
     """NAME[=OPTION+OPTION...][@PATTERN|PATTERN...]"""
-    head, _, patterns = item.partition("@")
+    head, at, patterns = item.partition("@")
     name, _, options = head.partition("=")
     kind = compression_named(name.strip())
     values: dict[str, Any] = {}
@@ -128,24 +143,32 @@ def parsed_item(item: str) -> Request:
         if not colon:
             key, value = first_option(kind, option) if i == 0 else "", option
         add_option(kind, values, key.strip(), value.strip())
-    return Request(made(kind, values), tuple(p.strip() for p in patterns.split("|") if p.strip()))
+    return Request(made(kind, values), named(kind, [p.strip() for p in patterns.split("|")] if at else None))
 
 
 def parsed_table(table: Entry) -> Request:
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise CompileError("E0701", f"a pass of a recipe has no name: {table!r}", fix='name = "prune_filters"')
     kind = compression_named(table["name"])
-    layers = table.get("layers", [])
-    patterns = [layers] if isinstance(layers, str) else layers
-    if not isinstance(patterns, list | tuple) or not all(isinstance(p, str) for p in patterns):
-        raise CompileError(
-            "E0701", f"{kind.name}: layers cannot be {layers!r}", fix="give a pattern, or a list of them"
-        )
+    layers = table.get("layers")
+    patterns = named(kind, [layers] if isinstance(layers, str) else layers)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in TOML_KEYS:
             add_option(kind, values, key, value)
-    return Request(made(kind, values), tuple(patterns))
+    return Request(made(kind, values), patterns)
+
+
+def named(kind: type[Compression], patterns: Any) -> tuple[str, ...]:
+    """Checked patterns; None stands for all layers. An empty one is refused: a name was meant to stand there."""
+    if patterns is None:
+        return ()
+    if not isinstance(patterns, list | tuple) or not patterns or not all(isinstance(p, str) and p for p in patterns):
+        raise CompileError(
+            "E0701", f"{kind.name}: layers cannot be {patterns!r}",
+            fix="give a pattern, or several of them; without any the pass takes every layer",
+        )  # fmt: skip
+    return tuple(patterns)
 
 
 def compression_named(name: str) -> type[Compression]:
@@ -219,14 +242,16 @@ def as_type(value: Any, kind: Any) -> Any:
         return next((member for member in kind if member.value == value), None)
     if kind is bool:
         return {"on": True, "true": True, "off": False, "false": False}.get(str(value).lower())
-    if isinstance(value, bool):
+    if kind is str:
+        return value if isinstance(value, str) else None
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
         return None
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     is_whole = not isinstance(value, float) or number == value
-    return number if is_whole and (kind is str or math.isfinite(number)) else None
+    return number if is_whole and math.isfinite(number) else None
 
 
 def type_text(kind: Any) -> str:
@@ -248,7 +273,8 @@ def value_text(value: Any) -> str:
         return "on" if value else "off"
     if value is None:
         return ""
-    return str(value.value if isinstance(value, Enum) else value)
+    text = str(value.value if isinstance(value, Enum) else value)
+    return text.replace("e+", "e") if isinstance(value, float) else text  # a + would end the option
 
 
 @dataclass(frozen=True, eq=False)

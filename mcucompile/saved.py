@@ -62,7 +62,7 @@ class Saved:
         """
         options, resolved = self.report["options"], self.report["resolved"]
         dtype = "float32" if resolved["dtype"] == "float32" else "auto"
-        coded = [{"name": "encode", "encoding": e, "layers": layer} for layer, e in resolved["encodings"].items()]
+        coded = [{"name": "encode", "encoding": e, "layers": f"%{layer}"} for layer, e in resolved["encodings"].items()]
         same = {key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget")}
         return {"dtype": dtype, "passes": coded, **same}
 

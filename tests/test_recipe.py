@@ -86,7 +86,18 @@ def test_text_of_a_recipe_gives_it_again(text: str) -> None:
     assert found.texts() == (text,)
 
 
+def test_numbers_and_names_survive() -> None:
+    tables = [{"name": "halve", "amount": 1e20, "layers": ["a,b", "c|d"]}]
+    found = parse_recipe(tables)
+    assert only(found) == Halve(1e20)
+    assert found.requests[0].patterns == ("a,b", "c|d")
+    assert "+" not in str(parse_recipe("halve=1e20").requests[0])
+
+
 WRONG = {
+    "halve=0.5@": "layers cannot be",
+    "halve=0.5@|a": "layers cannot be",
+    "halve=1e400": "amount cannot be",
     "quarter=1": "no compression pass 'quarter'",
     "halve": "needs a value for 'amount'",
     "halve=much": "amount cannot be 'much'",
@@ -109,6 +120,9 @@ def test_wrong_texts(text: str) -> None:
 
 WRONG_TABLES: list[object] = [
     {}, {"name": 3}, {"name": "halve", "amount": True}, {"name": "halve", "amount": 0.5, "count": 2.5},
+    {"name": "halve", "amount": 0.5, "layers": ""}, {"name": "halve", "amount": 0.5, "layers": []},
+    {"name": "halve", "amount": 0.5, "count": 1e400}, {"name": "halve", "amount": 10**400},
+    {"name": "halve", "amount": [0.5]}, {"name": "halve", "amount": 0.5, "criterion": ["l1"]},
     {"name": "halve", "amount": 0.5, "layers": 3}, {"name": "halve", "amount": 0.5, "layers": [1]}, 7,
 ]  # fmt: skip
 
@@ -160,6 +174,23 @@ def code_of(passes: str, **options: str) -> str:
     with pytest.raises(CompileError) as e:
         compiled(passes, **options)
     return e.value.code
+
+
+def test_a_pattern_may_be_for_outputs_alone() -> None:
+    """The node named `second` makes `third`."""
+    changes = compiled("halve=0.5").prepared.applied[0].changes
+    by_source = next(c for c in changes if c.source[0] != c.layer)
+    assert code_of(f"halve=0.5@%{by_source.source[0]}") == "E0206"
+    assert [c.layer for c in compiled(f"halve=0.5@%{by_source.layer}").prepared.applied[0].changes] == [by_source.layer]
+
+
+def test_a_pass_that_changes_nothing_is_noted() -> None:
+    assert "late found nothing to change" in compiled("late").prepared.notes
+
+
+def test_a_pass_that_no_layer_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Halve, "takes", classmethod(lambda cls, node: False))
+    assert code_of("halve=0.5") == "E0206"
 
 
 def test_a_pattern_without_a_layer() -> None:

@@ -12,9 +12,10 @@ from .words import Words
 
 ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless(), Hashed())
 BY_NAME = {encoding.name: encoding for encoding in ALL}
+SPARSE = ("bitmap", "relative", "blocks4")  # read by kernels of their own, without a decoder
 
 # fmt: off
 __all__ = [
-    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "Walk",
+    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "SPARSE", "Walk",
     "codebook_size", "hashed_indices", "masked", "walk_of",
 ]

@@ -46,7 +46,8 @@ def as_asked(node: Node, kernels: list[Kernel]) -> list[Kernel]:
             f"no kernel for {node.op.name} takes weights encoded as {' or '.join(sorted(asked))}",
             node.where,
             why=f"there are kernels for: {had}",
-            fix="ask for another encoding, or for none, and the compiler chooses",
+            fix="ask for none, and the compiler chooses; encodings of few values need weights of few values: see "
+            "quantize_weights and cluster",
         )
     return found
 

@@ -12,6 +12,7 @@ from cases import CASES
 from measure import answers_of_onnx_runtime, our_answers, shaped
 
 from mcucompile.options import Options
+from mcucompile.recipe import parse_recipe
 
 DATA = Path(os.environ.get("MCUCOMPILE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -25,7 +26,7 @@ def points_lost(model: Path, passes: str, calibration: str | None = None) -> flo
     with np.load(DATA / f"{calibration or case.calibration}.npz") as data:
         samples = shaped(model, case.inputs(data["x"]))
     inputs = shaped(model, inputs)
-    ours, *_ = our_answers(model, samples, inputs, Options(passes=(passes,)))
+    ours, *_ = our_answers(model, samples, inputs, Options(recipe=parse_recipe(passes)))
     floats = answers_of_onnx_runtime(model, inputs)
     return 100 * float((floats == labels).mean() - (ours == labels).mean())
 

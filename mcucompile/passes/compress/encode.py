@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...encodings import BY_NAME, SPARSE
+from ...errors import CompileError
 from ...ir import DType, Graph, Node
 from ..calibrate import Samples
 from .base import Change, Compression, Stage
+
+NAMES = ("plain", *BY_NAME, *SPARSE)
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,12 @@ class Encode(Compression):
     """`encoding`: the name of an encoding, or "plain". A layer that no kernel can then compute is an error later."""
 
     encoding: str
+
+    def __post_init__(self) -> None:
+        if self.encoding not in NAMES:
+            raise CompileError(
+                "E0701", f"encode: there is no encoding {self.encoding!r}", fix=f"one of: {', '.join(NAMES)}"
+            )
 
     name = "encode"
     stage = Stage.CODE
