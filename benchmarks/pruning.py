@@ -14,7 +14,7 @@ import copy
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ from mcucompile.errors import CompileError
 from mcucompile.frontend import load
 from mcucompile.ir import Array, Graph
 from mcucompile.metrics import accuracy
-from mcucompile.options import NetworkType, Options
 from mcucompile.passes.calibrate import runner
+from mcucompile.passes.compress.prune_filters import PruneFilters
 from mcucompile.passes.compress.pruning.criteria import ALL
 from mcucompile.passes.compress.pruning.sensitivity import AMOUNTS, Sensitivity, scan
-from mcucompile.pipeline import prepare
-from mcucompile.recipe import parse_recipe
+from mcucompile.passes.quantize import QuantizeOptions, quantize
+from mcucompile.pipeline import PASSES_BEFORE, run_passes
 from mcucompile.reference import quantized_inputs
 from mcucompile.show import say, table
 
@@ -106,30 +106,39 @@ def setting(name: str, models: Path, data: Path, limit: int | None) -> Setting:
     return Setting(name, model, samples, inputs[chosen].reshape(-1, *tensor.shape), labels[chosen])
 
 
+def network(s: Setting) -> Graph:
+    """As a recipe finds it: real-valued, normalizations folded."""
+    graph = load(s.model).graph
+    run_passes(graph, PASSES_BEFORE)
+    return graph
+
+
 def rows(settings: Sequence[Setting], args: argparse.Namespace, console: Console) -> Iterator[list[Any]]:
     for s in settings:
-        whole = prepare(s.model, "net", Options(), s.calibration)
-        before = sizes(whole.given)
-        yield [s.name, "(unpruned)", before[0], before[1], "0 %", "", percent(whole.given, s), percent(whole.graph, s)]
+        given = network(s)
+        before, integer = sizes(given), percent(quantized(s, given), s)
+        yield [s.name, "(unpruned)", before[0], before[1], "0 %", "", percent(given, s), integer]
         for criterion in args.criterion:
-            start, request = time.perf_counter(), f"prune_filters=macs:{args.macs:g}+criterion:{criterion}"
-            plain, fitted = (pruned(s, whole.given, request + how) for how in ("+reconstruct:off", ""))
+            start, how = time.perf_counter(), PruneFilters(macs=args.macs, criterion=criterion)
+            plain, fitted = (pruned(s, given, h) for h in (replace(how, reconstruct=False), how))
             weights, left = sizes(fitted)
-            integer = "–" if args.quick else percent(quantized(s, request), s)
+            integer = "–" if args.quick else percent(quantized(s, fitted), s)
             less = f"{1 - left / before[1]:.1%}"
             yield [s.name, criterion, weights, left, less, percent(plain, s), percent(fitted, s), integer]
             say(console, f"{s.name} {criterion}: {time.perf_counter() - start:.0f} s")
 
 
-def pruned(s: Setting, given: Graph, recipe: str) -> Graph:
+def pruned(s: Setting, given: Graph, how: PruneFilters) -> Graph:
     """The network of real numbers, pruned."""
-    graph, (request,) = copy.deepcopy(given), parse_recipe(recipe).requests
-    request.compression.apply(graph, request.layers(graph), dict(s.calibration.inputs))
+    graph = copy.deepcopy(given)
+    how.apply(graph, [n for n in graph.nodes if how.takes(n)], dict(s.calibration.inputs))
     return graph
 
 
-def quantized(s: Setting, recipe: str) -> Graph:
-    return prepare(s.model, "net", Options(recipe=parse_recipe(recipe)), s.calibration).graph
+def quantized(s: Setting, given: Graph) -> Graph:
+    graph = copy.deepcopy(given)
+    quantize(graph, dict(s.calibration.inputs), QuantizeOptions())
+    return graph
 
 
 def sizes(graph: Graph) -> tuple[int, int]:
@@ -145,7 +154,7 @@ def percent(graph: Graph, s: Setting) -> str:
 
 
 def scan_table(s: Setting, criterion: str) -> Any:
-    graph = prepare(s.model, "net", Options(dtype=NetworkType.FLOAT32), s.calibration).given
+    graph = network(s)
     samples = dict(s.calibration.inputs)
     plain, fitted = (scan(graph, samples, criterion, how) for how in (False, True))
     lines = [row for a, b in zip(plain, fitted, strict=True) for row in (line(a, "plain"), line(b, "fitted"))]
