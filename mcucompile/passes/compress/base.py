@@ -34,7 +34,8 @@ class Change:
     `layer` is the name of the layer's output, `source` its ONNX nodes. `unit` says what was changed ("filter 12",
     "weights", "rank"), `score` is what `criterion` gave it; `effect` is the squared error that the change alone adds to
     the layer's (or the next layer's) output on the calibration samples, relative to that output's square; None where
-    nothing was measured. `before` and `after` count the weights.
+    nothing was measured. What a layer does to make up for the loss of those before it is part of that output, and no
+    error. `before` and `after` count the weights.
     """
 
     layer: str

@@ -74,7 +74,8 @@ class Cluster(Compression):
         for layer in integer_layers(graph, layers, samples, self.damping):
             codes = self.shared(layer)
             unit = f"weights: {np.unique(layer.codes).size} values -> {np.unique(codes).size}"
-            changes.append(share(graph, layer, codes, f"{self.count} values per {self.scope}, {self.init}", unit))
+            criterion = f"{self.count} values per {self.scope}, {self.init}"
+            changes.append(share(graph, layer, codes, criterion, unit, self.compensate))
         return tuple(changes)
 
     def shared(self, layer: IntegerLayer) -> Reals:

@@ -84,7 +84,8 @@ class Moments:
     def relative_error(self, weights: Reals, changed: Reals) -> float:
         """Mean squared error of all sums that a change of weights alone adds, relative to the sums' variance.
 
-        Both on y, with the best bias: what earlier layers lost is not counted.
+        Both on y, with the best bias: what earlier layers lost is not counted. Where a change aims at `target`, that
+        is what to give as `weights`: the difference from the layer's own weights repairs, and is no error.
         """
         signal, error = (quadratic(v, self.covariance).sum() for v in (weights, weights - changed))
         return float(error / max(signal, 1e-30))

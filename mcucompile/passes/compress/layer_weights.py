@@ -57,11 +57,14 @@ def replace_constant(graph: Graph, node: Node, index: int, values: Array) -> Non
     node.inputs[index] = constant(name, values.astype(np.float32))
 
 
-def change_of(node: Node, rows: Reals, moments: Moments | None, criterion: str, score: float) -> Change:
-    """The record of what `rewrite` is about to do; non-zero weights are counted."""
-    before = weight_rows(node)
-    effect = None if moments is None else moments.relative_error(before, rows)
-    counts = [int(np.count_nonzero(r)) for r in (before, rows)]
+def change_of(node: Node, rows: Reals, aim: Reals, moments: Moments | None, criterion: str, score: float) -> Change:
+    """The record of what `rewrite` is about to do; non-zero weights are counted.
+
+    The effect is that of `rows` against `aim`: the layer's weights or, where rows make up for what earlier layers lost,
+    the weights that would do so best.
+    """
+    effect = None if moments is None else moments.relative_error(aim, rows)
+    counts = [int(np.count_nonzero(r)) for r in (weight_rows(node), rows)]
     return Change(node.output.name, node.source, "weights", criterion, score, effect, *counts)
 
 

@@ -59,7 +59,7 @@ class ProductQuantize(Compression):
         for layer in integer_layers(graph, fitting, samples, self.damping):
             codes, found = shared_vectors(layer, self.count, self.size, self.hessian)
             unit = f"weights: {layer.codes.size // self.size} vectors of {self.size} -> {found}"
-            changes.append(share(graph, layer, codes, f"{self.count} vectors of {self.size}", unit))
+            changes.append(share(graph, layer, codes, f"{self.count} vectors of {self.size}", unit, self.hessian))
         return tuple(changes)
 
     def shares(self, node: Node) -> bool:

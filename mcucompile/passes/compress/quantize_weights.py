@@ -68,6 +68,7 @@ def quantized(graph: Graph, bits: Mapping[Node, Bits], samples: Samples | None, 
     for node, moments in in_order(graph, list(bits), samples):
         rounded = rounder.rounded(node, bits[node], moments)
         criterion = f"{bits_text(bits[node])}, {rounder.rounding}"
-        changes.append(change_of(node, rounded.values, moments, criterion, weight_error(node, rounded)))
+        aim = rounder.target(node, moments)
+        changes.append(change_of(node, rounded.values, aim, moments, criterion, weight_error(node, rounded)))
         put_on_grid(graph, node, rounded, moments)
     return tuple(changes)

@@ -24,13 +24,19 @@ class Rounder:
     ordered: bool
     damping: float
 
+    def target(self, node: Node, moments: Moments | None) -> Reals:
+        """What is rounded: the weights or, with compensation, those that would make up for what earlier layers lost."""
+        weights = weight_rows(node)
+        if self.rounding == "nearest" or moments is None:
+            return weights
+        return np.asarray(moments.target(weights, self.damping) * (weights != 0))
+
     def rounded(self, node: Node, bits: Bits, moments: Moments | None) -> Rounded:
         """The layer's weights as integers and scales; weights that are zero stay zero."""
-        weights = weight_rows(node)
-        kept = weights != 0
+        kept, target = weight_rows(node) != 0, self.target(node, moments)
         if self.rounding == "nearest" or moments is None:
-            return closed_form(weights, bits, kept)
-        target, hessian = moments.target(weights, self.damping) * kept, moments.hessian(self.damping)
+            return closed_form(target, bits, kept)
+        hessian = moments.hessian(self.damping)
         start = closed_form(target, bits, kept)
         if not isinstance(bits, str):
             start = nearest(target, hessian, levels(bits), kept)

@@ -49,7 +49,7 @@ def prune(graph: Graph, tasks: Mapping[Node, Task], samples: Samples | None, met
         task = tasks[node]
         layer = layer_of(node, task.pattern, moments, method)
         highest = pruned(layer, method.criterion, task.left)
-        changes.append(change_of(node, layer.values, moments, method.criterion, highest))
+        changes.append(change_of(node, layer.values, layer.target, moments, method.criterion, highest))
         rewrite(graph, node, layer.values, moments)
     return tuple(changes)
 

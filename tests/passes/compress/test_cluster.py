@@ -17,7 +17,7 @@ from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Graph, constant
 from mcucompile.passes.compress.cluster import Cluster
-from mcucompile.passes.compress.sharing import Init, clustered
+from mcucompile.passes.compress.sharing import Init, clustered, integer_layers, share
 from mcucompile.passes.compress.sharing.scalar import start
 from mcucompile.run.tools import find_tool
 
@@ -203,3 +203,18 @@ def test_a_layer_of_zeros_stays(scope: Literal["layer", "channel"], samples: boo
     assert not weights(got)[0].any() and weights(got)[1].any()
     assert (first.before, first.after, first.score) == (0, 0, 0)
     assert second.after > 0
+
+
+@pytest.mark.parametrize("compensated", [True, False])
+def test_the_effect_is_relative_to_what_the_codes_aim_at(compensated: bool) -> None:
+    """Behind a coarse layer: codes that make up for it have next to no effect of their own, unchanged ones none."""
+    graph, samples = dense_network()
+    found = integer_layers(graph, layers(graph), samples, 0.05)
+    first = next(found)
+    share(graph, first, np.rint(first.codes / 40) * 40, "coarse", "weights")
+    second = next(found)
+    repaired = np.clip(np.rint(second.target), -127, 127)
+    assert np.abs(repaired - second.codes).max() > 10
+    change = share(graph, second, repaired if compensated else second.codes, "any", "weights", compensated)
+    assert change.effect is not None
+    assert change.effect < 1e-3 if compensated else change.effect == 0

@@ -60,6 +60,15 @@ def test_share_of_zeros(criterion: str) -> None:
         assert c.before == values.size and c.criterion == criterion and c.effect is not None
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("amount", [0.9, 0.97])
+def test_making_up_for_earlier_layers_is_no_error(amount: float, seed: int) -> None:
+    """What is fitted under a Hessian is never worse than no weights at all, which have an effect of 1."""
+    graph, samples = network(seed)
+    changes = apply(PruneWeights(amount, "obs"), graph, samples)
+    assert all(c.effect is not None and 0 < c.effect < 1 for c in changes)
+
+
 def test_magnitude_by_hand_without_samples() -> None:
     graph, _ = network()
     before = {n: weight(graph, n) for n in "abc"}

@@ -105,12 +105,18 @@ def integer_layer(node: Node, moments: Moments | None, damping: float) -> Intege
     return IntegerLayer(node, codes, scales, moments, damping)
 
 
-def share(graph: Graph, layer: IntegerLayer, codes: Reals, criterion: str, unit: str) -> Change:
-    """Give the layer these codes, and a bias that takes over the mean of what its sums lose."""
+def share(
+    graph: Graph, layer: IntegerLayer, codes: Reals, criterion: str, unit: str, compensated: bool = True
+) -> Change:
+    """Give the layer these codes, and a bias that takes over the mean of what its sums lose.
+
+    The effect is that of `codes` against the layer's `target`; against its own codes where they are not `compensated`.
+    """
     node, moments = layer.node, layer.moments
     changed = codes * layer.scales[..., None]
     lost = float(np.square(changed - layer.real).sum() / max(float(np.square(layer.real).sum()), 1e-30))
-    effect = moments.relative_error(layer.real, changed) if moments else None
+    aim = (layer.target if compensated else layer.codes) * layer.scales[..., None]
+    effect = moments.relative_error(aim, changed) if moments else None
     counts = [int(np.count_nonzero(c)) for c in (layer.codes, codes)]
     if moments:
         replace_constant(graph, node, 2, moved_bias(node, moments.bias_change(layer.real, changed)))
