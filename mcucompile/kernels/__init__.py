@@ -31,7 +31,13 @@ def all_kernels() -> tuple[Kernel, ...]:
     has_names = (k for k in subclasses(Kernel) if all(hasattr(k, name) for name in ("op", "variant", "isa")))
     named = (k for k in has_names if isinstance(k.op, type))
     concrete = {k for k in named if not k.__abstractmethods__}
-    return tuple(sorted((k() for k in concrete), key=lambda k: (k.op.__name__, k.variant, k.isa)))
+    return tuple(sorted((k() for k in concrete), key=place))
+
+
+def place(kernel: Kernel) -> tuple[str, str, int, str, str]:
+    """Where a kernel stands among all; the class decides where one operator has a variant twice."""
+    kind = type(kernel)
+    return kernel.op.__name__, kernel.variant, kernel.isa, kind.__module__, kind.__qualname__
 
 
 def kernels_of(op: type[Op]) -> tuple[Kernel, ...]:
