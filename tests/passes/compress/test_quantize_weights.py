@@ -39,6 +39,16 @@ def noise(p: QuantizeWeights, seed: int = 0) -> float:
     return float(np.square(scores(graph, samples) - want).sum() / np.square(want - want.mean(axis=0)).sum())
 
 
+def test_making_up_for_earlier_layers_is_no_error() -> None:
+    """The last layer repairs much, by weights that move further than their own rounding takes them."""
+    net = FloatGraph((1, 5, 5, 6))
+    y = net.conv("b", net.conv("a", net.x, 7, RELU), 8, RELU)
+    graph = net.graph(net.dense("c", y, 6))
+    values = net.rng.normal(size=(60, 1, 5, 5, 6)) @ net.rng.normal(size=(6, 6)) + 1.0
+    changes = apply(QuantizeWeights("binary"), graph, {"x": values.astype(np.float32)})
+    assert all(c.effect is not None and 0 < c.effect < 0.5 for c in changes)
+
+
 @pytest.mark.parametrize("bits", LEVELS)
 @pytest.mark.parametrize("rounding", ["nearest", "compensated"])
 def test_integers_of_the_grid(bits: str | int, rounding: str) -> None:
