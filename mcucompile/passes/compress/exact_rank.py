@@ -38,7 +38,15 @@ class ExactRank(Compression):
 
 
 def exact_level(node: Node) -> Level | None:
-    """The cheapest chain that loses nothing, None where it is not cheaper than the layer."""
+    """The cheapest chain that loses nothing, None where it is not cheaper than what is alive of the layer."""
     families = [Matrices(node, form) for form in forms_of(node)]
     levels = [f.level((max(f.numeric_rank, 1),), 0.0) for f in families]
-    return cheapest([level for level in levels if level.macs < macs_of([node])])
+    return cheapest([level for level in levels if level.macs < live_share(node) * macs_of([node])])
+
+
+def live_share(node: Node) -> float:
+    """Of the weights, without the outputs and inputs whose weights are all zero: those are removed by themselves."""
+    weight = node.inputs[1].const
+    assert weight is not None
+    is_used = weight.reshape(weight.shape[0], -1, weight.shape[-1]) != 0
+    return float(is_used.any(axis=(1, 2)).mean() * is_used.any(axis=(0, 1)).mean())

@@ -52,3 +52,11 @@ def test_a_small_component_is_no_rounding() -> None:
     )
     got, _ = applied(ExactRank(), with_weight(graph, weight))
     assert got.nodes[0].inputs[1].shape == (3, 40)
+
+
+def test_outputs_and_inputs_that_are_dead_are_no_lower_rank() -> None:
+    """8 live outputs of 12 live inputs, of full rank: 24 x 40 in two layers would be 8 * (24 + 40) < 24 * 40."""
+    graph, _ = dense_network(40, 24)
+    weight = weight_of(graph)
+    weight[8:], weight[:, 12:] = 0, 0
+    assert applied(ExactRank(), with_weight(graph, weight))[1] == ()
