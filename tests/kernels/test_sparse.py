@@ -19,6 +19,7 @@ from test_dense import Layer
 
 from mcucompile.ir import Array, Clip, Graph, Node, Numerics
 from mcucompile.kernels import kernels_of
+from mcucompile.kernels.conv2d.geometry import Gather
 from mcucompile.kernels.conv2d.sparse_lists import (
     MAP_BITS,
     bitmap,
@@ -26,6 +27,7 @@ from mcucompile.kernels.conv2d.sparse_lists import (
     skipped,
     stored_once,
 )
+from mcucompile.kernels.conv2d.sparse_vectors import walk
 from mcucompile.kernels.kernel import Kernel
 from mcucompile.lower.select import fitting
 from mcucompile.target.cores import CORES, Isa
@@ -166,6 +168,33 @@ ALONE = (
     Conv((1, 3, 3, 40, 3), zero_x=-128),
     Layer((1,), 700, 5, zero_x=127),
 )
+
+
+ROW = {"pads": (0, 0, 0, 0), "zero_x": 5}
+AT_HALF_WORDS = (
+    Conv((1, 1, 9, 2, 5), (1, 2), **ROW),
+    Conv((1, 1, 9, 1, 6), (1, 4), **ROW),
+    Conv((1, 1, 9, 3, 4), (1, 4), **ROW),
+    Conv((1, 3, 5, 2, 8), (1, 2), (1, 2), **ROW),
+    Conv((2, 1, 3, 2, 8), (1, 2), (1, 2), **ROW),
+)
+AT_WORDS = (
+    Conv((1, 3, 6, 2, 5), (1, 2), (1, 2), **ROW),
+    Conv((1, 1, 4, 3, 5), (1, 4), **ROW),
+    Conv((1, 2, 12, 1, 3), (1, 4), (1, 4), **ROW),
+    Conv((2, 3, 3, 4, 3), (1, 2), **ROW),
+)
+
+
+def test_windows_that_do_not_begin_at_words_are_copied() -> None:
+    """Emulators gather words from anywhere, a Cortex-M55 does not."""
+    gathers = [walk(layer.case(0).graph.nodes[0]).gather for layer in AT_HALF_WORDS + AT_WORDS]
+    assert gathers == [Gather.ALWAYS] * len(AT_HALF_WORDS) + [Gather.NEVER] * len(AT_WORDS)
+
+
+def test_windows_at_any_address_on_board() -> None:
+    cases = [case for layer in AT_HALF_WORDS + AT_WORDS for case in with_zeros(layer, 3, 0.5)]
+    check(cases, boards=("qemu-m55",), host=False, only=is_native)
 
 
 def plain_cases() -> list[Case]:

@@ -94,9 +94,21 @@ class SparseVectors(Counted):
 
 
 def walk(node: Node) -> Geometry:
-    """Windows of one run of whole blocks, in the image where they are that, else copied into patches."""
+    """Windows of one run of whole blocks, in the image where they are that and begin at words, else in patches."""
     g = geometry(node, BLOCK)
-    return patched(g) if g.rows > 1 or g.gather is Gather.BORDER else g
+    is_whole = g.rows == 1 and g.gather is not Gather.BORDER
+    return g if is_whole and (g.gather is Gather.ALWAYS or in_words(g)) else patched(g)
+
+
+def in_words(g: Geometry) -> bool:
+    """Whether all windows in the image begin at whole words: gathering words is a fault anywhere else."""
+    down, right = g.window.strides
+    ways = (
+        (g.out_width, right * g.channels),
+        (g.out_height, down * g.row_stride),
+        (g.batch, g.height * g.row_stride),
+    )
+    return all(count == 1 or step % BLOCK == 0 for count, step in ways)
 
 
 def index_type(g: Geometry) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
