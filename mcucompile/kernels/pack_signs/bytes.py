@@ -7,7 +7,9 @@ from typing import ClassVar
 from ...ir import DType, Node
 from ...target.cores import Isa
 from ..counted import Costs
-from .plain import Plain
+from ..sweeps import Access, upward
+from ..trace import Range, Sweep, Trace
+from .plain import PackParams, Plain
 
 
 class Bytes(Plain):
@@ -29,6 +31,13 @@ class Bytes(Plain):
             return False
         return self.params(node).below < DType.I8.high
 
+    def trace(self, node: Node) -> Trace:
+        """Unlike the other kernels, this one writes the bytes of a word one by one, each behind the eight it is of."""
+        p = self.params(node)
+        if p.channels % 32 == 0:
+            return upward(p.rows * p.channels // 8, [Access(0, 8, 8)], [Access(1, 1, 1)])
+        return tuple(sweep for row in range(p.rows) for sweep in filled_row(p, row))
+
     def code_nbytes(self, node: Node) -> int:
         return 100
 
@@ -39,3 +48,15 @@ class VectorBytes(Bytes):
     isa = Isa.MVE
     costs: ClassVar[Costs] = {"cortex-m55": (0.25, 0.0, 4.0)}
     group = 16
+
+    def trace(self, node: Node) -> Trace:
+        return Plain.trace(self, node)
+
+
+def filled_row(p: PackParams, row: int) -> tuple[Sweep, Sweep]:
+    """A row whose last word is filled up with bytes of zeros."""
+    count, y = p.channels // 8, row * 4 * p.words
+    return (
+        Sweep(count, (Range(0, row * p.channels, 8, 8),), (Range(1, y, 1, 1),)),
+        Sweep(1, (), (Range(1, y + count, 0, 4 * p.words - count),)),
+    )

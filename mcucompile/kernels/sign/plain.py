@@ -9,7 +9,7 @@ from ...ops.sign import Sign
 from ...target.cores import Isa
 from ..counted import Costs, Counted
 from ..limits import Number
-from ..sweeps import elementwise
+from ..sweeps import Access, upward
 from ..trace import Trace
 
 COSTS: Costs = {  # per element
@@ -51,7 +51,8 @@ class Plain(Counted):
         return SignParams(y.size, x.dtype.c, y.dtype.c, x.quant.zero if x.quant else 0, (below, at, above))
 
     def trace(self, node: Node) -> Trace:
-        return elementwise(node.output.size, node.inputs[0].dtype.nbytes, node.output.dtype.nbytes)
+        x, y = node.inputs[0].dtype.nbytes, node.output.dtype.nbytes
+        return upward(node.output.size, [Access(0, x, x)], [Access(1, y, y)])
 
     def counts(self, node: Node) -> tuple[float, ...]:
         return (node.output.size,)
