@@ -15,7 +15,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array
+from .codebook import Codebook
 from .encoding import LEAST_SAVED, PLAIN, Encoded, Encoding, Layout, Params, masked
+from .huffman import Huffman
 from .pace import PACES, Pace
 
 SHORTEST = 3
@@ -23,6 +25,7 @@ LESS = 2  # of a copy's length than is kept
 HALF = 15
 CANDIDATES = 16  # places whose copies are compared
 WORTHWHILE = 0.5  # of the bytes, at most, where nobody asked for it
+LONGEST_STEP = 256  # bytes that are compared at once
 _SAMPLE = 1024
 
 
@@ -58,8 +61,9 @@ class Lossless(Encoding):
         return values.size > 0
 
     def pays(self, values: Array) -> bool:
+        """Not where values are few or uneven: encodings that make use of that are smaller and faster."""
         some = values[:_SAMPLE]
-        if values.size * (1 - WORTHWHILE) < LEAST_SAVED:
+        if values.size * (1 - WORTHWHILE) < LEAST_SAVED or Codebook().pays(values) or Huffman().pays(values):
             return False
         return len(_packed(some.tobytes(), 1)[0]) <= WORTHWHILE * some.size
 
@@ -119,14 +123,23 @@ def _longest(data: bytes, at: int, places: list[int], farthest: int) -> tuple[in
     """(length, offset) of the longest copy from one of the last places."""
     best = (0, 0)
     for place in reversed(places[-CANDIDATES:]):
-        if at - place > farthest:
+        if at - place > farthest or at + best[0] == len(data):
             break
-        length = SHORTEST
-        while at + length < len(data) and data[place + length] == data[at + length]:
-            length += 1
-        if length > best[0]:
-            best = (min(length, len(data) - at), at - place)
+        if data[place + best[0]] == data[at + best[0]] and (length := _common(data, place, at)) > best[0]:
+            best = (length, at - place)
     return best
+
+
+def _common(data: bytes, place: int, at: int) -> int:
+    """How many bytes from `place` on are those from `at` on, which is behind it; slices compare faster than bytes."""
+    length, step = SHORTEST, LONGEST_STEP
+    while step:
+        end = at + length + step
+        if end <= len(data) and data[at + length : end] == data[place + length : place + length + step]:
+            length += step
+        else:
+            step //= 2
+    return length
 
 
 def _unpacked(codes: bytes, offset_nbytes: int) -> bytes:

@@ -131,6 +131,13 @@ def test_of_several_codecs_each_is_best_at_something() -> None:
         assert min(sizes, key=lambda n: sizes[n]) == best, sizes
 
 
+def test_lossless_is_tried_only_where_nothing_faster_is() -> None:
+    """Very sparse weights repeat themselves too, but codes of gaps and values are smaller."""
+    sparse, phrase = clustered(12_000, 0.02, 16), np.random.default_rng(3).integers(-128, 128, 200).astype(np.int8)
+    assert [BY_NAME[n].pays(sparse) for n in ("huffman", "lossless")] == [True, False]
+    assert [BY_NAME[n].pays(np.tile(phrase, 60)) for n in ("huffman", "lossless")] == [False, True]
+
+
 def test_lossless_by_hand() -> None:
     encoding = BY_NAME["lossless"]
     values = np.array([7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1, 2], np.int8)

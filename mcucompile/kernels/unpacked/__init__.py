@@ -13,6 +13,7 @@ from ...encodings import ALL, Encoding
 from ...ir import DType, Node, Tensor
 from ..kernel import Kernel
 from .kernel import Unpacked
+from .plan import planned_scratch
 from .tiles import tile_sizes
 
 
@@ -32,12 +33,15 @@ def unpacked_kernels(node: Node, plain: Sequence[Kernel]) -> list[Unpacked]:
 
 
 def of_sizes(node: Node, inner: Kernel, encoding: Encoding) -> Iterator[Unpacked]:
-    """All output channels at a time, and fewer where that takes less scratch."""
+    """All output channels at a time, and fewer where that takes less scratch; weights of others are not encoded."""
     least = None
     for size in tile_sizes(node):
+        nbytes = planned_scratch(node, inner, size)
+        if nbytes is None or (least is not None and nbytes >= least):
+            continue
         kernel = unpacked(inner, encoding, size)
-        if kernel.fits(node) and (least is None or kernel.scratch_nbytes(node) < least):
-            least = kernel.scratch_nbytes(node)
+        if kernel.fits(node):
+            least = nbytes
             yield kernel
 
 

@@ -15,6 +15,7 @@ from .places import stream_walk
 from .tiles import tiles_of
 
 ALIGNMENT = 8
+MOST_PLANS = 4096  # more than a network has: kernels are asked in turn, so that one plan too many would oust all
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,21 @@ class Packing:
         mask, runs = self.streams[0].mask, self.streams[0].runs
         return Layout(mask == MIRRORED, runs[0] if self.is_uniform else 0, mask == SHIFTED)
 
+    def copies(self, inner: Kernel, output: Tensor) -> bool:
+        """Whether a tile's outputs are copied to their place among all channels."""
+        return len(self.tiles) > 1 and output.size > output.shape[-1] and not inner.takes_step
+
+    def stream_offset(self, inner: Kernel) -> int:
+        """Where in scratch the weights are: behind what the inner kernel needs itself."""
+        return aligned(inner.scratch_nbytes(self.tiles[0]))
+
+    def y_offset(self, inner: Kernel) -> int:
+        """Where in scratch outputs are that are copied: behind the weights."""
+        return aligned(self.stream_offset(inner) + max(s.nbytes for s in self.streams))
+
+    def scratch_nbytes(self, inner: Kernel, output: Tensor) -> int:
+        return self.y_offset(inner) + (self.tiles[0].output.nbytes if self.copies(inner, output) else 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -116,7 +132,7 @@ def plan(node: Node, inner: Kernel, encoding: Encoding, size: int) -> Plan | Non
     return cached_plan(node.op, tuple(node.inputs), node.output, node.source, inner, encoding, size)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=MOST_PLANS)
 def cached_plan(
     op: Op, inputs: tuple[Tensor, ...], output: Tensor, source: tuple[str, ...], inner: Kernel, encoding: Encoding,
     size: int,
@@ -140,8 +156,20 @@ def cached_plan(
         *((Packed("sizes", sizes_table(p.streams)),) if params.has_table else ()),
         *p.rest,
     )
-    copied = p.tiles[0].output.nbytes if params.copies else 0
-    return Plan(p.tiles[0], len(p.tiles), params, encoded, constants, params.y_offset + copied)
+    return Plan(p.tiles[0], len(p.tiles), params, encoded, constants, p.scratch_nbytes(inner, output))
+
+
+def planned_scratch(node: Node, inner: Kernel, size: int) -> int | None:
+    """The scratch of a plan, the same for all encodings, without encoding anything; None where there is no plan."""
+    return cached_scratch(node.op, tuple(node.inputs), node.output, node.source, inner, size)
+
+
+@lru_cache(maxsize=MOST_PLANS)
+def cached_scratch(
+    op: Op, inputs: tuple[Tensor, ...], output: Tensor, source: tuple[str, ...], inner: Kernel, size: int
+) -> int | None:
+    p = packing(op, inputs, output, source, inner, size)
+    return p.scratch_nbytes(inner, output) if p else None
 
 
 @lru_cache(maxsize=64)
@@ -170,17 +198,15 @@ def stream_of(
 
 def params_of(p: Packing, inner: Kernel, encoding: Encoding, encoded: Encoded, output: Tensor) -> UnpackedParams:
     calls = (encoding.template_for(inner.isa.name), encoded.params), (inner.template, inner.params(p.tiles[0]))
-    scratch = aligned(inner.scratch_nbytes(p.tiles[0]))
+    scratch = p.stream_offset(inner)
     coded = tuple(Coded(role, DType(a.dtype.name).c, len(a)) for role, a in encoded.arrays)
     stream_nbytes = max(s.nbytes for s in p.streams)
-    y_offset = aligned(scratch + stream_nbytes)
     limits = (0, 0) if p.is_uniform else (stream_nbytes // WORD, p.raw.size)
     outputs, tile = output.shape[-1], p.tiles[0].output.shape[-1]
-    copies = len(p.tiles) > 1 and output.size > outputs and not inner.takes_step
     return UnpackedParams(
         calls, encoding.name, p.tiles[0].inputs[0].dtype.c, output.dtype.c, p.weight_type, output.dtype.nbytes, coded,
-        p.raw.size > 0, not p.is_uniform, p.rest_arrays, scratch > 0, copies, outputs, tile, len(p.tiles),
-        output.size // outputs, *run_sizes(p), scratch, y_offset, *limits,
+        p.raw.size > 0, not p.is_uniform, p.rest_arrays, scratch > 0, p.copies(inner, output), outputs, tile,
+        len(p.tiles), output.size // outputs, *run_sizes(p), scratch, p.y_offset(inner), *limits,
     )  # fmt: skip
 
 
