@@ -34,22 +34,35 @@ def fitting(node: Node, isa: Isa) -> list[Kernel]:
 
 
 def as_asked(node: Node, kernels: list[Kernel]) -> list[Kernel]:
-    """Those that keep the constants in the encoding that these name; where they name none, all."""
-    asked = {t.encoding for t in node.inputs if t.const is not None and t.encoding}
+    """Those that keep the weights in the encoding that these name; where they name none, all."""
+    asked = asked_encoding(node)
     if not asked:
         return kernels
-    found = [k for k in kernels if k.encoding in asked]
+    found = [k for k in kernels if k.encoding == asked]
     if not found:
         had = ", ".join(dict.fromkeys(k.encoding for k in kernels))
         raise CompileError(
             "E0402",
-            f"no kernel for {node.op.name} takes weights encoded as {' or '.join(sorted(asked))}",
+            f"no kernel for {node.op.name} takes weights encoded as {asked}",
             node.where,
             why=f"there are kernels for: {had}",
             fix="ask for none, and the compiler chooses; encodings of few values need weights of few values: see "
             "quantize_weights and cluster",
         )
     return found
+
+
+def asked_encoding(node: Node) -> str:
+    """What the weights, the second input, are to be kept as; "" where nothing is asked for or there are none."""
+    weight = node.inputs[1] if len(node.inputs) > 1 else None
+    return weight.encoding if weight is not None and weight.const is not None else ""
+
+
+def is_possible(node: Node) -> bool:
+    """Whether with any instruction set a kernel keeps the weights in the encoding that they ask for."""
+    asked = asked_encoding(node)
+    fits = sorted((k for k in kernels_of(type(node.op)) if k.fits(node)), key=lambda k: k.isa)
+    return asked in ("", *(k.encoding for k in fits)) or any(unpacked_kernels(node, [k]) for k in fits)
 
 
 def fastest(node: Node, core: Core, isa: Isa) -> Kernel:

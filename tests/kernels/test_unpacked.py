@@ -229,6 +229,15 @@ def test_an_encoding_that_cannot_hold_the_weights_is_an_error() -> None:
     assert caught.value.code == "E0402"
 
 
+def test_only_the_weights_say_how_they_are_kept() -> None:
+    case = encoded(Conv((1, 5, 4, 4, 8)), "int4")
+    (node,) = case.graph.nodes
+    node.inputs[2] = replace(node.inputs[2], encoding="plain")
+    assert {k.encoding for k in fitting(node, Isa.DSP)} == {"int4"}
+    node.inputs[1].encoding = ""
+    assert {k.encoding for k in fitting(node, Isa.DSP)} > {"plain"}
+
+
 def test_weights_of_few_values_may_be_unpacked_without_being_asked_for() -> None:
     case = encoded(Conv((1, 5, 4, 32, 32)), "int4")
     (node,) = case.graph.nodes
