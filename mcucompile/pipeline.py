@@ -23,6 +23,7 @@ from .ir.c_names import is_library_name, library_identifier
 from .lower.choose import SIZE, SPEED, choose, least_arena
 from .lower.fit import check_flash, check_flash_budget, check_ram, fits, room_by_region, room_nbytes
 from .lower.lower import lower
+from .lower.select import is_possible
 from .lower.tiling import Fitted, fit_by_tiling
 from .options import BoundaryType, Effort, NetworkType, Options
 from .origins import Origins, origins_of
@@ -50,7 +51,7 @@ from .passes.remove_channels import RemoveChannels
 from .passes.remove_unread import RemoveUnread
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .recipe import Applied, Recipe, compress
+from .recipe import Applied, Recipe, Request, compress
 from .target.board import Board, load_board
 from .target.cores import Isa
 
@@ -169,9 +170,9 @@ def prepare(
         records.append(PassRecord("quantize", False, len(graph.nodes)))
     shared = compress(graph, recipe.of(Stage.SHARE), inputs, dump)
     more, twin = fixed(graph, options, dump)
-    coded = compress(graph, recipe.of(Stage.CODE), inputs, dump)
+    coded, refusals = encoded(graph, recipe.of(Stage.CODE), dump)
     records += [*map(record_of, shared), *more, *map(record_of, coded)]
-    notes = (*imported.notes, *sign_notes(records), *numerics_notes(graph), *real_notes(graph))
+    notes = (*imported.notes, *sign_notes(records), *numerics_notes(graph), *real_notes(graph), *refusals)
     done = (*applied, *shared, *coded)
     notes = (*notes, *(f"{a.request} found nothing to change" for a in done if not a.changes))
     return Prepared(graph, twin, real, tuple(records), notes, quantization, samples, origins, given, done)
@@ -183,6 +184,29 @@ def fixed(graph: Graph, options: Options, dump: Dump | None = None) -> tuple[lis
     records = run_passes(graph, (StripBoundary(), *wrap, *PASSES_AFTER), dump)
     twin = copy.deepcopy(graph)
     return records + run_passes(graph, PASSES_FIXED, dump), twin
+
+
+def encoded(graph: Graph, requests: Sequence[Request], dump: Dump | None) -> tuple[list[Applied], list[str]]:
+    """Say how weights are kept, in place; and notes on which are not.
+
+    A request that names no layers leaves alone those whose weights no kernel keeps so; one that names them insists.
+    """
+    done: list[Applied] = []
+    notes: list[str] = []
+    for request in requests:
+        before = {n: n.inputs for n in request.layers(graph)}
+        (applied,) = compress(graph, [request], None)
+        refused = [n for n in before if not request.patterns and not is_possible(n)]
+        for n in refused:
+            x, weight, *rest = n.inputs
+            notes.append(f"weights of {n.where} are not kept as {weight.encoding}: no kernel of {n.op.name} can")
+            n.inputs = [x, replace(weight, encoding=before[n][1].encoding), *rest]
+        names = {n.output.name for n in refused}
+        changes = tuple(c for c in applied.changes if c.layer not in names)
+        done.append(Applied(request, changes, copy.deepcopy(graph)))
+        if dump:
+            dump(request.compression.name, graph_text(graph))
+    return done, notes
 
 
 def record_of(applied: Applied) -> PassRecord:

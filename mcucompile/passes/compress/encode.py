@@ -19,7 +19,10 @@ NAMES = ("plain", *BY_NAME, *SPARSE)
 
 @dataclass(frozen=True)
 class Encode(Compression):
-    """`encoding`: the name of an encoding, or "plain". A layer that no kernel can then compute is an error later."""
+    """`encoding`: the name of an encoding, or "plain".
+
+    A layer that no kernel can then compute is an error later if the recipe names it; of all layers, others are left.
+    """
 
     encoding: str
 
