@@ -91,11 +91,11 @@ class Flash:
 
 @dataclass
 class Functions:
-    """Kernel instances so far; steps with equal template and parameters share one. `taken` are the C names in use."""
+    """Kernel instances so far; steps with equal template, parameters and parts share one. `taken`: C names in use."""
 
     program: str
     taken: set[str]
-    known: dict[tuple[str, object], KernelInstance] = field(default_factory=dict)
+    known: dict[tuple[str, object, tuple[str, ...]], KernelInstance] = field(default_factory=dict)
 
     def instance(self, c: Chosen) -> KernelInstance:
         kernel, node = c.kernel, c.node
@@ -104,7 +104,7 @@ class Functions:
         return self.of(function, tuple(map(self.of, kernel.parts(node))))
 
     def of(self, part: Part, parts: tuple[KernelInstance, ...] = ()) -> KernelInstance:
-        key = (part.template, part.params)
+        key = (part.template, part.params, tuple(p.function for p in parts))
         if key not in self.known:
             function = unique(f"{self.program}_{part.name}_{len(self.known)}", self.taken)
             self.taken.add(function)
