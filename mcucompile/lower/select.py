@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..encodings import BY_NAME
 from ..errors import CompileError
 from ..ir import Node
 from ..kernels import kernels_of
@@ -40,16 +41,25 @@ def as_asked(node: Node, kernels: list[Kernel]) -> list[Kernel]:
         return kernels
     found = [k for k in kernels if k.encoding == asked]
     if not found:
-        had = ", ".join(dict.fromkeys(k.encoding for k in kernels))
         raise CompileError(
             "E0402",
             f"no kernel for {node.op.name} takes weights encoded as {asked}",
             node.where,
-            why=f"there are kernels for: {had}",
+            why=why_not(node, kernels),
             fix="ask for none, and the compiler chooses; encodings of few values need weights of few values: see "
             "quantize_weights and cluster",
         )
     return found
+
+
+def why_not(node: Node, kernels: list[Kernel]) -> str:
+    """Why none of them has the encoding that is asked for."""
+    weight = node.inputs[1]
+    encoding = BY_NAME.get(weight.encoding)
+    holds = encoding is not None and weight.const is not None and encoding.fits(weight.const.reshape(-1))
+    if holds and any(k.weight_stream(node) for k in kernels):
+        return f"{weight.encoding} holds the weights, but not as kernels read them, with zeros that fill up channels"
+    return f"there are kernels for: {', '.join(dict.fromkeys(k.encoding for k in kernels))}"
 
 
 def asked_encoding(node: Node) -> str:

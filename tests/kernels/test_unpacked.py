@@ -229,6 +229,15 @@ def test_an_encoding_that_cannot_hold_the_weights_is_an_error() -> None:
     assert caught.value.code == "E0402"
 
 
+def test_channels_that_are_filled_up_are_named_as_the_cause() -> None:
+    case = encoded(Layer((2,), 9, 3), "binary")
+    (node,) = case.graph.nodes
+    with pytest.raises(CompileError) as caught:
+        fitting(node, Isa.DSP)
+    assert caught.value.code == "E0402"
+    assert "zeros that fill up channels" in caught.value.why
+
+
 def test_only_the_weights_say_how_they_are_kept() -> None:
     case = encoded(Conv((1, 5, 4, 4, 8)), "int4")
     (node,) = case.graph.nodes
