@@ -42,9 +42,9 @@ SECOND_SHIFT = 8  # of the second channel's weights in 16 bits
 
 @dataclass(frozen=True)
 class TileParams:
-    """A tile is `pixels` windows by `channels`; `unroll` steps are written out. `map_words`: of a channel's bitmap.
+    """A tile is `pixels` windows by `channels`; `unroll` steps, of `step_nbytes` of code, are written out.
 
-    `lanes`: how blocks are made of a window; None for single taps.
+    `map_words`: of a channel's bitmap. `lanes`: how blocks are made of a window; None for single taps.
     """
 
     g: Geometry
@@ -55,6 +55,7 @@ class TileParams:
     map_words: int
     lanes: Lanes | None
     requant: HighWord
+    step_nbytes: int
     mirrored: bool = False
 
     @property
@@ -116,8 +117,9 @@ class Tiles(Counted):
     def params(self, node: Node) -> TileParams:
         g = self.walk(node)
         return TileParams(
-            g, self.kind, self.pixels, self.channels, self.unrolled(node), 0, self.lanes(g), high_word(node)
-        )
+            g, self.kind, self.pixels, self.channels, self.unrolled(node), 0, self.lanes(g), high_word(node),
+            self.step_nbytes,
+        )  # fmt: skip
 
     def walk(self, node: Node) -> Geometry:
         return geometry(node)
@@ -160,13 +162,13 @@ class Tiles(Counted):
             weights = self.words(rows[k], listed).tobytes()
             words = np.frombuffer(weights + bytes(-len(weights) % 4), np.int32)
             head = [start, *self.steps(listed, self.unrolled(node))]
-            found.append(np.concatenate([np.asarray(head, np.int32), biases[k], words, scales[k]]))
+            found.append(np.concatenate([modulo_word(np.asarray(head, np.int64)), biases[k], words, scales[k]]))
         return found
 
     def steps(self, places: Array, unroll: int) -> list[int]:
-        """The number of steps, and above it how many bytes of the unrolled ones to skip at first."""
+        """How many of the unrolled steps to skip at first, and above it the number of steps."""
         count = len(places)
-        return [count | -count % unroll * self.step_nbytes << 16]
+        return [-count % unroll | count << 16]
 
     def biases(self, node: Node) -> Array:
         bias = fill_groups(folded_bias(node).values.astype(np.int64), 1, self.channels)
@@ -249,7 +251,7 @@ class Bitmap(Relative):
 
     def params(self, node: Node) -> TileParams:
         g = self.walk(node)
-        return TileParams(g, self.kind, self.pixels, 1, 1, self.map_words(node), None, high_word(node))
+        return TileParams(g, self.kind, self.pixels, 1, 1, self.map_words(node), None, high_word(node), 0)
 
     def map_words(self, node: Node) -> int:
         return -(-self.walk(node).patch // MAP_BITS)

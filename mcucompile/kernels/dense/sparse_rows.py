@@ -56,6 +56,11 @@ class RowsParams:
     requant: HighWord | Scaling
 
     @property
+    def count_type(self) -> str:
+        """Of a list's entries, so that whatever flash holds, lists end."""
+        return "uint16_t" if self.size < (1 << 16) - STEP else "int32_t"
+
+    @property
     def tail(self) -> int:
         """Values in the last block, if it is not full."""
         return self.size % BLOCK
