@@ -34,7 +34,6 @@ PIXELS = 6
 TAP_NBYTES = 16
 MOST_PLACES = 1 << 14
 MOST_SKIPPED = 255
-MOST_SEGMENTS = 64
 
 
 @dataclass(frozen=True)
