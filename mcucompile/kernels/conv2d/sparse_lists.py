@@ -2,6 +2,10 @@
 
 Weights are rows [rows, places, ...]; a place is a tap, or a block of taps that are kept or left out together. Rows with
 the same zeros have the same list, so patterns that channels share, by design or by chance, take their room once.
+
+Lists and words of bitmaps end, and loops are entered at a step, whatever flash holds. But unlike the decoders of
+mcucompile/encodings, kernels trust where a list begins and how far it skips, as those with plain weights trust their
+index: checks would take longer than the products. Where flash is damaged they may read, though not jump, anywhere.
 """
 
 from __future__ import annotations
