@@ -71,7 +71,7 @@ class SparseVectors(Counted):
         return (
             Packed("weight", np.concatenate(weights)),
             Packed("index", np.frombuffer(index, np.uint8)),
-            Packed("channel", round_constants(node, starts, [len(p) // GATHERED for p in places])),
+            Packed("channel", round_constants(node, starts, [len(p) // GATHERED - 1 for p in places])),
         )
 
     def scratch_nbytes(self, node: Node) -> int:
@@ -137,7 +137,7 @@ def step_weights(row: Array, places: Array) -> Array:
 
 
 def round_constants(node: Node, starts: list[int], steps: list[int]) -> Array:
-    """int32: where the index begins, steps, channels, four biases, four multipliers, and four shifts if not shared."""
+    """int32: where the index begins, steps after the first, channels, four biases, multipliers, and shifts if any."""
     channels = fill_groups(vector_constants(node, folded_bias(node).values), 1, CHANNELS)
     by_round = channels.reshape(len(starts), CHANNELS, -1).swapaxes(1, 2).reshape(len(starts), -1)
     counts = np.minimum(node.output.shape[-1] - CHANNELS * np.arange(len(starts)), CHANNELS)
