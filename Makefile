@@ -26,7 +26,7 @@ types: .venv/test
 	$(BIN)/mypy --strict
 
 tests: .venv/test tools
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 tools: .venv/demo
 	@scripts/get_tools.sh
