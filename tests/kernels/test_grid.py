@@ -39,8 +39,7 @@ ZEROS = (-128, 127, 0, -7)
 CLIPS = (NO_CLIP, Clip(0.0), Clip(-0.5, 6.0))
 SPREADS = (1.0, 3.0, 1e6)  # of the scales of channels: 1 gives all the same shift, the last some beyond 62
 PADDINGS = ("none", "same", "same lower", "full", "top left", "bottom right")
-PARTS = 6  # programs per operator and board, so that each fits the emulated flash
-ON_HOST = 3  # every third case, under sanitizers
+PARTS = 3
 LONG_PART = 150
 
 IMAGE: Choices = {"height": SIZES, "width": SIZES, "stride": STRIDES, "stride_x": STRIDES, "padding": PADDINGS}
@@ -244,7 +243,7 @@ def test_on_board(operator: str, board: str, part: int) -> None:
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_on_host(operator: str) -> None:
     """Undefined behaviour of the portable kernels; what they access is also watched on the boards."""
-    check(cases(operator)[::ON_HOST], boards=())
+    check(cases(operator)[::PARTS], boards=())
 
 
 def whole_grid(operator: str) -> Iterator[Case]:

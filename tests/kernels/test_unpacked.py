@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rig
-from rig import BOARDS, NO_SANITIZERS, Case, Run, check, has_sanitizers, runs_of
+from rig import BOARDS, NO_SANITIZERS, Case, Run, check, has_sanitizers, runs_of, unpacks
 from test_conv2d import POINTWISE, Conv
 from test_dense import Layer
 from test_depthwise_conv2d import Depthwise
@@ -19,7 +19,6 @@ from mcucompile.encodings import BY_NAME, MIRRORED, SHIFTED
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Clip, DType, Node, Numerics, QuantParams, Tensor, verify
 from mcucompile.kernels.conv2d.blocked import Blocked
-from mcucompile.kernels.kernel import Kernel
 from mcucompile.kernels.stream import Stream, blocks, joined
 from mcucompile.kernels.unpacked import tiles, unpacked_kernels
 from mcucompile.kernels.unpacked.kernel import Unpacked
@@ -57,10 +56,6 @@ def encoded(layer: Conv | Layer | Depthwise, name: str, seed: int = 1) -> Case:
     node.op = node.op.fix(node, made.graph.numerics)
     verify(made.graph)
     return replace(made, name=f"{name} {made.name}", graph=made.graph)
-
-
-def is_unpacked(kernel: Kernel) -> bool:
-    return isinstance(kernel, Unpacked)
 
 
 @pytest.fixture
@@ -124,26 +119,27 @@ def kernels_for(cases: Sequence[Case], isa: Isa) -> list[Unpacked]:
 
 @pytest.mark.usefixtures("small_tiles")
 def test_on_host() -> None:
-    check([*everything(), *awkward()], boards=())
+    check([*everything(), *awkward()], boards=(), only=unpacks)
 
 
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_pair_on_board(board: str) -> None:
-    check(everything(), boards=(board,), host=False)
+    check(everything(), boards=(board,), host=False, only=unpacks)
 
 
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("board", BOARDS)
 def test_awkward_layers_on_board(board: str) -> None:
-    check(awkward(), boards=(board,), host=False)
+    check(awkward(), boards=(board,), host=False, only=unpacks)
 
 
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("opt", ["-O0", "-O1", "-O3", "-Os"])
 @pytest.mark.parametrize("board", ["qemu-m0", "qemu-m4", "qemu-m55"])
 def test_every_optimization(board: str, opt: str) -> None:
-    check([encoded(layer, "huffman") for layer in (*LAYERS, OTHERS[0])], boards=(board,), host=False, opt=opt)
+    layers = [encoded(layer, "huffman") for layer in (*LAYERS, OTHERS[0])]
+    check(layers, boards=(board,), host=False, opt=opt, only=unpacks)
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -156,7 +152,7 @@ def test_damaged_weights_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip(NO_SANITIZERS)
     monkeypatch.setattr(rig, "SANITIZERS", (*rig.SANITIZERS, "-fno-sanitize=signed-integer-overflow"))
     layers = [encoded(LAYERS[i % 2], name) for i, name in enumerate(NAMES)]
-    runs = runs_of([*layers, *awkward()[::2]], CORES["cortex-m4f"], Isa.SCALAR, is_unpacked)
+    runs = runs_of([*layers, *awkward()[::2]], CORES["cortex-m4f"], Isa.SCALAR, unpacks)
     damaged = [with_damage(run, [c.name for c in params_of(run).coded]) for run in runs]
     for failure in rig.failures_of(damaged, rig.run_on_host(damaged)):
         assert "wrong, first at" in failure  # which is to be expected
@@ -167,7 +163,7 @@ def test_a_damaged_table_of_sizes_does_no_harm(monkeypatch: pytest.MonkeyPatch) 
     if not has_sanitizers():
         pytest.skip(NO_SANITIZERS)
     layers = [encoded(layer, "huffman") for layer in LAYERS]
-    runs = [r for r in runs_of(layers, CORES["cortex-m4f"], Isa.SCALAR, is_unpacked) if params_of(r).has_table]
+    runs = [r for r in runs_of(layers, CORES["cortex-m4f"], Isa.SCALAR, unpacks) if params_of(r).has_table]
     assert {r.kernel.variant for r in runs} == {"huffman_halves_10", "huffman_couples_10", "huffman_couples_4"}
     printed = rig.kernels_text
 
@@ -217,7 +213,7 @@ def test_small_weights_are_left_alone_unless_asked_for() -> None:
     case = encoded(Conv((1, 5, 4, 4, 5)), "int4")  # 180 weights
     (node,) = case.graph.nodes
     node.inputs[1].encoding = ""
-    assert not any(map(is_unpacked, fitting(node, Isa.DSP)))
+    assert not any(map(unpacks, fitting(node, Isa.DSP)))
 
 
 def test_an_encoding_that_cannot_hold_the_weights_is_an_error() -> None:
