@@ -203,7 +203,17 @@ def made(kind: type[Compression], values: Mapping[str, Any]) -> Compression:
         raise CompileError(
             "E0701", f"{kind.name} needs a value for {missing[0]!r}", fix=f"e.g. {kind.name}={missing[0]}:…"
         )
-    return kind(**values)
+    return without_idle(kind(**values), values)
+
+
+def without_idle(compression: Compression, given: Mapping[str, Any]) -> Compression:
+    """Raises E0701 where an option that was given decides nothing; one that is only switched off does no harm."""
+    for option, why in compression.idle_options().items():
+        if option in given and given[option] is not False:
+            raise CompileError(
+                "E0701", f"{compression.name}: {option} has no effect", why=why, fix=f"leave {option} away"
+            )
+    return compression
 
 
 def is_required(field: dataclasses.Field[Any]) -> bool:

@@ -219,3 +219,50 @@ def test_the_order_of_all_passes_is_that_of_their_stages() -> None:
     stages = [list(Stage).index(c.stage) for c in ALL]
     assert stages == sorted(stages)
     assert len({c.name for c in ALL}) == len(ALL)
+
+
+IDLE = {
+    "quantize_weights=4+budget:0.3": "budget",
+    "quantize_weights=auto+rounding:nearest+damping:0.1": "damping",
+    "quantize_weights=4+rounding:nearest+ordered:on": "ordered",
+    "prune_filters=amount:0.3+macs:0.3": "amount",
+    "prune_neurons=0.3+macs:0.3": "amount",
+    "prune_channels=0.3+macs:0.3": "amount",
+    "prune_weights=0.5+criterion:magnitude+damping:0.1": "damping",
+    "prune_blocks=0.5+criterion:magnitude+damping:0.1": "damping",
+    "prune_nm=2+criterion:magnitude+damping:0.1": "damping",
+    "cluster=16+hessian:off+compensate:off+damping:0.1": "damping",
+    "product_quantize=16+hessian:off+damping:0.1": "damping",
+    "low_rank=0.9+rank:3": "energy",
+    "low_rank=rank:3+ratio:0.5": "ratio",
+    "low_rank=ratio:0.5+budget:0.5": "budget",
+    "low_rank=budget:0.5+vbmf:on": "vbmf",
+    "separable=rank:3+spend:weights": "spend",
+    "tucker=rank_in:4": "rank_in",
+    "tucker=ratio:0.5+rank_in:4": "rank_in",
+    "cp=vbmf:on": "vbmf",
+    "tensor_train=vbmf:on": "vbmf",
+    "low_rank=rank:3+data_aware:off+compensate:on": "compensate",
+}
+
+
+@pytest.mark.parametrize("text", IDLE)
+def test_options_that_contradict_each_other(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(recipe, "ALL", ALL)
+    with pytest.raises(CompileError, match=f": {IDLE[text]} has no effect") as e:
+        parse_recipe(text)
+    assert e.value.code == "E0701" and e.value.why
+
+
+TOGETHER = [
+    "quantize_weights=auto+budget:0.3+damping:0.1", "quantize_weights=auto+rounding:nearest+budget:0.3",
+    "prune_filters=macs:0.3+rounds:2", "prune_weights=0.5+criterion:obd+damping:0.1",
+    "tucker=rank:4+rank_in:3", "cluster=16+compensate:off+damping:0.1", "low_rank=rank:3+vbmf:off", "prune_filters=0.3",
+    "low_rank=budget:0.5+spend:weights", "low_rank=rank:3+data_aware:off+compensate:off",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TOGETHER)
+def test_options_that_go_together(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(recipe, "ALL", ALL)
+    assert len(parse_recipe(text).requests) == 1

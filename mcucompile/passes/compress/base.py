@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -66,6 +66,10 @@ class Compression(ABC):
         `layers` are the nodes that the recipe names, each one that `takes` says yes to. `samples` maps the name of each
         graph input to real values [samples, *shape]. Raises E0201 where samples are needed and there are none.
         """
+
+    def idle_options(self) -> Mapping[str, str]:
+        """Options that decide nothing beside the others as they are, each with the reason: a recipe gives none."""
+        return {}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

@@ -9,7 +9,7 @@ take over each one's error (low_bits.py), then values and assignments are improv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,6 +63,9 @@ class Cluster(Compression):
         if not FEWEST <= self.count <= MOST:
             raise CompileError("E0701", f"cluster: count cannot be {self.count}", fix=f"give {FEWEST} to {MOST}")
         check_damping(self.name, self.damping)
+
+    def idle_options(self) -> Mapping[str, str]:
+        return {} if self.hessian or self.compensate else {"damping": "it is for hessian or compensate"}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

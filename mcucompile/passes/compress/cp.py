@@ -13,7 +13,7 @@ adds. A layer stays where terms are larger than LARGEST times its weights nevert
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from warnings import catch_warnings, simplefilter
@@ -43,13 +43,16 @@ GROWTH = 1.4  # from one tried rank to the next
 class Cp(Decomposition):
     """`taps`: whether the kernel's rows and columns are two axes, or one. `penalty: off` leaves terms to themselves.
 
-    vbmf says nothing about this rank, which is then chosen by energy.
+    vbmf says nothing about this rank.
     """
 
     taps: Taps = "split"
     penalty: bool = True
 
     name = "cp"
+
+    def idle_options(self) -> Mapping[str, str]:
+        return {**super().idle_options(), "vbmf": "variational Bayes says nothing about the number of terms"}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

@@ -10,7 +10,7 @@ GPTVQ); afterwards the dictionary is fitted to the layer's outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +45,9 @@ class ProductQuantize(Compression):
         if not 2 <= self.count <= MOST:
             raise CompileError("E0701", f"product_quantize: count cannot be {self.count}", fix=f"give 2 to {MOST}")
         check_damping(self.name, self.damping)
+
+    def idle_options(self) -> Mapping[str, str]:
+        return {} if self.hessian else {"damping": "it is for hessian"}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

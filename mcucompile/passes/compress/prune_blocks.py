@@ -8,7 +8,7 @@ fewer weights where the number of input channels is no multiple of 4. Depthwise 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +47,9 @@ class PruneBlocks(Compression):
         check_damping(self.name, self.damping)
         if self.shared < 1:
             raise CompileError("E0701", f"{self.name}: shared cannot be {self.shared}", fix="give 1 or more")
+
+    def idle_options(self) -> Mapping[str, str]:
+        return Method(self.criterion, self.damping).idle_options()
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         method = Method(self.criterion, self.damping)

@@ -7,7 +7,7 @@ Regular zeros need few bits for their places. Depthwise layers have one input ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import CompileError
@@ -42,6 +42,9 @@ class PruneNm(Compression):
             raise CompileError(
                 "E0701", f"{self.name}: {self.keep} of {self.of} cannot stay", fix=f"e.g. {self.name}=2+of:4"
             )
+
+    def idle_options(self) -> Mapping[str, str]:
+        return Method(self.criterion, self.damping).idle_options()
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         method = Method(self.criterion, self.damping)

@@ -8,7 +8,7 @@ training that keeps several times as many zeros harmless as magnitude does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,9 @@ class PruneWeights(Compression):
     def __post_init__(self) -> None:
         check_share(self.name, "amount", self.amount)
         check_damping(self.name, self.damping)
+
+    def idle_options(self) -> Mapping[str, str]:
+        return Method(self.criterion, self.damping).idle_options()
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         method = Method(self.criterion, self.damping)

@@ -48,6 +48,12 @@ class QuantizeWeights(Compression):
             raise CompileError("E0701", f"{self.name}: budget cannot be {self.budget}", fix=fix)
         check_damping(self.name, self.damping)
 
+    def idle_options(self) -> Mapping[str, str]:
+        idle = {} if self.bits == "auto" else {"budget": f"it is for bits auto, not for {bits_text(self.bits)}"}
+        if self.rounding == "nearest":
+            idle |= dict.fromkeys(("ordered", "damping"), "it is for compensated rounding, not for nearest")
+        return idle
+
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         rounder = Rounder(self.rounding, self.ordered, self.damping)
         if self.rounding != "nearest":

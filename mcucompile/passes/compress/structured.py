@@ -71,6 +71,9 @@ class StructuredPruning(Compression):
             if count < 1:
                 raise CompileError("E0701", f"{self.name}: {name} is at least 1, not {count}")
 
+    def idle_options(self) -> Mapping[str, str]:
+        return {"amount": f"macs:{self.macs:g} says how much goes"} if self.macs else {}
+
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         whole = {f.places: f.units for f in self.named(graph, layers)}
         macs, surgery = remaining_macs(graph, {}), Surgery(graph, self.unit)

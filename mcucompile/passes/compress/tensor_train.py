@@ -13,7 +13,7 @@ cores go on in the same way, by convolutions of kj rows and stride kj.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -49,6 +49,9 @@ class TensorTrain(Decomposition):
         super().__post_init__()
         if not 2 <= self.cores <= MOST_CORES:
             raise CompileError("E0701", f"{self.name}: cores cannot be {self.cores}", fix=f"give 2 to {MOST_CORES}")
+
+    def idle_options(self) -> Mapping[str, str]:
+        return {**super().idle_options(), "vbmf": "variational Bayes says nothing about these ranks"}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

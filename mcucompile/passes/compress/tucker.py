@@ -5,7 +5,7 @@ conv KHxKW C -> O     -->   conv 1x1 C -> s; conv KHxKW s -> r; conv 1x1 r -> O
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,6 +31,9 @@ class Tucker(Decomposition):
     rank_in: int | None = None
 
     name = "tucker"
+
+    def idle_options(self) -> Mapping[str, str]:
+        return {**super().idle_options(), **({} if self.rank else {"rank_in": "it goes with a rank"})}
 
     @classmethod
     def takes(cls, node: Node) -> bool:

@@ -33,6 +33,9 @@ class Method:
         if self.criterion != "magnitude":
             needed_samples(samples, f"{name} with criterion {self.criterion}", "use criterion:magnitude")
 
+    def idle_options(self) -> Mapping[str, str]:
+        return {"damping": "criterion magnitude looks at weights alone"} if self.criterion == "magnitude" else {}
+
 
 @dataclass(frozen=True, eq=False)
 class Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +23,12 @@ from .in_order import Fit, bias_of, fits_in_order
 from .seen import Covariances, Seen, see
 
 Spend = Literal["macs", "weights"]
+DECIDING = ("rank", "ratio", "budget", "vbmf")  # options that say which ranks
 
 
 @dataclass(frozen=True)
 class Decomposition(Compression):
-    """Which ranks; the first of these options that is given decides.
+    """Which ranks: one of these options says that, `energy` where none is given.
 
     `rank`: this one, wherever a layer has it, even where the chain costs more than the layer. `ratio`: the best chain
     of at most this share of the layer's MACs. `budget`: the same for all layers together, shared out among them where
@@ -59,6 +60,14 @@ class Decomposition(Compression):
                 )
         if self.rank is not None and self.rank < 1:
             raise CompileError("E0701", f"{self.name}: rank cannot be {self.rank}", fix="give a positive whole number")
+
+    def idle_options(self) -> Mapping[str, str]:
+        idle: dict[str, str] = {}
+        if given := [o for o in DECIDING if getattr(self, o) not in (None, False)]:
+            idle = dict.fromkeys((*given[1:], "energy"), f"{given[0]} says already which ranks")
+        if "budget" not in given[:1]:
+            idle["spend"] = "it is for a budget"
+        return idle | ({} if self.data_aware else {"compensate": "it needs data_aware"})
 
     @classmethod
     def takes(cls, node: Node) -> bool:
