@@ -6,9 +6,6 @@ Windows of several pixels lie side by side in scratch, so they share what it cos
     bitmap    the same; words of 31 bits say which taps have a weight
     blocks    six pixels, one channel: a byte says how many blocks of four taps to skip, a word has four weights
     pairs     three pixels, two channels with common blocks
-
-In a word of `pairs` the bytes c0, c1 of two channels make 16 bits, 256*c1 + c0, twice; SXTB16 makes (c0, c0') of it.
-One sum is that of channel 0, another has 256 times that of channel 1 besides; half of the words need no unpacking.
 """
 
 from __future__ import annotations
@@ -28,16 +25,15 @@ from ..kernel import Packed
 from ..trace import Range, Sweep, Trace
 from .blocked import REACH, modulo_word
 from .geometry import Gather, Geometry, geometry, window_span
-from .lanes import Lanes, block_geometry, lane_weights, lanes_of
-from .packing import fill_groups, folded_bias, weight_rows
-from .requantization import HighWord, bounds_of, fits_high_word, high_word, high_word_constants
-from .sparse_lists import BLOCK, MAP_BITS, bitmap, blocks_of, is_sparse, listed_places, skipped, stored_once, used
+from .lanes import Lanes
+from .packing import fill_groups, folded_bias
+from .requantization import HighWord, fits_high_word, high_word, high_word_constants
+from .sparse_lists import BLOCK, is_sparse, listed_places, skipped, stored_once, used
 
 SUMS = 6
 MOST_PLACES = 1 << 15
 UNROLLS = {8: 32, 4: 8, 2: 4}  # steps that are written out, by how many a list has at least
 WRITTEN_OUT = 16  # words of a window whose expansion is
-SECOND_SHIFT = 8  # of the second channel's weights in 16 bits
 
 
 @dataclass(frozen=True)
@@ -117,8 +113,8 @@ class Tiles(Counted):
     def params(self, node: Node) -> TileParams:
         g = self.walk(node)
         return TileParams(
-            g, self.kind, self.pixels, self.channels, self.unrolled(node), 0, self.lanes(g), high_word(node),
-            self.step_nbytes,
+            g, self.kind, self.pixels, self.channels, self.unrolled(node), self.map_words(g), self.lanes(g),
+            high_word(node), self.step_nbytes,
         )  # fmt: skip
 
     def walk(self, node: Node) -> Geometry:
@@ -127,13 +123,16 @@ class Tiles(Counted):
     def lanes(self, g: Geometry) -> Lanes | None:
         return None
 
+    def map_words(self, g: Geometry) -> int:
+        return 0
+
     @abstractmethod
     def rows(self, node: Node) -> Array:
         """What is listed of each channel or two: [rows, places] or [rows, places, weights]."""
 
-    @abstractmethod
     def words(self, row: Array, places: Array) -> Array:
         """The weights at these places, in bytes."""
+        return np.asarray(row[places])
 
     def places(self, node: Node) -> list[Array]:
         return [listed_places(row) for row in used(self.rows(node))]
@@ -219,118 +218,3 @@ def tile_trace(g: Geometry, pixels: int) -> Trace:
         reads = (Range(0, low, 0, high - low),) if spans else ()
         sweeps.append(Sweep(1, reads, (Range(1, first * g.out_channels, 0, len(tile) * g.out_channels),)))
     return tuple(sweeps)
-
-
-class Relative(Tiles):
-    variant = "sparse_relative"
-    encoding = "relative"
-    kind = "relative"
-    step_nbytes = 40
-    costs = {
-        "cortex-m4": (15.7, 18.8, 4.0, 223.0), "cortex-m7": (13.6, 21.1, 2.1, 210.0),
-        "cortex-m33": (15.1, 35.6, 3.6, 187.0), "cortex-m55": (12.6, 16.9, 2.5, 195.0),
-    }  # fmt: skip
-
-    def rows(self, node: Node) -> Array:
-        g = self.walk(node)
-        return weight_rows(node, g).reshape(g.out_channels, g.patch)
-
-    def words(self, row: Array, places: Array) -> Array:
-        return np.asarray(row[places])
-
-
-class Bitmap(Relative):
-    variant = "sparse_bitmap"
-    encoding = "bitmap"
-    kind = "bitmap"
-    step_nbytes = 64
-    costs = {
-        "cortex-m4": (21.0, 0.0, 3.7, 247.0, 16.8), "cortex-m7": (13.0, 0.0, 1.1, 244.0, 20.5),
-        "cortex-m33": (18.9, 0.0, 2.0, 281.0, 23.3), "cortex-m55": (17.0, 0.0, 2.2, 217.0, 15.2),
-    }  # fmt: skip
-
-    def params(self, node: Node) -> TileParams:
-        g = self.walk(node)
-        return TileParams(g, self.kind, self.pixels, 1, 1, self.map_words(node), None, high_word(node), 0)
-
-    def map_words(self, node: Node) -> int:
-        return -(-self.walk(node).patch // MAP_BITS)
-
-    def places(self, node: Node) -> list[Array]:
-        return [np.flatnonzero(row) for row in self.rows(node)]
-
-    def lists(self, node: Node, places: Sequence[Array]) -> list[bytes]:
-        return [bitmap(row != 0).tobytes() for row in self.rows(node)]
-
-    def steps(self, places: Array, unroll: int) -> list[int]:
-        return []
-
-    def unrolled(self, node: Node) -> int:
-        return 1
-
-    def counts(self, node: Node) -> tuple[float, ...]:
-        counts = super().counts(node)
-        return *counts, -(-self.walk(node).pixels // self.pixels) * len(self.rows(node)) * self.map_words(node)
-
-
-class Blocks(Tiles):
-    variant = "sparse_blocks"
-    encoding = "blocks4"
-    kind = "blocks"
-    step_nbytes = 84
-    costs = {
-        "cortex-m4": (35.9, 33.7, 3.3, 79.7), "cortex-m7": (30.0, 44.6, 1.7, 22.3),
-        "cortex-m33": (35.5, 49.3, 2.9, 54.9), "cortex-m55": (27.9, 36.6, 2.5, 35.5),
-    }  # fmt: skip
-
-    def walk(self, node: Node) -> Geometry:
-        return block_geometry(node)
-
-    def lanes(self, g: Geometry) -> Lanes:
-        return lanes_of(g)
-
-    def rows(self, node: Node) -> Array:
-        g = self.walk(node)
-        return blocks_of(lane_weights(node, g, lanes_of(g)))
-
-    def words(self, row: Array, places: Array) -> Array:
-        return np.asarray(row[places])
-
-
-class Pairs(Blocks):
-    variant = "sparse_pairs"
-    kind = "pairs"
-    pixels = SUMS // 2
-    channels = 2
-    step_nbytes = 76
-    costs = {
-        "cortex-m4": (29.8, 46.9, 3.0, 76.4), "cortex-m7": (24.9, 28.0, 1.6, 90.0),
-        "cortex-m33": (30.3, 40.0, 2.6, 80.0), "cortex-m55": (24.8, 45.2, 2.0, 33.8),
-    }  # fmt: skip
-
-    def fits(self, node: Node) -> bool:
-        return super().fits(node) and fits_halves(self.rows(node)) and bounds_of(node).max() < 1 << (31 - SECOND_SHIFT)
-
-    def rows(self, node: Node) -> Array:
-        """[pairs, blocks, channels, 4]"""
-        rows = fill_groups(super().rows(node), 1, self.channels)
-        return rows.reshape(-1, self.channels, *rows.shape[1:]).swapaxes(1, 2)
-
-    def words(self, row: Array, places: Array) -> Array:
-        both = halves_of(row[places]).astype(np.int16)
-        return np.stack([both[:, 0::2], both[:, 1::2]], axis=1)
-
-    def biases(self, node: Node) -> Array:
-        bias = fill_groups(folded_bias(node).values.astype(np.int64), 1, self.channels).reshape(-1, self.channels)
-        return modulo_word(np.stack([bias[:, 0], bias[:, 0] + (bias[:, 1] << SECOND_SHIFT)], axis=1))
-
-
-def halves_of(blocks: Array) -> Array:
-    """int8 [..., 2, 4] as 256*c1 + c0 [..., 4]."""
-    wide = blocks.astype(np.int32)
-    return np.asarray(wide[..., 0, :] + (wide[..., 1, :] << SECOND_SHIFT))
-
-
-def fits_halves(blocks: Array) -> bool:
-    """-128 and something negative below it do not fit 16 bits."""
-    return bool(halves_of(blocks).min(initial=0) >= DType.I16.low)

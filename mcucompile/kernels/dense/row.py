@@ -109,11 +109,7 @@ class Row(Kernel):
         return 8 * self.params(node).steps if self.expands else 0
 
     def trace(self, node: Node) -> Trace:
-        k, outputs = node.inputs[0].size, node.output.size
-        row = Range(0, 0, 0, k)
-        if self.expands:
-            return (Sweep(1, (row,), (Range(1, 0, 0, outputs),)),)
-        return (Sweep(outputs, (row,), (Range(1, 0, 1, 1),)),)
+        return row_trace(node, self.expands)
 
     def code_nbytes(self, node: Node) -> int:
         p = self.params(node)
@@ -137,6 +133,14 @@ class RowInPlace(Row):
     @property
     def template(self) -> str:
         return "kernels/dense/row.dsp.c.j2"
+
+
+def row_trace(node: Node, reads_first: bool) -> Trace:
+    """Of one row: read as a whole before anything is written, or once more for each output."""
+    row, outputs = Range(0, 0, 0, node.inputs[0].size), node.output.size
+    if reads_first:
+        return (Sweep(1, (row,), (Range(1, 0, 0, outputs),)),)
+    return (Sweep(outputs, (row,), (Range(1, 0, 1, 1),)),)
 
 
 def shares_scale(node: Node) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..conv2d.sparse_tiles import Bitmap, Blocks, Pairs, Relative, Tiles
+from ..conv2d.sparse_blocks import Blocks, Pairs
+from ..conv2d.sparse_taps import Bitmap, Relative
+from ..conv2d.sparse_tiles import Tiles
 from ..conv2d.sparse_triples import (
     MainlineBitmap,
     MainlineBlocks,
@@ -16,48 +18,54 @@ from ..conv2d.sparse_vectors import SparseVectors
 from .as_conv2d import AsConv2d
 
 
-class SparsePixels(AsConv2d):
+class TilesOfRows(AsConv2d):
+    template = Tiles.template
     least_pixels = 2
 
 
-class DenseRelative(SparsePixels, Relative):
-    template = Tiles.template
-
-
-class DenseBitmap(SparsePixels, Bitmap):
-    template = Tiles.template
-
-
-class DenseBlocks(SparsePixels, Blocks):
-    template = Tiles.template
-
-
-class DensePairs(SparsePixels, Pairs):
-    template = Tiles.template
-
-
-class DenseScalarRelative(SparsePixels, SparseRelative):
+class TriplesOfRows(AsConv2d):
     template = SparseTriples.template
+    least_pixels = 2
 
 
-class DenseScalarBitmap(SparsePixels, SparseBitmap):
-    template = SparseTriples.template
+class DenseRelative(TilesOfRows, Relative):
+    pass
 
 
-class DenseScalarBlocks(SparsePixels, SparseBlocks):
-    template = SparseTriples.template
+class DenseBitmap(TilesOfRows, Bitmap):
+    pass
 
 
-class DenseMainlineRelative(SparsePixels, MainlineRelative):
-    template = SparseTriples.template
+class DenseBlocks(TilesOfRows, Blocks):
+    pass
 
 
-class DenseMainlineBitmap(SparsePixels, MainlineBitmap):
-    template = SparseTriples.template
+class DensePairs(TilesOfRows, Pairs):
+    pass
 
 
-class DenseMainlineBlocks(SparsePixels, MainlineBlocks):
-    template = SparseTriples.template
+class DenseScalarRelative(TriplesOfRows, SparseRelative):
+    pass
+
+
+class DenseScalarBitmap(TriplesOfRows, SparseBitmap):
+    pass
+
+
+class DenseScalarBlocks(TriplesOfRows, SparseBlocks):
+    pass
+
+
+class DenseMainlineRelative(TriplesOfRows, MainlineRelative):
+    pass
+
+
+class DenseMainlineBitmap(TriplesOfRows, MainlineBitmap):
+    pass
+
+
+class DenseMainlineBlocks(TriplesOfRows, MainlineBlocks):
+    pass
 
 
 class DenseVectors(AsConv2d, SparseVectors):
