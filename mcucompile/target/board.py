@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ..errors import CompileError
 from ..resources import folder
 from .cores import CORES, Core, Isa
-
-_T = TypeVar("_T")
+from .flashing import Flashing, UsbId, read_flashing, read_usb
+from .table import Table
 
 HELD = ("vectors", "code", "weights", "data", "arena", "stack")
 MORE_ARENA = "more_arena"  # regions that share the arena where its own is too small
@@ -52,7 +51,9 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Board:
-    """`tested` says what was tried with it, `programmer` and `programmer_target` how a real one is flashed."""
+    """`flashing` says how a real one is programmed, `usb` which USB devices its serial port is on, `tested` what was
+    tried with it.
+    """
 
     name: str
     description: str
@@ -62,8 +63,8 @@ class Board:
     regions: tuple[Region, ...]
     uart: Uart | None
     emulator: Emulator | None
-    programmer: str
-    programmer_target: str
+    flashing: Flashing | None
+    usb: tuple[UsbId, ...]
     tested: str
 
     def region(self, held: str) -> Region:
@@ -102,7 +103,7 @@ def load_board(name_or_path: str) -> Board:
                 why="known: " + ", ".join(list_boards()),
                 fix="take one of these, or give the path of your own board file",
             )
-    return _board(_Table(path, "", _parse(path)), path.stem)
+    return _board(Table(path, "", _parse(path)), path.stem)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -112,60 +113,7 @@ def _parse(path: Path) -> dict[str, Any]:
         raise CompileError("E0302", f"the board file cannot be read: {e}", where=str(path)) from e
 
 
-class _Table:
-    """A TOML table that is consumed field by field; what is left over at the end is an error."""
-
-    def __init__(self, path: Path, prefix: str, values: Mapping[str, Any]) -> None:
-        self.path, self.prefix, self.values = path, prefix, dict(values)
-
-    def error(self, key: str, problem: str) -> CompileError:
-        fix = "boards/qemu-m4.toml shows every field"
-        return CompileError("E0302", f"field {self.prefix}{key} {problem}", where=str(self.path), fix=fix)
-
-    def take(self, key: str, kind: type, default: Any = None) -> Any:
-        value = self.values.pop(key, default)
-        if value is None:
-            raise self.error(key, "is missing")
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(key, f"must be {_TYPE_NAMES[kind]}, not {value!r}")
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        return str(self.take(key, str, default))
-
-    def choice(self, key: str, among: Mapping[str, Any], default: str | None = None) -> Any:
-        name = self.text(key, default)
-        if name not in among:
-            raise self.error(key, f"is {name!r}; it must be one of {', '.join(among)}")
-        return among[name]
-
-    def number(self, key: str, least: int) -> int:
-        value = int(self.take(key, int))
-        if not least <= value < 2**32:
-            raise self.error(key, f"is {value}; it must be at least {least} and less than 2^32")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self.take(key, list, [])
-        if not all(isinstance(v, str) for v in values):
-            raise self.error(key, "must be a list of strings")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.path, f"{self.prefix}{key}.", self.take(key, dict))
-
-    def optional(self, key: str, read: Callable[[_Table], _T]) -> _T | None:
-        return read(self.table(key)) if key in self.values else None
-
-    def finish(self) -> None:
-        for key in self.values:
-            raise self.error(key, "is not known")
-
-
-_TYPE_NAMES: dict[type, str] = {str: "a string", int: "an integer", list: "a list", dict: "a table"}
-
-
-def _board(table: _Table, name: str) -> Board:
+def _board(table: Table, name: str) -> Board:
     core: Core = table.choice("core", CORES)
     board = Board(
         name=name,
@@ -176,7 +124,8 @@ def _board(table: _Table, name: str) -> Board:
         regions=_regions(table.table("memory")),
         uart=table.optional("uart", _uart),
         emulator=table.optional("run", _emulator),
-        **_programmer(table),
+        flashing=table.optional("flash", read_flashing),
+        usb=table.optional("usb", read_usb) or (),
         tested=table.text("tested"),
     )
     if board.isa > core.isa:
@@ -185,7 +134,7 @@ def _board(table: _Table, name: str) -> Board:
     return board
 
 
-def _regions(memory: _Table) -> tuple[Region, ...]:
+def _regions(memory: Table) -> tuple[Region, ...]:
     regions = tuple(_region(memory.table(name), name) for name in list(memory.values))
     for held in HELD:
         count = sum(held in r.holds for r in regions)
@@ -195,7 +144,7 @@ def _regions(memory: _Table) -> tuple[Region, ...]:
     return regions
 
 
-def _region(table: _Table, name: str) -> Region:
+def _region(table: Table, name: str) -> Region:
     kind = table.choice("kind", {"flash": "flash", "ram": "ram"})
     region = Region(name, table.number("origin", 0), table.number("size", 1), kind, table.texts("holds"))
     allowed = HELD[:3] if kind == "flash" else (*HELD, MORE_ARENA)
@@ -206,31 +155,22 @@ def _region(table: _Table, name: str) -> Region:
     return region
 
 
-def _check_overlap(memory: _Table, regions: tuple[Region, ...]) -> None:
+def _check_overlap(memory: Table, regions: tuple[Region, ...]) -> None:
     in_order = sorted(regions, key=lambda r: r.origin)
     for a, b in pairwise(in_order):
         if a.origin + a.nbytes > b.origin:
             raise memory.error(b.name, f"overlaps memory.{a.name}")
 
 
-def _uart(table: _Table) -> Uart:
+def _uart(table: Table) -> Uart:
     kind = table.choice("kind", {k: k for k in UART_KINDS})
     uart = Uart(kind, table.number("base", 0), table.number("irq", 0), table.number("baud", 1200))
     table.finish()
     return uart
 
 
-def _emulator(table: _Table) -> Emulator:
+def _emulator(table: Table) -> Emulator:
     table.choice("via", {"qemu": "qemu"})
     emulator = Emulator(table.text("machine"), table.texts("options"), table.number("systick_hz", 1))
     table.finish()
     return emulator
-
-
-def _programmer(table: _Table) -> dict[str, str]:
-    if "flash" not in table.values:
-        return {"programmer": "", "programmer_target": ""}
-    flash = table.table("flash")
-    fields = {"programmer": flash.text("programmer"), "programmer_target": flash.text("target", "")}
-    flash.finish()
-    return fields

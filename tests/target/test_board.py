@@ -9,6 +9,7 @@ import pytest
 from mcucompile.errors import CompileError
 from mcucompile.target.board import HELD, list_boards, load_board
 from mcucompile.target.cores import Isa
+from mcucompile.target.flashing import ENGINES, engines_of
 
 GOOD = """\
 description = "a board"
@@ -93,7 +94,7 @@ def test_real_boards_are_as_in_the_data_sheet(name: str) -> None:
     board = load_board(name)
     assert (board.core.name, board.clock_hz // 10**6, board.flash_nbytes, board.ram_nbytes) == REAL[name]
     assert board.emulator is None
-    assert board.programmer
+    assert board.flashing is not None
 
 
 def test_a_path_is_a_board_too(tmp_path: Path) -> None:
@@ -146,3 +147,57 @@ def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, field: str) 
     assert caught.value.code == "E0302"
     assert field in caught.value.what
     assert "mine.toml" in caught.value.where
+
+
+FLASH = """
+[flash]
+engine = "pyocd"
+target = "stm32f446retx"
+openocd = ["interface/stlink.cfg"]
+sectors = ["2x16K", "1x64K"]
+chip = { address = 0xe0042000, mask = 0xfff, ids = [0x421, 0x422] }
+uf2 = { family = 0xe48bff56, board_id = "RPI-RP2" }
+command = "tool {bin}"
+
+[usb]
+ids = ["0483:374b"]
+"""
+
+
+def test_how_a_board_is_flashed_and_found(tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, GOOD + FLASH))
+    assert board.flashing is not None
+    assert board.flashing.sectors == (16 * KIB, 16 * KIB, 64 * KIB)
+    assert board.flashing.chip is not None and board.flashing.chip.ids == (0x421, 0x422)
+    assert engines_of(board.flashing) == ENGINES
+    assert [str(i) for i in board.usb] == ["0483:374b"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('engine = "pyocd"', 'engine = "magic"', "flash.engine"),
+        ('target = "stm32f446retx"\n', "", "flash.engine"),
+        ('"2x16K"', '"2x16"', "flash.sectors"),
+        ('"2x16K"', '"0x16K"', "flash.sectors"),
+        ("mask = 0xfff", "mask = 0", "flash.chip.mask"),
+        ("[0x421, 0x422]", "[]", "flash.chip.ids"),
+        ("[0x421, 0x422]", '["0x421"]', "flash.chip.ids"),
+        ("family", "familiar", "flash.uf2.family"),
+        ("0483:374b", "0483-374b", "usb.ids"),
+        ("[usb]", "[usb]\nport = 1", "usb.port"),
+    ],
+)
+def test_a_wrong_field_of_flashing_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in FLASH
+    with pytest.raises(CompileError) as caught:
+        load_board(write(tmp_path, GOOD + FLASH.replace(old, new, 1)))
+    assert caught.value.code == "E0302"
+    assert field in caught.value.what
+
+
+@pytest.mark.parametrize("name", [n for n in REAL if "stm32" in str(load_board(n).flashing)])
+def test_sectors_fill_the_flash(name: str) -> None:
+    board = load_board(name)
+    assert board.flashing is not None
+    assert sum(board.flashing.sectors) == board.flash_nbytes
