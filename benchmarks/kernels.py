@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -129,11 +129,10 @@ LAYERS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parsed(arguments)
-    layers = [layer for layer in LAYERS if not args.layer or any(layer.name.startswith(p) for p in args.layer)]
     results: list[Result] = []
     try:
         for board in map(load_board, args.board):
-            for layer in layers:
+            for layer in chosen(LAYERS, args.layer):
                 print(f"{board.name} {layer.name}", file=sys.stderr)
                 results += measure(layer, board, Numerics(args.numerics), "-Os" if args.small else "-O2")
     except CompileError as e:
@@ -142,9 +141,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps([asdict(r) for r in results], indent=1))
     else:
-        console = Console(width=None if sys.stdout.isatty() else 200)
-        console.print(table("kernels", COLUMNS, [row(r) for r in results]))
+        show("kernels", COLUMNS, map(row, results))
     return 0
+
+
+def chosen(layers: Sequence[Layer], beginnings: Sequence[str] | None) -> list[Layer]:
+    """Those whose names begin so; all where nothing is said."""
+    return [layer for layer in layers if beginnings is None or layer.name.startswith(tuple(beginnings))]
+
+
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table(title, columns, list(rows)))
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -162,18 +170,21 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def measure(layer: Layer, board: Board, numerics: Numerics, opt: str) -> Iterator[Result]:
     """Every kernel of the layer, as the steps of one program. Raises what profile.run raises."""
-    graph, kernels = all_kernels(layer, numerics, board)
-    program = lower(graph, board.core, board.isa, partial(_given, kernels))
-    rng = np.random.default_rng(1)
-    inputs = {t.name: rng.integers(-128, 128, (1, *t.shape)).astype(np.int8) for t in graph.inputs}
-    with tempfile.TemporaryDirectory(prefix="mcucompile-") as folder:
-        measured = profile.run(graph, program, written(program, board, Path(folder)), board, inputs, opt=opt)
-    for found in measured.layers:
+    for found in profiled(*all_kernels(layer, numerics, board), board, opt).layers:
         step = found.step
         yield Result(
             board.name, layer.name, step.variant, step.macs, found.instructions, found.cycles,
             found.prediction_error, step.weight_nbytes, found.code_nbytes, step.scratch_nbytes,
         )  # fmt: skip
+
+
+def profiled(graph: Graph, kernels: dict[str, Kernel], board: Board, opt: str) -> profile.Profile:
+    """Each node on random inputs, by the kernel that is given for its output. Raises what profile.run raises."""
+    program = lower(graph, board.core, board.isa, partial(_given, kernels))
+    rng = np.random.default_rng(1)
+    inputs = {t.name: rng.integers(-128, 128, (1, *t.shape)).astype(np.int8) for t in graph.inputs}
+    with tempfile.TemporaryDirectory(prefix="mcucompile-") as folder:
+        return profile.run(graph, program, written(program, board, Path(folder)), board, inputs, opt=opt)
 
 
 def _given(kernels: dict[str, Kernel], node: Node, *_: object) -> Kernel:

@@ -13,23 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
-from kernels import BOARDS, Layer, activation, conv, dense, node_of, parameters, written
-from rich.console import Console
+from kernels import BOARDS, Layer, activation, chosen, conv, dense, node_of, parameters, profiled, show
 
-from mcucompile import profile
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Graph, Node, Numerics, Tensor, constant, verify
 from mcucompile.kernels import kernels_of
 from mcucompile.kernels.kernel import Kernel
-from mcucompile.lower.lower import lower
-from mcucompile.show import table
 from mcucompile.target.board import Board, load_board
 
 LAYERS = (
@@ -80,11 +73,10 @@ class Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parsed(arguments)
-    layers = [layer for layer in LAYERS if not args.layer or any(layer.name.startswith(p) for p in args.layer)]
     results: list[Result] = []
     try:
         for board in map(load_board, args.board):
-            for layer in layers:
+            for layer in chosen(LAYERS, args.layer):
                 results += compared(layer, board, args.pattern, args.zeros, "-Os" if args.small else "-O2")
     except CompileError as e:
         print(e, file=sys.stderr)
@@ -92,8 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps([asdict(r) for r in results], indent=1))
     else:
-        console = Console(width=None if sys.stdout.isatty() else 200)
-        console.print(table("sparse weights", COLUMNS, [row(r) for r in results]))
+        show("sparse weights", COLUMNS, map(row, results))
     return 0
 
 
@@ -152,21 +143,12 @@ def measure(layer: Layer, board: Board, pattern: str, share: float, opt: str) ->
     """Each dense kernel, or each sparse one, as the steps of one program. Raises what profile.run raises."""
     print(f"{board.name} {layer.name} {pattern} {share:.0%}", file=sys.stderr)
     graph, kernels = candidates(layer, board, pattern, share)
-    program = lower(graph, board.core, board.isa, partial(_given, kernels))
-    rng = np.random.default_rng(1)
-    inputs = {t.name: rng.integers(-128, 128, (1, *t.shape)).astype(np.int8) for t in graph.inputs}
-    with tempfile.TemporaryDirectory(prefix="mcucompile-") as folder:
-        measured = profile.run(graph, program, written(program, board, Path(folder)), board, inputs, opt=opt)
-    for found, node in zip(measured.layers, graph.nodes, strict=True):
+    for found, node in zip(profiled(graph, kernels, board, opt).layers, graph.nodes, strict=True):
         step, kernel = found.step, kernels[node.output.name]
         yield Measured(
             board.name, layer.name, pattern, step.variant, share, step.macs, found.instructions, found.cycles,
             step.weight_nbytes + kernel.code_nbytes(node),
         )  # fmt: skip
-
-
-def _given(kernels: dict[str, Kernel], node: Node, *_: object) -> Kernel:
-    return kernels[node.output.name]
 
 
 def candidates(layer: Layer, board: Board, pattern: str, share: float) -> tuple[Graph, dict[str, Kernel]]:
