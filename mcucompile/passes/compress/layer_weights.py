@@ -16,9 +16,13 @@ from .hessian import Moments, Reals, has_rows, moments_in_order, weight_rows, we
 LEAST_DAMPING = 1e-4
 
 
+def has_real_weights(node: Node) -> bool:
+    return has_rows(node) and node.inputs[1].dtype is DType.F32
+
+
 def is_real_layer(node: Node) -> bool:
     """A layer with real weights that are not bound to a grid."""
-    return has_rows(node) and node.inputs[1].dtype is DType.F32 and node.inputs[1].grid is None
+    return has_real_weights(node) and node.inputs[1].grid is None
 
 
 def in_order(graph: Graph, layers: Sequence[Node], samples: Samples | None) -> Iterator[tuple[Node, Moments | None]]:

@@ -53,6 +53,11 @@ class Rounded:
     def values(self) -> Reals:
         return self.q * self.scales[..., None]
 
+    @property
+    def high(self) -> int:
+        """The largest integer, without its sign."""
+        return int(np.abs(self.q).max(initial=0))
+
     def rescaled(self, scales: Reals) -> Rounded:
         """With other scales; channels of zeros keep theirs, and so do those whose scale would not be positive."""
         return Rounded(self.q, as_float32(np.where(scales > TINY, scales, self.scales)))

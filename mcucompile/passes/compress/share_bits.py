@@ -22,6 +22,7 @@ from .round_layer import Bits, Rounder, put_on_grid
 
 FULL = 8  # bits of a layer that is left to the quantization of the network
 CHOICES: tuple[Bits, ...] = (2, 3, 4)
+MOST_BITS: Bits = 4
 LEAST_BUDGET = 0.25
 
 

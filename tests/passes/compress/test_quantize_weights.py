@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pytest
 from float_graphs import RELU, FloatGraph, small_network
 
 from mcucompile.errors import CompileError
-from mcucompile.ir import Array, Graph, verify
+from mcucompile.ir import Array, Graph, QuantParams, Tensor, constant, verify
 from mcucompile.ops.add import Add
+from mcucompile.ops.weighted import Weighted
 from mcucompile.passes.calibrate import runner
 from mcucompile.passes.compress import Change
 from mcucompile.passes.compress.prune_weights import PruneWeights
@@ -116,11 +119,84 @@ def test_zeros_stay_zero(bits: str | int, rounding: str) -> None:
         assert node.inputs[1].const is not None and not node.inputs[1].const[where].any()
 
 
-def test_layers_on_a_grid_are_left_alone() -> None:
+def weights_of(graph: Graph) -> list[Tensor]:
+    return [n.inputs[1] for n in graph.nodes if len(n.inputs) == 3]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 6])
+def test_layers_on_a_grid_of_few_bits_are_kept(bits: Literal[2, 4, 6]) -> None:
+    """A later request for all layers leaves those alone that an earlier one names."""
     graph, samples = small_network()
     apply(QuantizeWeights(4), graph, samples)
-    assert apply(QuantizeWeights(2), graph, samples) == ()
+    before = weights_of(graph)
+    changes = apply(QuantizeWeights(bits), graph, samples)
+    assert [(c.unit, c.criterion) for c in changes] == [("weights, kept", "already 4 bits")] * 3
+    for old, new in zip(before, weights_of(graph), strict=True):
+        np.testing.assert_array_equal(new.const, old.const)
+        assert new.grid == old.grid
     assert not any(PruneWeights.takes(n) for n in graph.nodes)
+
+
+VALUES = {"binary": [-1, 1], "ternary": [-1, 0, 1], "3 bits": [-3, -1, 0, 2]}
+
+
+def trained_on(values: list[int], seed: int = 0) -> tuple[Graph, Samples]:
+    """The small network with weights that are such integers times a scale per output channel, and no grid."""
+    graph, samples = small_network(seed)
+    rng = np.random.default_rng(seed)
+    for node in graph.nodes:
+        if len(node.inputs) == 3:
+            old = node.inputs[1]
+            assert isinstance(node.op, Weighted)
+            scales = rng.uniform(0.05, 0.3, old.shape[node.op.weight_axis]).astype(np.float32)
+            along = [-1 if i == node.op.weight_axis else 1 for i in range(len(old.shape))]
+            q = rng.choice(values, old.shape).astype(np.float32)
+            np.moveaxis(q, node.op.weight_axis, 0)[:, *[0] * (q.ndim - 1)] = values[0]  # the largest is in every one
+            node.inputs[1] = constant(old.name, q * scales.reshape(along))
+    return graph, samples
+
+
+@pytest.mark.parametrize("few", VALUES)
+@pytest.mark.parametrize("p", [QuantizeWeights(4), QuantizeWeights(5, "nearest"), QuantizeWeights("auto", budget=0.3)])
+def test_weights_of_fewer_bits_stay_what_they_are(few: str, p: QuantizeWeights) -> None:
+    """Their small integers take less flash than the 4 or 5 bits that were asked for; nothing is lost."""
+    graph, samples = trained_on(VALUES[few])
+    before = [w.const for w in weights_of(graph)]
+    changes = apply(p, graph, samples)
+    assert [(c.unit, c.criterion, c.before == c.after) for c in changes] == [
+        ("weights, kept", f"already {few}", True)
+    ] * 3
+    for old, new in zip(before, weights_of(graph), strict=True):
+        assert old is not None and new.const is not None and new.grid
+        np.testing.assert_allclose(new.const, old, rtol=2**-21)
+        assert set(np.unique(new.grid.quantize(new.const))) <= set(VALUES[few])
+
+
+def test_weights_of_more_bits_are_rounded() -> None:
+    """Seven levels are too many for 2 bits, and one value off the grid is off the grid."""
+    graph, samples = trained_on(VALUES["3 bits"])
+    changes = apply(QuantizeWeights(2), graph, samples)
+    assert {c.criterion for c in changes} == {"2 bits, compensated"}
+    graph, samples = trained_on(VALUES["ternary"])
+    first = graph.nodes[0]
+    assert first.inputs[1].const is not None
+    off = first.inputs[1].const.copy()
+    off[0, 1, 1, 1] = 0.45 * off[0, 0, 0, 0]
+    first.inputs[1] = constant("off", off)
+    assert [c.unit for c in apply(QuantizeWeights(4), graph, samples)] == ["weights", *["weights, kept"] * 2]
+
+
+def test_a_file_of_8_bit_weights_can_have_fewer() -> None:
+    graph, samples = small_network()
+    for node in graph.nodes:
+        if len(node.inputs) == 3:
+            w = node.inputs[1]
+            assert w.const is not None
+            grid = QuantParams.per_tensor(float(np.float32(np.abs(w.const).max() / 127)))
+            node.inputs[1] = replace(constant(w.name, grid.dequantize(grid.quantize(w.const))), grid=grid)
+    apply(QuantizeWeights(4), graph, samples)
+    for w in weights_of(graph):
+        assert w.grid and w.const is not None and np.abs(w.grid.quantize(w.const)).max() <= 7
 
 
 def test_same_input_same_weights() -> None:
