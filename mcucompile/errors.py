@@ -33,7 +33,7 @@ class CompileError(Exception):
 
 
 # Codes are grouped by hundreds: 01 model file, 02 quantization and data, 03 boards, 04 kernels and lowering,
-# 05 memory, 06 tools, emulator and serial line, 07 command line and files.
+# 05 memory, 06 tools, emulator and serial line, 07 command line and files, 08 flashing.
 CODES: dict[str, str] = {
     "E0101": "The model file cannot be read as ONNX: it is empty, cut off, or not an ONNX file at all.",
     "E0102": "The model is not a valid ONNX graph: a name is defined twice, used before it is computed, missing, or in a cycle.",
@@ -66,9 +66,20 @@ CODES: dict[str, str] = {
     "E0607": "The device answers, but runs another program than the one just built.",
     "E0608": "The device reported an error.",
     "E0609": "The serial port cannot be opened.",
+    "E0610": "Which serial port the board is on cannot be told: none is on a USB device of this board, or several are. Name one with --port.",
     "E0701": "A command line option has a value that cannot be used.",
     "E0702": "A file or folder cannot be read or written.",
     "E0703": "The folder is not the output of `mcucompile compile`, or was changed afterwards.",
     "E0704": "There is no error of that code.",
+    "E0801": "The flashing engine is not installed: `pip install 'mcucompile[boards]'` brings pyOCD, the package openocd OpenOCD.",
+    "E0802": "Nothing was found to program the board through: no debug probe, no bootloader that answers, no UF2 drive.",
+    "E0803": "Several debug probes or UF2 drives are connected, and which of them is the board's cannot be told.",
+    "E0804": "The chip is locked: its flash is protected against reading or writing. Unlocking erases it, which mcucompile does not do by itself.",
+    "E0805": "Another part than the board's is connected. Nothing was erased.",
+    "E0806": "The operating system does not let this user at the debug probe. On Linux udev rules give access.",
+    "E0807": "Programming failed, or the connection was lost meanwhile. The board may hold a part of the program; nothing was verified on it.",
+    "E0808": "What was read back from flash is not what was written: the flash is worn out or protected, or the supply is weak.",
+    "E0809": "The UF2 drive is full, or went away before the whole program was on it.",
+    "E0810": "The board cannot be programmed with this engine: its file does not have what the engine needs, or the engine does not know the part.",
 }
-MISSING_TOOLS = frozenset({"E0503", "E0601", "E0602"})
+MISSING_TOOLS = frozenset({"E0503", "E0601", "E0602", "E0801"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import select
 import struct
@@ -19,6 +20,7 @@ RETRY_SECONDS = 1.0
 RETRY_SECONDS_MAX = 8.0
 PATIENCE_SECONDS = 10.0
 DAMAGED_MAX = 50
+_SLOW = (Command.RUN, Command.CONTINUE, Command.BATCH)
 
 
 class Port(Protocol):
@@ -42,20 +44,29 @@ class _TcpPort(protocol_socket.Serial):  # type: ignore[misc]
             self.is_open = False
 
 
-class SerialPort:
-    """A pyserial port or URL. Raises E0609 when it cannot be opened, E0605 when it goes away."""
+_OPEN_FIXES = {
+    errno.ENOENT: "look at the cable (some have no data lines) and at the port's name; `--port` takes another",
+    errno.EACCES: "join the group that may open it (sudo usermod -aG dialout $USER), then log in again",
+    errno.EBUSY: "close the other program that holds it: a terminal, or another mcucompile",
+    errno.EAGAIN: "close the other program that holds it: a terminal, or another mcucompile",
+}
 
-    def __init__(self, url: str, baud: int = 115200) -> None:
+
+class SerialPort:
+    """A pyserial port or URL; `parity` is N, E or O. Raises E0609 when it cannot be opened, E0605 when it goes away."""
+
+    def __init__(self, url: str, baud: int = 115200, *, parity: str = "N") -> None:
         try:
-            options = {"baudrate": baud, "timeout": 0, "write_timeout": PATIENCE_SECONDS}
-            is_tcp = url.startswith("socket://")
-            self._port = _TcpPort(url, **options) if is_tcp else serial.serial_for_url(url, **options)
+            options = {"baudrate": baud, "timeout": 0, "write_timeout": PATIENCE_SECONDS, "parity": parity}
+            if url.startswith("socket://"):
+                self._port = _TcpPort(url, **options)
+            else:
+                # Two programs on one port would each take some of the other's bytes.
+                exclusive = {} if "://" in url else {"exclusive": True}
+                self._port = serial.serial_for_url(url, **options, **exclusive)
         except (serial.SerialException, ValueError, OSError) as e:
-            raise CompileError(
-                "E0609",
-                f"the serial port {url} cannot be opened: {e}",
-                fix="look at the cable, at the port's name, and whether another program holds it",
-            ) from e
+            fix = _OPEN_FIXES.get(getattr(e, "errno", None) or 0, "look at the cable, and at the port's name")
+            raise CompileError("E0609", f"the serial port {url} cannot be opened: {e}", fix=fix) from e
 
     def read(self, seconds: float) -> bytes:
         try:
@@ -83,8 +94,9 @@ class SerialPort:
 class Link:
     """A session with the device at the other end of `port`.
 
-    `retry_seconds`: how long to wait for a reply before asking again. `check_alive` may raise a better error than
-    "no answer" when there is nobody to answer.
+    `retry_seconds`: how long to wait for a reply before asking again. A `lossless` line is not asked again for what
+    takes the device its time, for that would interrupt what is measured there. `check_alive` may raise a better error
+    than "no answer" when there is nobody to answer.
     """
 
     def __init__(
@@ -93,9 +105,11 @@ class Link:
         *,
         retry_seconds: float = RETRY_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        lossless: bool = False,
         check_alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._port, self._retry, self._patience, self._check_alive = port, retry_seconds, patience_seconds, check_alive
+        self._lossless = lossless
         self._session = secrets.randbelow(2**32 - 1) + 1
         self._sequence = -1
         self._pending = bytearray()
@@ -124,6 +138,8 @@ class Link:
 
     def _exchange(self, frame: Frame, patience: _Patience) -> Frame:
         wire, retry, damaged = encode(frame), self._retry, 0
+        if self._lossless and frame.command in _SLOW:
+            retry = patience.seconds
         self._write(wire)
         while damaged < DAMAGED_MAX and not patience.is_over():
             received = self._next_frame(min(time.monotonic() + retry, patience.deadline))
@@ -134,7 +150,7 @@ class Link:
             damaged += received is not None
             # The delimiter in front ends whatever is left of a frame whose own one was lost.
             self._write(b"\0" + wire)
-            retry = min(2 * retry, RETRY_SECONDS_MAX) if received is None else retry
+            retry = max(retry, min(2 * retry, RETRY_SECONDS_MAX)) if received is None else retry
         self._check_alive()
         raise _no_answer(damaged, patience.seconds)
 

@@ -1,0 +1,129 @@
+"""Program a real board: one engine a file. Which ones a board can take says the [flash] table of its file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...errors import CompileError
+from ...target.board import Board
+from ...target.flashing import ENGINES, Flashing, engines_of
+from ..build import Firmware
+from . import command, openocd, pyocd, stm32_uart, uf2
+from .engine import Engine, Job, Progress, Written
+from .image import elf_sha256, read_image
+from .running import running_program
+
+__all__ = ["Flashed", "How", "elf_sha256", "ensure_programmed", "flash"]
+
+PROGRAM: Mapping[str, Engine] = dict(
+    zip(
+        ENGINES,
+        (pyocd.program, openocd.program, stm32_uart.program, uf2.program, command.program),
+        strict=True,
+    )
+)
+START_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class How:
+    """What the user named of how to program a board; the rest is the board file's, or found. `engine` is of ENGINES.
+
+    `probe` is a part of a debug probe's id, `drive` a mounted UF2 drive, `command` a command line with {elf}, {bin},
+    {hex} and {port} in it.
+    """
+
+    engine: str | None = None
+    probe: str | None = None
+    drive: Path | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Flashed:
+    """What was programmed, and how. `sha256` is of the ELF file, `nbytes` of the program in flash."""
+
+    board: str
+    engine: str
+    through: str
+    sha256: str
+    program_id: str
+    nbytes: int
+    erased_nbytes: int | None
+    is_read_back: bool
+    seconds: float
+
+
+def flash(
+    firmware: Firmware, board: Board, how: How, port: str | None = None, progress: Progress = lambda done, total: None
+) -> Flashed:
+    """Program `firmware` into the board. Raises E0609, E0610, E0701, E08xx."""
+    flashing = _flashing(board, how)
+    engine = how.engine or flashing.engine
+    job = Job(
+        read_image(firmware.elf, board), board, flashing, progress,
+        port=port, probe=how.probe, drive=how.drive, command=how.command,
+    )  # fmt: skip
+    start = time.monotonic()
+    written = PROGRAM[engine](job)
+    return _flashed(job, firmware, engine, written, time.monotonic() - start)
+
+
+def ensure_programmed(
+    firmware: Firmware, board: Board, how: How, port: str, progress: Progress = lambda done, total: None
+) -> Flashed | None:
+    """Programs the board unless it runs this very program already; None then. Raises as `flash`, and E0607 when the
+    board runs something else even after that.
+    """
+    if running_program(port, board) == firmware.program_id:
+        return None
+    flashed = flash(firmware, board, how, port, progress)
+    _wait_for_program(firmware, board, port)
+    return flashed
+
+
+def _wait_for_program(firmware: Firmware, board: Board, port: str) -> None:
+    """A port on the board's own USB may be gone for a moment after a reset."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            found = running_program(port, board)
+            break
+        except CompileError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+    if found != firmware.program_id:
+        raise CompileError(
+            "E0607",
+            "the board does not run the program that was just written to it",
+            why=f"it runs {found.hex()}" if found else f"nothing answers at {port}",
+            fix="reset the board; look whether --port is this board's, and whether its BOOT pins are set to flash",
+        )
+
+
+def _flashing(board: Board, how: How) -> Flashing:
+    """The board's [flash] table, with the user's command in it. Raises E0810."""
+    if board.flashing is None:
+        fix = "`mcucompile verify` runs the program on the emulator" if board.emulator else "add it to the board file"
+        raise CompileError("E0810", f"the file of {board.name} has no [flash] table", fix=fix)
+    flashing = replace(board.flashing, command=how.command or board.flashing.command)
+    engine = how.engine or flashing.engine
+    if engine not in engines_of(flashing):
+        raise CompileError(
+            "E0810",
+            f"the file of {board.name} does not say what the engine {engine} needs",
+            why=f"it does for: {', '.join(engines_of(flashing))}",
+            fix="take one of these, or give --command" if engine == "command" else "take one of these",
+        )
+    return flashing
+
+
+def _flashed(job: Job, firmware: Firmware, engine: str, written: Written, seconds: float) -> Flashed:
+    return Flashed(
+        job.board.name, engine, written.through, job.image.sha256, firmware.program_id.hex(), job.image.nbytes,
+        written.erased_nbytes, written.is_read_back, seconds,
+    )  # fmt: skip

@@ -1,0 +1,57 @@
+"""A command line of the user's, for boards with a tool of their own."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+from string import Formatter
+
+from ...errors import CompileError
+from .engine import Job, Written, failed
+from .process import last_lines, run_tool
+
+PLACES = ("elf", "bin", "hex", "port")
+
+
+def program(job: Job) -> Written:
+    """Runs the command with {elf}, {bin}, {hex} and {port} filled in, without a shell. Exit code 0 is success.
+
+    Raises E0610 when it needs a port and there is none, E0701 for a template that cannot be filled in, E0801, E0807.
+    """
+    words = split(job.command or job.flashing.command)
+    with tempfile.TemporaryDirectory(prefix="mcucompile-") as folder:
+        values = write_files(job, Path(folder))
+        command = [word.format(**values) for word in words]
+        if job.port is None and any("{port}" in word for word in words):
+            raise CompileError("E0610", "the command needs the serial port", where=shlex.join(words), fix="give --port")
+        code, output = run_tool(job, command[0], command, Path.cwd())
+    if code != 0:
+        raise failed(job, command[0], f"{last_lines(output)}\nexit code {code}".strip())
+    job.progress(1, 1)
+    return Written(shlex.join(words), None, False)
+
+
+def split(template: str) -> list[str]:
+    """The words of the command line; every {name} in them is one of PLACES."""
+    try:
+        words = shlex.split(template)
+        names = {name for word in words for _, name, form, _ in Formatter().parse(word) if name is not None or form}
+    except ValueError as e:
+        raise _bad(template, str(e)) from e
+    if not words or not names <= set(PLACES):
+        raise _bad(template, f"it may name {', '.join('{' + place + '}' for place in PLACES)}")
+    return words
+
+
+def write_files(job: Job, folder: Path) -> dict[str, str]:
+    paths = {kind: folder / f"firmware.{kind}" for kind in ("elf", "bin", "hex")}
+    shutil.copy(job.image.elf, paths["elf"])
+    paths["bin"].write_bytes(job.image.binary())
+    paths["hex"].write_text(job.image.intel_hex())
+    return {**{kind: str(path) for kind, path in paths.items()}, "port": job.port or ""}
+
+
+def _bad(template: str, why: str) -> CompileError:
+    return CompileError("E0701", f"the command {template!r} cannot be filled in", why=why, fix='write "tool {elf}"')

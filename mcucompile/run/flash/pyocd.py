@@ -1,0 +1,234 @@
+"""pyOCD, in this process: erases the sectors that the program needs, programs them, reads everything back.
+
+The program's segments are handed over one by one: pyOCD's own reader of ELF files only warns of a segment that has no
+place in flash, and the rest would then count as success.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import CompileError
+from ..ports import serial_number_of
+from .engine import Job, Written, check_chip_id, differs, failed, locked, wrong_part
+from .usb import no_probe
+
+CPUID = 0xE000ED00
+PARTS = {
+    "cortex-m0": 0xC20, "cortex-m0plus": 0xC60, "cortex-m3": 0xC23, "cortex-m4": 0xC24, "cortex-m7": 0xC27,
+    "cortex-m33": 0xD21, "cortex-m55": 0xD22,
+}  # fmt: skip
+"""Bits 4 to 15 of CPUID, by the compilers' name of the core; from Arm's technical reference manuals."""
+READ_NBYTES = 4096
+OPTIONS = {
+    "auto_unlock": False,  # unlocking erases the chip
+    "chip_erase": "sector",
+    "hide_programming_progress": True,
+    "resume_on_disconnect": False,  # half a program is better not started
+    "smart_flash": False,
+    "warning.cortex_m_default": False,
+}
+CONNECT_MODES = ("halt", "under-reset")  # the second finds parts that sleep, or whose program took the debug pins
+
+
+def program(job: Job) -> Written:
+    """Raises E0801 to E0808, E0810. Until the part has been recognized nothing is erased."""
+    if importlib.util.find_spec("pyocd") is None:
+        raise CompileError("E0801", "pyOCD is not installed", fix="pip install 'mcucompile[boards]'")
+    from pyocd.core.exceptions import Error
+
+    try:
+        with _quiet():
+            probe = choose_probe(job)
+            with _opened(job, probe) as session:
+                return _program(job, session, f"pyOCD, {probe.description} {probe.unique_id}")
+    except (Error, OSError, ValueError, *_usb_errors()) as e:
+        raise _explained(job, e) from e
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without pyOCD's log: what matters comes as an exception."""
+    log = logging.getLogger("pyocd")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def choose_probe(job: Job) -> Any:
+    """The probe that was named, the only one, or the one on the USB device of the serial port. E0802, E0803, E0806."""
+    from pyocd.core.helpers import ConnectHelper
+
+    probes = list(ConnectHelper.get_all_connected_probes(blocking=False, unique_id=job.probe))
+    if len(probes) > 1 and job.port:
+        same = [p for p in probes if p.unique_id == serial_number_of(job.port)]
+        probes = same or probes
+    if len(probes) == 1:
+        return probes[0]
+    if not probes:
+        raise no_probe(job.board)
+    raise CompileError(
+        "E0803",
+        f"{len(probes)} debug probes are connected",
+        why="\n".join(f"{p.unique_id}  {p.description}" for p in probes),
+        fix="name one with --probe, by as much of its id as is its own",
+    )
+
+
+@contextlib.contextmanager
+def _opened(job: Job, probe: Any) -> Iterator[Any]:
+    """A session in which the core is halted; what it says when it is closed after an error is of no interest."""
+    session = _connected(job, probe)
+    try:
+        yield session
+    finally:
+        with contextlib.suppress(Exception):
+            session.close()
+
+
+def _connected(job: Job, probe: Any) -> Any:
+    from pyocd.core.exceptions import DebugError, TargetSupportError
+    from pyocd.core.session import Session
+
+    for mode in CONNECT_MODES:
+        try:
+            session = Session(probe, options={**OPTIONS, "target_override": job.flashing.target, "connect_mode": mode})
+        except TargetSupportError as e:
+            raise _unknown_target(job) from e
+        try:
+            session.open()
+            return session
+        except DebugError:
+            is_locked = _is_locked(session)
+            _close(session)
+            if is_locked:
+                raise locked(job, "its access port is disabled") from None
+            if mode == CONNECT_MODES[-1]:
+                raise
+        except BaseException:
+            _close(session)
+            raise
+    raise AssertionError
+
+
+def _program(job: Job, session: Any, through: str) -> Written:
+    from pyocd.flash.loader import MemoryLoader
+
+    target = session.target
+    if _is_locked(session):
+        raise locked(job, "its debug port says so")
+    _check_part(job, target.read32)
+    progress = _Steps(job)
+    loader = MemoryLoader(session, progress=progress.written)
+    for address, data in job.image.segments:
+        _check_flash(job, target, address, len(data))
+        loader.add_data(address, data)
+    erased = _erased_nbytes(job, target)
+    loader.commit()
+    for address, data in job.image.segments:
+        for at in range(0, len(data), READ_NBYTES):
+            wanted = data[at : at + READ_NBYTES]
+            found = bytes(target.read_memory_block8(address + at, len(wanted)))
+            if found != wanted:
+                raise differs(job, address + at, wanted, found)
+            progress.read(len(wanted))
+    session.options["resume_on_disconnect"] = True
+    target.reset()
+    return Written(through, erased, True)
+
+
+@dataclass
+class _Steps:
+    """Progress in bytes: each is written once, and read once."""
+
+    job: Job
+    done: int = 0
+
+    def written(self, share: float) -> None:
+        self.job.progress(int(share * self.job.image.nbytes), 2 * self.job.image.nbytes)
+
+    def read(self, nbytes: int) -> None:
+        self.done += nbytes
+        self.job.progress(self.job.image.nbytes + self.done, 2 * self.job.image.nbytes)
+
+
+def _check_part(job: Job, read32: Callable[[int], int]) -> None:
+    from pyocd.core.exceptions import TransferError
+
+    core, found = PARTS[job.board.core.cpu], read32(CPUID) >> 4 & 0xFFF
+    if found != core:
+        raise wrong_part(job, f"its core is {found:#x}, not {core:#x} ({job.board.core.name})")
+    if job.flashing.chip is not None:
+        with contextlib.suppress(TransferError):  # a part without anything there is not recognized by that
+            check_chip_id(job, read32(job.flashing.chip.address))
+
+
+def _check_flash(job: Job, target: Any, address: int, nbytes: int) -> None:
+    for at in (address, address + nbytes - 1):
+        region = target.memory_map.get_region_for_address(at)
+        if region is None or not region.is_flash:
+            raise CompileError(
+                "E0810",
+                f"pyOCD knows no flash at {at:#010x} of {job.flashing.target}",
+                fix="look at `target` in the board file, and at the addresses of its flash",
+            )
+
+
+def _erased_nbytes(job: Job, target: Any) -> int:
+    """Of the sectors that hold a part of the program."""
+    sectors: dict[int, int] = {}
+    for address, data in job.image.segments:
+        at = address
+        while at < address + len(data):
+            info = target.memory_map.get_region_for_address(at).flash.get_sector_info(at)
+            sectors[info.base_addr] = info.size
+            at = info.base_addr + info.size
+    return sum(sectors.values())
+
+
+def _is_locked(session: Any) -> bool:
+    """False also where the part or its state does not let one ask."""
+    with contextlib.suppress(Exception):
+        return bool(session.target.is_locked())
+    return False
+
+
+def _close(session: Any) -> None:
+    with contextlib.suppress(Exception):
+        session.close()
+
+
+def _usb_errors() -> tuple[type[Exception], ...]:
+    from usb.core import USBError
+
+    return (USBError,)
+
+
+def _unknown_target(job: Job) -> CompileError:
+    name = job.flashing.target
+    return CompileError(
+        "E0810", f"pyOCD does not know the part {name} yet", fix=f"pyocd pack install {name}  (once; it loads the pack)"
+    )
+
+
+def _explained(job: Job, error: Exception) -> CompileError:
+    from pyocd.core.exceptions import DebugError, ProbeError
+
+    why = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno == 13:
+        return no_probe(job.board)
+    if isinstance(error, DebugError) and "No cores" in str(error):
+        return failed(
+            job, "pyOCD", f"{why}\nthe probe is there, the chip does not answer: no power, or SWD is not wired"
+        )
+    if isinstance(error, ProbeError):
+        return failed(job, "pyOCD", f"{why}\nthe connection to the probe was lost")
+    return failed(job, "pyOCD", why)

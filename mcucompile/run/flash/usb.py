@@ -1,0 +1,70 @@
+"""Why no debug probe was found: what the operating system sees on USB, and may not be opened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import CompileError
+from ...target.board import Board
+from ...target.flashing import UsbId
+
+SYSFS = Path("/sys/bus/usb/devices")
+NODES = Path("/dev/bus/usb")
+PROBES = {0x0483: "ST-Link", 0x0D28: "DAPLink", 0x1366: "J-Link", 0x2E8A: "Raspberry Pi", 0xC251: "Keil"}
+"""Vendors of debug probes. Others are seen by pyOCD too; only the advice is less precise for them."""
+
+
+@dataclass(frozen=True)
+class UsbDevice:
+    """`node` is the file through which programs talk to it."""
+
+    usb: UsbId
+    product: str
+    node: Path
+
+
+def usb_devices(sysfs: Path = SYSFS, nodes: Path = NODES) -> list[UsbDevice]:
+    """On Linux, all that is plugged in; elsewhere nothing."""
+    return [device for folder in sorted(sysfs.glob("*")) if (device := _read(folder, nodes)) is not None]
+
+
+def no_probe(board: Board, sysfs: Path = SYSFS, nodes: Path = NODES) -> CompileError:
+    """E0806 when there is a probe that may not be opened, else E0802, with what is there."""
+    probes = [d for d in usb_devices(sysfs, nodes) if d.usb in board.usb or d.usb.vendor in PROBES]
+    denied = [d for d in probes if not os.access(d.node, os.R_OK | os.W_OK)]
+    if denied:
+        return CompileError(
+            "E0806",
+            f"the debug probe {denied[0].product or denied[0].usb} may not be opened by this user",
+            where=str(denied[0].node),
+            fix=f"allow it with a udev rule, then plug it in again:\n{udev_rule(denied[0].usb)}",
+        )
+    if probes:
+        names = "\n".join(f"{d.usb} {d.product}" for d in probes)
+        why = f"on USB there is\n{names}\nwhich is no probe that pyOCD knows, or another program holds it"
+        fix = "close other debuggers, update the probe's firmware, or take another --engine"
+        return CompileError("E0802", f"no debug probe for {board.name} was found", why=why, fix=fix)
+    why = "nothing that looks like one is on USB; a cable without data lines looks just the same"
+    fix = f"plug {board.name} in, by another cable if it was; a board without a probe of its own needs one, on SWD"
+    return CompileError("E0802", f"no debug probe for {board.name} was found", why=why, fix=fix)
+
+
+def udev_rule(usb: UsbId) -> str:
+    """Two commands for a terminal."""
+    match = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb.vendor:04x}", ATTR{{idProduct}}=="{usb.product:04x}"'
+    path = "/etc/udev/rules.d/60-mcucompile.rules"
+    return f"""    echo '{match}, TAG+="uaccess", MODE="0666"' | sudo tee {path}\n    sudo udevadm control --reload"""
+
+
+def _read(folder: Path, nodes: Path) -> UsbDevice | None:
+    """The device of a folder of sysfs; None for hubs' interfaces, and for what was just unplugged."""
+    try:
+        vendor, product = (int((folder / name).read_text(), 16) for name in ("idVendor", "idProduct"))
+        bus, number = (int((folder / name).read_text()) for name in ("busnum", "devnum"))
+    except (OSError, ValueError):
+        return None
+    name = folder / "product"
+    text = name.read_text(errors="replace").strip() if name.is_file() else ""
+    return UsbDevice(UsbId(vendor, product), text, nodes / f"{bus:03}" / f"{number:03}")
