@@ -100,7 +100,7 @@ class PruneLayers(Compression):
 
     def told(self, block: Block, error: float) -> Change:
         before = sum(t.size for n in block.inside for t in n.inputs if t.const is not None)
-        after = block.entry.shape[-1] * block.end.output.shape[-1] if block.way(self.by) == "pointwise" else 0
+        after = (block.entry.shape[-1] + 1) * block.end.output.shape[-1] if block.way(self.by) == "pointwise" else 0
         unit = f"block of {len(block.inside)} operators"
         return Change(block.end.output.name, block.end.source, unit, "output error", error, error, before, after)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -16,8 +17,10 @@ from mcucompile.passes.compress.brain_surgeon import (
     best,
     best_of_sets,
     first_scores,
+    operations,
     pruned,
     removal_costs,
+    rounds,
 )
 
 SINGLES = np.arange(6)[:, None]
@@ -175,3 +178,29 @@ def test_best_of_sets_by_hand() -> None:
     scores = np.array([[5.0, 7.0, 6.0, 0.0, 1.0]])
     np.testing.assert_array_equal(best_of_sets(scores, sets, 1), [[False, True, False, False, True]])
     np.testing.assert_array_equal(best_of_sets(scores, sets, 2), [[False, True, True, True, True]])
+
+
+@pytest.mark.parametrize("left", [270, 200, 40])
+def test_operations_are_those_that_are_done(monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    """2 n^3 for the inverse of an n x n matrix, 2/3 n^3 for the solution of equations, whatever is done with them."""
+    weights, hessian = problem(3, outputs=10, inputs=30)
+    layer = of_singles(weights, hessian)
+    counts = rounds(layer, left)
+    expected = operations(layer, counts, 300)
+    done: list[float] = []
+    for name, factor in (("inv", 2.0), ("solve", 2 / 3)):
+        original = getattr(np.linalg, name)
+
+        def counted(
+            a: Array, *rest: Array, _original: Callable[..., Array] = original, _factor: float = factor
+        ) -> Array:
+            done.append(_factor * a.shape[-1] ** 3 * a[..., 0, 0].size)
+            return _original(a, *rest)
+
+        monkeypatch.setattr(np.linalg, name, counted)
+    pruned(layer, "obs", left)
+    assert sum(done) - 2 * 30**3 == pytest.approx(expected, rel=0.15)
+
+
+def of_singles(weights: Array, hessian: Array) -> Layer:
+    return Layer(weights, weights, hessian, Pattern(np.arange(weights.shape[-1])[:, None]))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from float_graphs import RELU, FloatGraph, small_network
 from networks_by_hand import UV, U, V, columns, dense_chain, linear, outputs, shapes
+from numpy.typing import ArrayLike
 
 from mcucompile.errors import CompileError
 from mcucompile.frontend import load
-from mcucompile.ir import NO_CLIP, Array, Graph, verify
+from mcucompile.ir import NO_CLIP, Array, DType, Graph, QuantParams, constant, verify
 from mcucompile.ops.add import Add
 from mcucompile.passes.calibrate import runner
 from mcucompile.passes.compress.base import Change, Compression
@@ -127,6 +130,32 @@ def test_duplicates_cost_nothing() -> None:
     (change,) = applied(PruneNeurons(0.25, multiple_of=1), graph)
     assert change.unit in ("neuron 0", "neuron 2") and change.score == 0
     np.testing.assert_array_equal(outputs(graph, samples), want)
+
+
+def on_grid(graph: Graph, name: str, q: ArrayLike, scales: Sequence[float]) -> None:
+    """Give a fully connected layer the weights q * scale, and the promise to keep them so."""
+    node = next(n for n in graph.nodes if n.output.name == name)
+    grid = QuantParams(tuple(float(np.float32(s)) for s in scales), 0, DType.I8, 0)
+    values = grid.dequantize(np.asarray(q))
+    node.inputs[1] = replace(constant(node.inputs[1].name, values), grid=grid, encoding="int4")
+
+
+@pytest.mark.parametrize(("largest", "keeps"), [(3, True), (100, False)])
+def test_heirs_keep_to_the_grid(largest: int, keeps: bool) -> None:
+    """Neuron 2 is neuron 0 again. Integers of both are added; 100 + 100 is more than int8 holds, which is told."""
+    weights, bias = [[1, 2], [3, -1], [1, 2], [-2, 5]], [1, 0, 1, 3]
+    graph = dense_chain((weights, bias, RELU), (np.zeros((2, 4)), [1, 1], NO_CLIP))
+    on_grid(graph, "l1", [[largest, 2, largest, 5], [3, 1, -2, 4]], [0.1, 0.3])
+    samples = columns(U, [3, 1, 2, -2])
+    want = outputs(graph, samples)
+    changes = applied(PruneNeurons(0.25, multiple_of=1), graph)
+    np.testing.assert_allclose(outputs(graph, samples), want, rtol=1e-5)
+    weight = graph.nodes[1].inputs[1]
+    assert (weight.grid is not None) == keeps and weight.encoding == "int4"
+    assert [c.unit for c in changes[1:]] == ([] if keeps else ["weights, off their grid: sums up to 200"])
+    if weight.grid and weight.const is not None:
+        merged = {(2 * largest, 3 - 2)}
+        assert merged < set(zip(*weight.grid.quantize(weight.const).tolist(), strict=True))
 
 
 @pytest.mark.parametrize("p", [PruneFilters(0.5), PruneChannels(0.5, criterion="l1"), PruneNeurons(0.5)])

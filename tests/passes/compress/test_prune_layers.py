@@ -17,7 +17,7 @@ from mcucompile.ops.conv2d import Conv2d
 from mcucompile.ops.window import Window
 from mcucompile.passes.compress.base import Change
 from mcucompile.passes.compress.prune_layers import PruneLayers
-from mcucompile.passes.compress.pruning.blocks import blocks
+from mcucompile.passes.compress.pruning.blocks import blocks, replace_block
 
 HALF = Window((3, 3), (2, 2), (1, 1, 1, 1))
 POINT_HALF = Window((1, 1), (2, 2))
@@ -84,7 +84,7 @@ def test_a_block_of_another_shape_becomes_a_1x1_convolution() -> None:
     change, *_ = applied(PruneLayers(), graph, samples)
     op = layer(graph, "y").op
     assert isinstance(op, Conv2d) and (op.window, op.clip) == (Window((1, 1), (2, 2)), RELU)
-    assert names(graph) == ["stem", "y", "scores_flat", "scores"] and change.after == 6 * 4
+    assert names(graph) == ["stem", "y", "scores_flat", "scores"] and change.after == 6 * (4 + 1)
     np.testing.assert_allclose(outputs(graph, samples), want, atol=0.01 * np.abs(want).max())
 
 
@@ -109,6 +109,33 @@ def test_the_layers_after_are_fitted() -> None:
         applied(PruneLayers(reconstruct=reconstruct), pruned, samples)
         errors.append(float(np.square(outputs(pruned, samples) - want).sum()))
     assert errors[1] < 0.7 * errors[0]
+
+
+def nested() -> tuple[Graph, dict[str, Array]]:
+    """A block, inner, in the branch of another one, outer; and last behind them."""
+    net = FloatGraph((1, 6, 6, 3))
+    x = net.conv("stem", net.x, 4, RELU)
+    inner = residual(net, "inner", net.conv("before", x, 4, RELU))
+    outer = net.add("outer", Add(RELU), x, net.conv("after", inner, 4))
+    return net.graph(net.dense("scores", residual(net, "last", outer), 5)), net.samples(20)
+
+
+@pytest.mark.parametrize(("replaced", "left"), [("outer", ["last"]), ("inner", ["outer", "last"])])
+def test_what_a_replaced_block_leaves_unread_is_no_block_and_hides_none(replaced: str, left: list[str]) -> None:
+    graph, samples = nested()
+    assert [b.end.output.name for b in blocks(graph)] == ["inner", "outer", "last"]
+    block = next(b for b in blocks(graph) if b.end.output.name == replaced)
+    replace_block(graph, block, "identity", samples)
+    assert [b.end.output.name for b in blocks(graph)] == left
+
+
+def test_only_blocks_that_are_there_count() -> None:
+    """Whichever goes first, each of the blocks that were asked for took weights away, and none is left in the end."""
+    graph, samples = nested()
+    size = sum(t.size for t in graph.constants())
+    changes = applied(PruneLayers(2, reconstruct=False), graph, samples)
+    gone = size - sum(t.size for t in graph.constants())
+    assert len(changes) == 2 and sum(c.before - c.after for c in changes) == gone
 
 
 def test_several_blocks() -> None:

@@ -49,10 +49,14 @@ class Block:
 
 
 def blocks(graph: Graph) -> Iterator[Block]:
-    """In order; a block may lie inside another."""
-    for node in graph.nodes:
+    """In order; a block may lie inside another. What nobody needs any more, such as what was inside a block that was
+    replaced, neither is a block nor stands in the way of one.
+    """
+    alive = Graph(graph.name, graph.inputs, graph.outputs, list(graph.nodes))
+    alive.remove_unread()
+    for node in alive.nodes:
         if isinstance(node.op, Add) and len(node.activations()) == 2:
-            found = block_before(graph, node)
+            found = block_before(alive, node)
             if found:
                 yield found
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
-from ....ir import Array, Graph, Node, Tensor, constant
+from ....ir import Array, Graph, Node, Tensor
 from ....ops.weighted import Weighted
 from ...calibrate import Samples
 from ...channels.cut import cut
@@ -47,8 +47,7 @@ class Surgery:
         chosen = [s for s in selections if s.count]
         changes = [c for s in chosen for c in told(s, evidence, self.unit, self.numbers(s.family))]
         kept = masks(self.graph, [(s.family, list(s.units)) for s in chosen])
-        for s in chosen:
-            bequeath(s)
+        changes += [c for s in chosen for c in bequeath(s)]
         cut(self.graph, kept)
         for now, before in zip(self.graph.activations(), self.original.activations(), strict=True):
             self.left[before][self.left[before]] = kept[now]
@@ -69,18 +68,29 @@ def copy_with_tensors(graph: Graph) -> Graph:
     return copy.deepcopy(graph, {id(t.const): t.const for t in graph.constants()})
 
 
-def bequeath(selection: Selection) -> None:
-    """Add what a removed unit gives to the layers after it to what its heir gives, in the order of removal."""
+def bequeath(selection: Selection) -> Iterator[Change]:
+    """Add what a removed unit gives to the layers after it to what its heir gives, in the order of removal.
+
+    Weights on a grid are added as its integers; where those become too large for it, that is told.
+    """
     family, heirs = selection.family, selection.ranking.heirs
     if not heirs:
         return
     for node in family.consumers:
         weight, x = node.inputs[1], node.inputs[0]
         assert weight.const is not None
-        values = weight.const.copy()
+        grid = weight.grid
+        values = weight.const.copy() if grid is None else grid.quantize(weight.const).astype(np.int64)
         for gone in map(int, selection.units):
             values[..., family.channels(x, heirs[gone])] += values[..., family.channels(x, gone)]
-        node.inputs[1] = constant(weight.name, values)
+        if grid is None:
+            node.inputs[1] = replace(weight, const=values)
+            continue
+        is_inside = np.abs(values).max(initial=0) <= grid.dtype.high
+        node.inputs[1] = replace(weight, const=grid.dequantize(values), grid=grid if is_inside else None)
+        if not is_inside:
+            size, unit = weight.size, f"weights, off their grid: sums up to {np.abs(values).max()}"
+            yield Change(node.output.name, node.source, unit, selection.criterion, 0.0, None, size, size)
 
 
 def told(selection: Selection, evidence: Evidence, unit: str, numbers: Array) -> Iterator[Change]:
