@@ -27,6 +27,7 @@ from mcucompile import profile
 from mcucompile.errors import CompileError
 from mcucompile.frontend import load
 from mcucompile.ir import Array, Graph, Node, Tensor, verify
+from mcucompile.lowering import lower_for
 from mcucompile.ops.conv2d import Conv2d
 from mcucompile.options import Options
 from mcucompile.passes.calibrate import runner
@@ -36,7 +37,7 @@ from mcucompile.passes.compress.low_rank import LowRank
 from mcucompile.passes.compress.tensor_train import TensorTrain
 from mcucompile.passes.compress.tucker import Tucker
 from mcucompile.passes.quantize import QuantizeOptions, quantize
-from mcucompile.pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_FIXED, lower_for, run_passes
+from mcucompile.pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_FIXED, run_passes
 from mcucompile.reference import quantized_inputs
 from mcucompile.show import table
 from mcucompile.target.board import Board, load_board

@@ -15,8 +15,17 @@ import numpy as np
 
 from . import profile as profiling
 from . import verify as verification
-from .arguments import checked_nbytes, checked_shapes, checked_timeout, choice, data_source, of_type
-from .data import Samples, samples_for
+from .arguments import (
+    board_of,
+    checked_nbytes,
+    checked_shapes,
+    checked_timeout,
+    choice,
+    data_source,
+    of_type,
+    program_name,
+)
+from .data import Samples, reference_inputs, samples_for, stored_value
 from .effects import Effect, effects
 from .emit import emit
 from .errors import CompileError
@@ -25,23 +34,19 @@ from .front import front_svg
 from .frontend.export import to_onnx
 from .ir import Array, Graph, Numerics, Program, Shape
 from .lower.picture import memory_map_svg
+from .lowering import lower_for
 from .metrics import Metrics, accuracy, compare
 from .mismatch import differs, float_tolerance
 from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
-from .passes.base import Dump
-from .pipeline import (
-    Prepared,
-    board_of,
-    lower_for,
-    prepare,
-    program_name,
-    reference_inputs,
-    stored_value,
-)
+from .passes.base import Dump, Tell, silent
+from .pipeline import Prepared, prepare
 from .profile import Profile
 from .recipe import parse_recipe
 from .reference import evaluate_all
 from .report import Json, plain, report_of, source_json
+from .run.build import build
+from .run.flash import Flashed, How, flash, no_progress
+from .run.interface import Interface
 from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
@@ -53,7 +58,8 @@ class Compiled:
 
     `graph` is what the program computes step by step: `prepared.graph`, where RAM is short with parts of it in bands.
 
-    `saved` is the reference.npz of the folder that it was taken up from; `notes` say what happened on the way.
+    `saved` is the reference.npz of the folder that it was taken up from; `notes` say what happened on the way; `tell`
+    hears what begins when the effects of a recipe are measured, which takes a while.
     """
 
     name: str
@@ -65,6 +71,7 @@ class Compiled:
     report: Json
     saved: Reference | None = None
     notes: tuple[str, ...] = ()
+    tell: Tell = silent
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -85,7 +92,7 @@ class Compiled:
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """What each pass of the recipe cost and gained; () without a recipe."""
-        return effects(self.prepared, self.board, self.options)
+        return effects(self.prepared, self.board, self.options, self.tell)
 
     def reference_npz(self) -> bytes:
         """Arrays `input/NAME` and `output/NAME`, [samples, ...], as stored; outputs are the reference's."""
@@ -106,7 +113,7 @@ class Compiled:
 
     def default_inputs(self) -> dict[str, Array]:
         """The stored inputs of reference.npz: those of the folder, else calibration samples, else random ones."""
-        return self.saved.inputs if self.saved else reference_inputs(self.prepared)
+        return self.saved.inputs if self.saved else reference_inputs(self.prepared.graph, self.prepared.samples)
 
     def expected(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The reference's outputs for stored inputs [samples, ...]."""
@@ -137,6 +144,7 @@ class Compiled:
         *,
         per_layer: bool = False,
         port: str | None = None,
+        how: How | None = None,
         opt: str | None = None,
         timeout: float | None = None,
         progress: Progress | None = None,
@@ -144,7 +152,8 @@ class Compiled:
         """Build, run on the board, compare every byte; without data on the samples of reference.npz.
 
         `timeout` is in seconds, for one run of the network. Nothing is run, only built, on a board that is neither
-        emulated nor at a `port`. Raises E0202, E0501, E0502, E06xx, E0701, E0702.
+        emulated nor at a `port`. A board at a port that runs another program is programmed, when `how` says how; How()
+        leaves that to its board file. Raises E0202, E0501, E0502, E06xx, E0701, E0702, E08xx.
         """
         seconds = checked_timeout(timeout)
         given = None if data is None else self.stored_inputs(data)
@@ -153,9 +162,19 @@ class Compiled:
             library = self.write_library(Path(work) / "library")
             return verification.run(
                 self.graph, self.program, library, self.board, self.default_inputs() if given is None else given,
-                saved=saved, per_layer=per_layer, port=port, opt=opt or self.options.effort.value, seconds=seconds,
+                saved=saved, per_layer=per_layer, port=port, how=how, opt=opt or self.options.effort.value, seconds=seconds,
                 progress=progress,
             )  # fmt: skip
+
+    def flash(
+        self, how: How | None = None, *, port: str | None = None, opt: str | None = None, progress: Progress | None = None
+    ) -> Flashed:
+        """Build the program that `verify` runs, and program a real board with it. Raises E0501, E0502, E06xx, E08xx."""
+        with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
+            library = self.write_library(Path(work) / "library")
+            interface, effort = Interface.of(self.program), opt or self.options.effort.value
+            firmware = build(library, interface, self.board, Path(work) / "firmware", opt=effort, hook=False)
+            return flash(firmware, self.board, how or How(), port, progress or no_progress)
 
     def profile(self, *, opt: str | None = None, timeout: float | None = None) -> Profile:
         """Instructions per layer, counted exactly on the emulated board; `timeout` in seconds, for one run.
@@ -222,13 +241,14 @@ def compile(
     prove: bool = False,
     passes: str | Sequence[str | Mapping[str, Any]] = (),
     dump: Dump | None = None,
+    progress: Tell | None = None,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Compiled:
     """Compile an ONNX model (a path, or the file's bytes) for a board (a name, a TOML path, or a Board).
 
     The keywords are the command line's options; `passes` is a recipe: the text of --passes, or a list of such texts and
-    of tables as a recipe file has them. `dump` is called with each pass's name and the graph's text after it.
-    Raises CompileError.
+    of tables as a recipe file has them. `dump` is called with each pass's name and the graph's text after it,
+    `progress` with the name of what begins. Raises CompileError.
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
@@ -244,11 +264,13 @@ def compile(
     target = board_of(board)
     title = program_name(path, name)
     data = None if calibration is None else data_source(calibration, "calibration")
-    prepared = prepare(path or content, title, options, data, dump)
+    tell = progress or silent
+    prepared = prepare(path or content, title, options, data, dump, tell)
+    tell("choosing kernels")
     fitted = lower_for(prepared.graph, target, options)
     source = source_json(path.name if path else "", content, prepared, data)
     report = report_of(prepared, fitted, target, options, source)
-    return Compiled(title, prepared, fitted.graph, fitted.program, target, options, report)
+    return Compiled(title, prepared, fitted.graph, fitted.program, target, options, report, tell=tell)
 
 
 def load_compiled(folder: Path | str, board: Board | str | None = None) -> Compiled:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from .data import Samples
 from .errors import CompileError
 from .ir import Shape
+from .ir.c_names import is_library_name, library_identifier
+from .target.board import Board, load_board
 
 E = TypeVar("E", bound=Enum)
 
@@ -56,3 +58,20 @@ def choice(kind: type[E], value: Any, option: str) -> E:
     except ValueError:
         allowed = ", ".join(str(member.value) for member in kind)
         raise CompileError("E0701", f"{option} cannot be {value!r}", fix=f"one of: {allowed}") from None
+
+
+def board_of(board: str | Board) -> Board:
+    return board if isinstance(board, Board) else load_board(board)
+
+
+def program_name(model: Path | None, name: str | None) -> str:
+    """The C prefix: --name, or the file's stem. Raises E0701 for a name that gives no sound library."""
+    if name is not None:
+        if not is_library_name(name):
+            raise CompileError(
+                "E0701", f"--name {name!r} cannot be a library's name",
+                why="it must be a C identifier with a lower-case letter, unlike standard headers and CMake's targets",
+                fix=f"e.g. --name {library_identifier(name)}",
+            )  # fmt: skip
+        return name
+    return library_identifier(model.stem) if model else "network"

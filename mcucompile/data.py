@@ -22,10 +22,11 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from .errors import CompileError
-from .ir import Array, DType, Shape, Tensor
+from .ir import Array, DType, Graph, Shape, Tensor
 from .ir.c_names import port_identifier
 
 MAX_NBYTES = 2 << 30
+REFERENCE_SAMPLES = 10
 LABELS = "y"
 LABELS_FIX = f"give each sample's class as an integer, or leave '{LABELS}' out"
 UNREADABLE = (
@@ -233,3 +234,29 @@ def sample_shape(given: Shape, wanted: Shape) -> Shape | None:
 def shape_text(wanted: Shape) -> str:
     rest = wanted[1:] if wanted[:1] == (1,) else wanted
     return f"[samples{''.join(f', {d}' for d in rest)}]"
+
+
+def reference_inputs(graph: Graph, samples: Samples | None, count: int = REFERENCE_SAMPLES) -> dict[str, Array]:
+    """Inputs to prove the compiled network with, as it stores them: calibration samples, else random ones."""
+    rng = np.random.default_rng(0)
+    stored: dict[str, list[Array]] = {t.name: [] for t in graph.inputs}
+    for i in range(count):
+        for t in graph.inputs:
+            given = samples.inputs.get(t.name) if samples else None
+            value = random_input(t, rng) if given is None else stored_value(t, given[i % len(given)])
+            stored[t.name].append(value)
+    return {name: np.stack(values) for name, values in stored.items()}
+
+
+def stored_value(t: Tensor, value: Array) -> Array:
+    """A sample as the graph input stores it; real values are quantized."""
+    shaped = np.asarray(value).reshape(t.shape)
+    if t.quant is not None and not np.issubdtype(shaped.dtype, np.integer):
+        return t.quant.quantize(shaped)
+    return shaped.astype(t.dtype.numpy)
+
+
+def random_input(t: Tensor, rng: np.random.Generator) -> Array:
+    if t.dtype is DType.F32:
+        return rng.standard_normal(t.shape).astype(np.float32)
+    return rng.integers(t.dtype.low, t.dtype.high, t.shape, endpoint=True).astype(t.dtype.numpy)

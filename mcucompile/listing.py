@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .data import Samples
+from .data import Samples, random_input
 from .errors import CODES, CompileError
 from .frontend import WRITTEN_AS, load
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
 from .lower.fit import room_nbytes
+from .lowering import lowered
+from .network_type import is_quantized, network_type
 from .ops import ALL
 from .ops.weighted import Weighted
 from .options import Effort, NetworkType, Options, Ranges, Switch
@@ -24,17 +26,7 @@ from .passes.compress import ALL as COMPRESSIONS
 from .passes.compress import Stage
 from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
-from .pipeline import (
-    PASSES_AFTER,
-    PASSES_BEFORE,
-    PASSES_FIXED,
-    is_quantized,
-    lowered,
-    pass_name,
-    prepare,
-    random_input,
-    run_passes,
-)
+from .pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_COMPRESSED, PASSES_FIXED, pass_name, prepare, run_passes
 from .recipe import options_text
 from .target.board import Board, list_boards, load_board
 
@@ -78,8 +70,8 @@ def passes() -> list[Row]:
     real, shared = (Stage.PRUNE, Stage.DECOMPOSE, Stage.QUANTIZE), (Stage.SHARE,)
     after = (StripBoundary(), WrapBoundary(), *PASSES_AFTER, *PASSES_FIXED)
     return [
-        *(pass_row(p) for p in PASSES_BEFORE), results, *compressions(*real), quantize, *compressions(*shared),
-        *(pass_row(p) for p in after), *compressions(Stage.CODE),
+        *map(pass_row, PASSES_BEFORE), results, *map(pass_row, PASSES_COMPRESSED), *compressions(*real), quantize,
+        *compressions(*shared), *map(pass_row, after), *compressions(Stage.CODE),
     ]  # fmt: skip
 
 
@@ -164,19 +156,13 @@ def fit(model: Path, shapes: Mapping[str, Shape], graph: Graph, board: Board) ->
     room, flash = room_nbytes(board), board.region("weights").nbytes
     return {
         "board": board.name,
-        "dtype": type_of(compiled).value,
+        "dtype": network_type(compiled).value,
         "arena_about": program.arena_nbytes,
         "RAM": room,
         "constants_about": program.weight_nbytes,
         "flash": flash,
         "fits": program.arena_nbytes <= room and program.weight_nbytes <= flash,
     }
-
-
-def type_of(graph: Graph) -> NetworkType:
-    if not is_quantized(graph):
-        return NetworkType.FLOAT32
-    return NetworkType.INT16X8 if any(t.dtype is DType.I16 for t in graph.activations()) else NetworkType.INT8
 
 
 def trial(model: Path, shapes: Mapping[str, Shape], graph: Graph) -> Graph:

@@ -14,11 +14,12 @@ from . import __version__
 from .data import Samples
 from .ir import Bank, Port, QuantParams, Step
 from .lower.tiling import Fitted
+from .network_type import network_type
 from .options import Options
 from .origins import fused_away
 from .passes.compress.encode import Encode
 from .passes.tile_rows import Tiling
-from .pipeline import PassRecord, Prepared, network_type
+from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
 SCHEMA = 3

@@ -14,13 +14,13 @@ from mcucompile.kernels import all_kernels, kernels_of
 from mcucompile.kernels.kernel import Kernel
 from mcucompile.ops import ALL
 from mcucompile.passes.base import Pass
-from mcucompile.pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_FIXED, pass_name
+from mcucompile.pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_COMPRESSED, PASSES_FIXED, pass_name
 from mcucompile.target.cores import Isa
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "mcucompile").rglob("*.py"))
 TEMPLATES = sorted((ROOT / "templates").rglob("*.j2"))
-PASSES = {pass_name(p): p for p in (*PASSES_BEFORE, *PASSES_AFTER, *PASSES_FIXED)}
+PASSES = {pass_name(p): p for p in (*PASSES_BEFORE, *PASSES_COMPRESSED, *PASSES_AFTER, *PASSES_FIXED)}
 
 
 def source_of_tests(folder: str) -> str:

@@ -23,8 +23,9 @@ LAYERS = (
     ("emit",),
     ("run",),
     (
-        *("options", "files", "metrics", "mismatch", "verify", "profile"),
-        *("report", "pipeline", "recipe", "effects", "front", "origins", "saved", "arguments", "api"),
+        *("options", "files", "metrics", "mismatch", "verify", "profile", "network_type", "lowering", "notes"),
+        *("report", "pipeline", "recipe", "compression", "effects", "layer_effects", "front", "origins", "saved"),
+        *("arguments", "api"),
     ),
     ("train",),
     ("show", "listing", "parser", "cli", "__main__"),

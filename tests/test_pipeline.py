@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from mcucompile import reference
+from mcucompile.arguments import program_name
 from mcucompile.cli import main
-from mcucompile.data import Samples
+from mcucompile.data import Samples, reference_inputs
 from mcucompile.errors import CompileError
 from mcucompile.ir import DType, Graph
+from mcucompile.lowering import lower_for
 from mcucompile.options import BoundaryType, NetworkType, Options
 from mcucompile.passes.base import Pass
-from mcucompile.pipeline import lower_for, prepare, program_name, reference_inputs, run_passes
+from mcucompile.pipeline import prepare, run_passes
 from mcucompile.resources import folder as folder_of
 from mcucompile.target.board import load_board
 
@@ -131,12 +133,12 @@ def test_reference_inputs_come_from_the_calibration_data() -> None:
     prepared = prepare(FLOAT, "net", Options(), samples)
     quant = prepared.graph.inputs[0].quant
     assert quant
-    assert (reference_inputs(prepared)["image"] == quant.integer(0.5)).all()
+    assert (reference_inputs(prepared.graph, prepared.samples)["image"] == quant.integer(0.5)).all()
 
 
 def test_random_reference_inputs_are_the_same_every_time() -> None:
     prepared = prepare(QDQ, "net", Options(), None)
-    first, second = reference_inputs(prepared), reference_inputs(prepared)
+    first, second = (reference_inputs(prepared.graph, prepared.samples) for _ in range(2))
     assert all((first[n] == second[n]).all() for n in first)
 
 

@@ -14,11 +14,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mcucompile import api
+from mcucompile.arguments import program_name
 from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.ir import DType
 from mcucompile.ir.c_names import is_library_name, library_identifier, port_identifier
-from mcucompile.pipeline import program_name
 from mcucompile.run.host import HostLibrary, find_host_compiler
 from mcucompile.run.interface import Interface
 

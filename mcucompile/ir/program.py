@@ -54,6 +54,7 @@ class KernelInstance:
     """One C function: a template with its compile-time parameters. Steps with equal ones share the function.
 
     `parts` are the functions that it calls, which others may call too. `is_static`: only other kernels call it.
+    `code_nbytes`: of machine code, as the cost model estimated it, without the parts.
     """
 
     function: str
@@ -62,6 +63,7 @@ class KernelInstance:
     description: str
     parts: tuple[KernelInstance, ...] = ()
     is_static: bool = False
+    code_nbytes: int = 0
 
     @property
     def with_parts(self) -> tuple[KernelInstance, ...]:
@@ -124,10 +126,7 @@ class Bank:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Everything that the C files say.
-
-    `flash_nbytes`: constants and code as the cost model estimated them, in bytes.
-    """
+    """Everything that the C files say."""
 
     name: str
     inputs: tuple[Port, ...]
@@ -139,7 +138,6 @@ class Program:
     arena_lower_bound: int
     state_nbytes: int = 0
     banks: tuple[Bank, ...] = ()  # () where the arena is one piece
-    flash_nbytes: int = 0
 
     @property
     def kernels(self) -> tuple[KernelInstance, ...]:
@@ -149,3 +147,8 @@ class Program:
     @property
     def weight_nbytes(self) -> int:
         return sum(c.nbytes for c in self.constants)
+
+    @property
+    def flash_nbytes(self) -> int:
+        """Constants, and code as the cost model estimated it."""
+        return self.weight_nbytes + sum(k.code_nbytes for k in self.kernels)

@@ -110,7 +110,9 @@ class Functions:
             self.taken.add(function)
             text = shapes_text(part.node) if part.node else ""
             is_static = part.node is None
-            self.known[key] = KernelInstance(function, part.template, part.params, text, parts, is_static)
+            self.known[key] = KernelInstance(
+                function, part.template, part.params, text, parts, is_static, part.code_nbytes
+            )
         return self.known[key]
 
 

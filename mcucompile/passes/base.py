@@ -10,6 +10,11 @@ from typing import ClassVar
 from ..ir import Graph
 
 Dump = Callable[[str, str], None]  # receives a pass's name and the graph's text after it
+Tell = Callable[[str], None]  # receives what begins now, for people who wait
+
+
+def silent(_: str) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)

@@ -97,21 +97,27 @@ def quantize(graph: Graph, samples: Samples, options: QuantizeOptions) -> Quanti
     Batch normalization and activations should be folded before. Graph inputs and outputs become integers where an
     integer operator reads or computes them. Raises E0202 for samples that make the float network overflow.
     """
+    best, tried, trial_samples = tried_out(graph, samples, options)
+    errors = layer_errors(best.original, best.integer, trial_samples)
+    graph.inputs, graph.outputs, graph.nodes = best.integer.inputs, best.integer.outputs, best.integer.nodes
+    return QuantizationReport(
+        chosen=best.trial,
+        trials=tried,
+        tensors={t.name: t.quant for t in graph.activations() if t.quant},
+        layers=tuple(errors),
+        weakest=weakest(errors),
+    )
+
+
+def tried_out(graph: Graph, samples: Samples, options: QuantizeOptions) -> tuple[Attempt, tuple[Trial, ...], Samples]:
+    """The best attempt, every trial, and the samples on which they were compared; `graph` stays as it is."""
     samples = {t.name: samples[t.name].reshape(-1, *t.shape) for t in graph.inputs}
     limited = limit_before_signs(graph, samples)
     trial_samples = spread_samples(samples, trial_count(graph))
     target = goal(runner(limited, trial_samples), trial_samples)
     tried = [a for v in variants(limited, samples, trial_samples, options) for a in attempts(v, target, options)]
     best = max(tried, key=lambda a: a.trial.decibels)  # the first of equals
-    errors = layer_errors(best.original, best.integer, trial_samples)
-    graph.inputs, graph.outputs, graph.nodes = best.integer.inputs, best.integer.outputs, best.integer.nodes
-    return QuantizationReport(
-        chosen=best.trial,
-        trials=tuple(a.trial for a in tried),
-        tensors={t.name: t.quant for t in graph.activations() if t.quant},
-        layers=tuple(errors),
-        weakest=weakest(errors),
-    )
+    return best, tuple(a.trial for a in tried), trial_samples
 
 
 def trial_count(graph: Graph) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mcucompile
-from mcucompile.pipeline import reference_inputs
+from mcucompile.data import reference_inputs
 from mcucompile.run.build import build
 from mcucompile.run.device import open_device
 from mcucompile.run.interface import Interface
@@ -35,7 +35,7 @@ def compiled_digits(board: str) -> mcucompile.Compiled:
 
 
 def check(compiled: mcucompile.Compiled, toolchain: Toolchain, level: str, work: Path) -> None:
-    inputs = reference_inputs(compiled.prepared, SAMPLES)
+    inputs = reference_inputs(compiled.prepared.graph, compiled.prepared.samples, SAMPLES)
     expected = compiled.expected(inputs)
     library, interface = compiled.write_library(work / "library"), Interface.of(compiled.program)
     firmware = build(library, interface, compiled.board, work / "build", opt=level, hook=False, toolchain=toolchain)

@@ -11,7 +11,6 @@ import pytest
 
 import mcucompile
 from mcucompile.emit.snippets import private_prefix, snippets, used_snippets, with_prefix
-from mcucompile.pipeline import reference_inputs
 from mcucompile.run.host import find_host_compiler
 from mcucompile.run.tools import find_tool
 from mcucompile.target.board import load_board
@@ -80,7 +79,7 @@ def test_two_networks_share_an_arena(tmp_path: Path) -> None:
         library = c.write_library(tmp_path / c.name)
         sources += [str(path) for path in sorted(library.glob("*.c"))]
         (x,), (y,) = c.graph.inputs, c.graph.outputs
-        values = reference_inputs(c.prepared)[x.name][:1]
+        values = c.default_inputs()[x.name][:1]
         numbers = ", ".join(map(str, values.ravel().tolist()))
         body.append(
             f"    static const int8_t {c.name}_x[] = {{{numbers}}};\n"
@@ -97,7 +96,7 @@ def test_two_networks_share_an_arena(tmp_path: Path) -> None:
     call(compiler, "-std=c99", *STRICT[:4], "main.c", *sources, "-o", "two", cwd=tmp_path)
     expected: list[int] = []
     for c in networks:
-        inputs = {name: values[:1] for name, values in reference_inputs(c.prepared).items()}
+        inputs = {name: values[:1] for name, values in c.default_inputs().items()}
         expected += next(iter(c.expected(inputs).values())).ravel().tolist()
     assert list(map(int, call(tmp_path / "two").split())) == expected
 
