@@ -64,7 +64,7 @@ class Importer:
         self.values = Values(model.name, model.constants, inputs, outputs)
         self.values.given.update(name for node in model.nodes for name in node.outputs)
         self.graph = self.values.graph
-        self.notes: list[str] = []
+        self.notes = self.values.notes
         self.problems: list[Problem] = []
         self.broken: set[str] = set()  # values of nodes that cannot be compiled
 

@@ -12,7 +12,9 @@ modes become an offset before it:
     floor(t) = nearest(t - 1/2 + e),  ceil(t) = nearest(t + 1/2 - e),  e = 2**-12
 
 which is exact where t is a multiple of 2**-11, as it is behind a layer with scales that are powers of two, and wrong
-elsewhere only for a t less than e below (above) an integer. With an odd zero point, ties of ROUND go the other way.
+elsewhere only for a t less than e below (above) an integer. HALF_UP and HALF_DOWN of unsigned integers are offsets of
+e and -e in the same way; of signed ones their ties go to the even integer. With an odd zero point, ties of ROUND go the
+other way. A note says so of every node that is concerned.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from ..ops.mul import Mul
 from ..ops.quantize import Quantize
 from ..ops.sign import Sign
 from .nonnegative import is_nonnegative
-from .rounding import BY_SIGN, ROUNDS, Grid, integer_range, offset_of, storage
+from .order import where_of
+from .rounding import BY_SIGN, ROUNDS, Grid, deviation, integer_range, offset_of, storage
 from .stored import narrowest
 from .values import Values
 
@@ -153,7 +156,9 @@ def rounded(values: Values, node: OnnxNode, x: Tensor, grid: Grid, dropped: int 
     scale, zero = float(grid.scale.item()), int(grid.zero.item())
     quant = storage(scale, zero, grid.low, grid.high)
     limits = Clip(*(float(np.float32(bound - zero) * np.float32(scale)) for bound in (grid.low, grid.high)))
-    offset = offset_of(grid, dropped)
+    offset, differs = offset_of(grid, dropped), deviation(grid, dropped)
+    if differs:
+        values.notes.append(f"{where_of(node)} asks for the rounding mode {grid.mode}: {differs}")
     if offset:
         x = unlimited(values, x, limits)
         x = values.emit(Add(), x, number(values, x, offset * scale))

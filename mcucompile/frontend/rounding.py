@@ -14,10 +14,14 @@ EDGE = 2.0**-12  # of a step: what nearest rounding of a floor or ceiling leaves
 
 
 class Round(NamedTuple):
-    """A rounding mode: its meaning, and how it is written with rounding to nearest: +1 for floor, -1 for ceil."""
+    """A rounding mode: its meaning, and how it is written with rounding to nearest.
+
+    `side` is +1 for floor, -1 for ceil; `tie` is where a nearest mode takes halves: +1 up, -1 down, 0 to the even one.
+    """
 
     function: Callable[[Array], Array]
     side: int = 0
+    tie: int = 0
 
 
 def away_half(x: Array) -> Array:
@@ -33,10 +37,10 @@ def away(x: Array) -> Array:
 
 
 ROUNDS = {
-    "ROUND": Round(np.rint), "HALF_EVEN": Round(np.rint), "HALF_UP": Round(away_half), "HALF_DOWN": Round(toward_half),
-    "FLOOR": Round(np.floor, 1), "CEIL": Round(np.ceil, -1),
+    "ROUND": Round(np.rint), "HALF_EVEN": Round(np.rint), "FLOOR": Round(np.floor, 1), "CEIL": Round(np.ceil, -1),
+    "HALF_UP": Round(away_half, tie=1), "HALF_DOWN": Round(toward_half, tie=-1),  # ties of integers >= 0
 }  # fmt: skip
-BY_SIGN = {"DOWN": Round(np.fix, 1), "ROUND_TO_ZERO": Round(np.fix, 1), "UP": Round(away, -1)}  # sides of values >= 0
+BY_SIGN = {"DOWN": Round(np.fix, 1), "ROUND_TO_ZERO": Round(np.fix, 1), "UP": Round(away, -1)}  # sides of integers >= 0
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,32 @@ def offset_of(grid: Grid, dropped: int | None) -> float:
     """What makes rounding to nearest the grid's own rounding, in steps.
 
     A multiple of 2**-t steps may be floored with any offset between -1/2 and -1/2 + 2**-t; one near the lower end
-    stays right when it is rounded to become part of an integer bias.
+    stays right when it is rounded to become part of an integer bias. What goes by the sign goes by that of the integer
+    with its zero point, as the definition has it.
     """
-    side = grid.round.side
-    if grid.mode in BY_SIGN and grid.low < grid.zero.item():
-        if grid.high > grid.zero.item():
-            fix = "use the rounding mode ROUND, FLOOR or CEIL, or unsigned activations"
-            raise Unsupported(f"signed activations with the rounding mode {grid.mode}", fix)
-        side = -side
+    _, side, tie = grid.round
+    if grid.mode in BY_SIGN and grid.low < 0:
+        fix = "use the rounding mode ROUND, FLOOR or CEIL, or unsigned activations"
+        raise Unsupported(f"signed activations with the rounding mode {grid.mode}", fix)
+    if grid.low < 0:
+        tie = 0
     if dropped is None:
-        return side * (EDGE - 0.5)
+        return side * (EDGE - 0.5) + tie * EDGE
     step = 2.0**-dropped
-    return {1: -0.5 + step / 4, 0: 0.0, -1: 0.5 - step * 3 / 4}[side] if dropped else 0.0
+    return {1: -0.5 + step / 4, 0: tie * step / 4, -1: 0.5 - step * 3 / 4}[side] if dropped else 0.0
+
+
+def deviation(grid: Grid, dropped: int | None) -> str:
+    """How what `offset_of` makes of a computed value differs from the definition; "" where it does not."""
+    _, side, tie = grid.round
+    if tie and grid.low < 0:
+        return "ties go to the even integer"
+    if (side or tie) and dropped is None:
+        return (
+            "it is rounding to nearest with an offset: a value within 1/4096 step of where it changes, "
+            "or within a step of an integer layer's sums, may come out one step off"
+        )
+    return "ties go to the integer that is even without the zero point" if grid.zero.item() % 2 and not side else ""
 
 
 def storage(scale: float, zero: int, low: int, high: int) -> QuantParams:

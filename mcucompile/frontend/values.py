@@ -32,6 +32,7 @@ class Values:
         self.fresh: list[Tensor] = []  # of the current node, still without a name
         self.given: set[str] = {*inputs, *outputs}  # names in the file, and those that `new_name` gave
         self.invented = 0
+        self.notes: list[str] = []  # for the user
         self.source: tuple[str, ...] = ()  # of the current node
         self.input_names = {name: self.names.full(name) for name in inputs}
         self.output_names = {name: self.names.full(name) for name in dict.fromkeys(outputs)}

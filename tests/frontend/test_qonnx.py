@@ -136,19 +136,50 @@ class TestActivations:
         wanted = definition.quant(x, 0.5, zero, bits, signed, narrow, mode)
         np.testing.assert_array_equal(run(activation_model(g), x), wanted)
 
-    @pytest.mark.parametrize("mode", ["DOWN", "ROUND_TO_ZERO", "UP"])
-    def test_away_from_and_toward_zero_where_all_values_have_one_sign(self, mode: str) -> None:
-        g, x = QonnxNodes(), values(0.5, reach=0.0)
-        g.quant("x", "y", 0.5, 4, 0, 0, 0, mode)
-        wanted = definition.quant(x, 0.5, 0, 4, False, False, mode)
+    @pytest.mark.parametrize("mode", ["DOWN", "ROUND_TO_ZERO", "UP", "HALF_UP", "HALF_DOWN"])
+    @pytest.mark.parametrize("zero", [0, 3, 8, 15])
+    def test_away_from_and_toward_zero_where_all_integers_have_one_sign(self, mode: str, zero: int) -> None:
+        """Exact for quarters of steps. It is the sign of the integer with its zero point, not that of the value."""
+        g, x = QonnxNodes(), np.arange(-60, 60, dtype=np.float32).reshape(SHAPE) / 8
+        g.quant("x", "y", 0.5, 4, zero, 0, 0, mode)
+        wanted = definition.quant(x, 0.5, zero, 4, False, False, mode)
         np.testing.assert_array_equal(run(activation_model(g), x), wanted)
 
+    @pytest.mark.parametrize("mode", ["DOWN", "UP"])
+    @pytest.mark.parametrize("zero", [-8, 0, 7])
+    def test_signs_are_not_told_by_the_zero_point(self, mode: str, zero: int) -> None:
+        """All values are on one side of the zero point, and integers on both sides of 0."""
+        g = QonnxNodes()
+        g.quant("x", "y", 0.5, 4, zero, 1, 0, mode)
+        with pytest.raises(CompileError, match=f"signed activations with the rounding mode {mode}"):
+            load(activation_model(g))
+
     @pytest.mark.parametrize("mode", ["HALF_UP", "HALF_DOWN"])
-    def test_other_nearest_modes_differ_at_ties_only(self, mode: str) -> None:
+    def test_other_nearest_modes_of_signed_integers_differ_at_ties_only(self, mode: str) -> None:
         g, x = QonnxNodes(), values(0.5)
         g.quant("x", "y", 0.5, 8, 0, 1, 0, mode)
         differs = run(activation_model(g), x) != definition.quant(x, 0.5, 0, 8, True, False, mode)
         assert np.all(np.abs(x[differs] / 0.5 % 1) == 0.5) and differs.any()
+
+    @pytest.mark.parametrize(
+        ("mode", "signed", "zero", "told"),
+        [("ROUND", 1, 0, ""), ("HALF_EVEN", 0, 4, ""), ("ROUND", 0, 3, "even without the zero point"),
+         ("HALF_UP", 1, 0, "ties go to the even"), ("HALF_DOWN", 1, 0, "ties go to the even"),
+         ("HALF_UP", 0, 0, "1/4096 step"), ("FLOOR", 1, 3, "1/4096 step"), ("CEIL", 0, 0, "1/4096 step")],
+    )  # fmt: skip
+    def test_what_is_not_followed_exactly_is_told(self, mode: str, signed: int, zero: int, told: str) -> None:
+        g = QonnxNodes()
+        g.quant("x", "y", 0.5, 8, zero, signed, 0, mode)
+        notes = load(activation_model(g)).notes
+        assert bool(notes) == bool(told)
+        assert all(told in note and f"Quant 'y/Quant' asks for the rounding mode {mode}" in note for note in notes)
+        assert compiled(activation_model(g))  # the note is in the way of nothing
+
+    def test_exact_constants_have_no_note(self) -> None:
+        for mode in MODES:
+            g = QonnxNodes()
+            g.quant(g.constant("w", values(0.5)), "wq", 0.5, 8, 3, 1, 0, mode)
+            assert load(weight_model(g, "wq")).notes == ()
 
     def test_odd_zero_point_differs_at_ties_only(self) -> None:
         g, x = QonnxNodes(), values(0.5)
