@@ -18,13 +18,14 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from . import api, listing, show
 from .api import Compiled
 from .errors import USER_ERROR, CompileError
 from .files import REPORT
 from .parser import parser, refuse_settled
-from .passes.base import Dump
+from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
 from .target.board import load_board
 
@@ -120,7 +121,7 @@ def dump_after(wanted: str | None) -> Dump | None:
     return dump
 
 
-def compiled_from(args: argparse.Namespace) -> Compiled:
+def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
     """Compile MODEL, or take up what compile left in a folder."""
     if args.model.is_dir():
         if args.command == "compile":
@@ -134,15 +135,15 @@ def compiled_from(args: argparse.Namespace) -> Compiled:
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     passes = args.passes or (read_recipe(args.recipe) if args.recipe else ())
     return api.compile(
-        args.model, args.board, passes=passes, dump=dump_after(args.dump_after), prove=bool(args.prove),
-        shapes=dict(args.shape or []), **given,
+        args.model, args.board, passes=passes, dump=dump_after(args.dump_after), progress=tell,
+        prove=bool(args.prove), shapes=dict(args.shape or []), **given,
     )  # fmt: skip
 
 
 def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     """The summary is made before anything is written, and printed when everything is."""
-    with spinner(console, "compiling"):
-        compiled = compiled_from(args)
+    with spinner(console, "compiling") as tell:
+        compiled = compiled_from(args, tell)
         folder = args.output or Path(compiled.name)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
@@ -154,8 +155,8 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
-    with spinner(console, "compiling"):
-        compiled = compiled_from(args)
+    with spinner(console, "compiling") as tell:
+        compiled = compiled_from(args, tell)
         samples = compiled.samples_from(args.data) if args.data else None
     with progress_bar(console, "verifying") as advance:
         result = compiled.verify(
@@ -167,8 +168,8 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
-    with spinner(console, "compiling"):
-        compiled = compiled_from(args)
+    with spinner(console, "compiling") as tell:
+        compiled = compiled_from(args, tell)
     with spinner(console, "counting instructions"):
         result = compiled.profile(timeout=args.timeout)
     show.profile(console, compiled, result)
@@ -202,13 +203,13 @@ def run_explain(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 @contextmanager
-def spinner(console: Console, text: str) -> Iterator[None]:
-    """A sign of life on stderr, when that is a terminal."""
+def spinner(console: Console, text: str) -> Iterator[Tell]:
+    """A sign of life on stderr, when that is a terminal; the yielded function takes what begins now."""
     if not sys.stderr.isatty():
-        yield
+        yield silent
         return
-    with Console(stderr=True).status(text):
-        yield
+    with Console(stderr=True).status(text) as status:
+        yield lambda now: status.update(Text(show.printable(f"{text}: {now}")))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from .report import Json
 from .target.board import Board
 from .verify import Fit, Verification
 
-FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %)?")
+FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
 
 
 def printable(text: str) -> str:
@@ -106,26 +106,65 @@ def compiled(console: Console, report: Json, board: Board) -> None:
 
 
 def effects(console: Console, found: Sequence[Effect]) -> None:
-    """What each pass of a recipe cost and gained."""
+    """What each pass of a recipe cost and gained, and what all of them did to each layer."""
     if not found:
         return
-    columns = ("recipe", "flash", "α", "est. cycles", "δ", "arena", "MACs", "SNR, dB", "accuracy")
+    columns = ("network", "flash", "α", "cycles", "δ", "arena", "MACs", "SNR", "accuracy")
     lines = [
         (
-            e.request or "without it",
+            f"+ {e.request}" if e.request else "without the recipe",
             e.flash,
-            f"{e.alpha:.2f}",
+            times(e.alpha),
             round(e.cycles),
-            f"{e.delta:.2f}",
+            times(e.delta),
             e.arena,
             e.macs,
-            None if e.decibels is None else f"{e.decibels:.1f}",
+            decibels(e.decibels),
             None if e.accuracy is None else f"{100 * e.accuracy:.1f} %",
         )
         for e in found
     ]
-    title = "compression, pass by pass (flash with code, estimated; accuracy on the calibration samples)"
-    console.print(table(title, columns, lines))
+    console.print(table("compression, pass by pass", columns, lines))
+    layer_effects(console, found)
+    say(
+        console,
+        "flash and arena in bytes, flash with code; code and cycles are the cost model's estimates, which verify and "
+        "profile measure; α and δ: how many times smaller and faster than without the recipe; SNR: against the float "
+        "network, – for a layer that lost channels; accuracy: on the calibration samples",
+    )
+
+
+def layer_effects(console: Console, found: Sequence[Effect]) -> None:
+    """The layers without the recipe and with all of it, and which passes changed them."""
+    first, last = found[0], found[-1]
+    columns = ("layer", "flash", "→", "α", "cycles", "→", "δ", "arena", "→", "SNR", "changed by")
+    lines = [
+        (
+            shortened(a.layer),
+            *(a.flash, b.flash, times(b.alpha), round(a.cycles), round(b.cycles), times(b.delta), a.arena, b.arena),
+            decibels(b.decibels),
+            changed_by(found, i),
+        )
+        for i, (a, b) in enumerate(zip(first.layers, last.layers, strict=True))
+    ]
+    total = ("all layers", first.flash, last.flash, times(last.alpha), round(first.cycles), round(last.cycles),
+             times(last.delta), first.arena, last.arena, decibels(last.decibels), "")  # fmt: skip
+    console.print(table("compression, layer by layer: without the recipe → with all of it", columns, [*lines, total]))
+
+
+def changed_by(found: Sequence[Effect], index: int) -> str:
+    """The passes that changed a layer; that it is new, or gone."""
+    names = dict.fromkeys(e.request.partition("=")[0].partition("@")[0] for e in found if e.layers[index].changes)
+    gone = ["removed"] if found[0].layers[index].steps and not found[-1].layers[index].steps else []
+    return ", ".join([*names, *gone]) or "–"
+
+
+def times(factor: float | None) -> str:
+    return "–" if factor is None else f"{factor:.2f}"
+
+
+def decibels(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.1f} dB"
 
 
 def removed_text(passes: list[Json]) -> str:
@@ -136,9 +175,14 @@ def removed_text(passes: list[Json]) -> str:
     if not layers:
         return ""
     return (
-        f"Removed, with every bit of the outputs as before: {channels:,} channels ({zero:,} with a filter of zeros, "
-        f"{constant:,} constant otherwise, {unread:,} that nobody reads), and so {macs:,} MACs and {weights:,} weights."
+        f"Removed, with every bit of the outputs as before: {counted(channels, 'channel')} ({zero:,} with a filter of "
+        f"zeros, {constant:,} constant otherwise, {unread:,} that nobody reads), and so {counted(macs, 'MAC')} and "
+        f"{counted(weights, 'weight')}."
     )
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def weakest_text(quantization: Json) -> str:
