@@ -15,7 +15,7 @@ import numpy as np
 from . import reference
 from .ir import Array, Graph, Program, Tensor
 from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
-from .run.build import EMULATED_STACK_NBYTES, STACK_NBYTES, Firmware, build
+from .run.build import Firmware, build, stack_nbytes
 from .run.device import Device, open_device, time_limit
 from .run.interface import Interface
 from .target.board import Board
@@ -69,8 +69,7 @@ def fit_of(firmware: Firmware, board: Board) -> Fit:
         kind: sum(r.nbytes for r in board.regions if r.kind == kind and (kind == "ram" or r.holds))
         for kind in ("flash", "ram")
     }
-    stack = EMULATED_STACK_NBYTES if board.emulator else STACK_NBYTES
-    return Fit(firmware.flash_nbytes, rooms["flash"], firmware.ram_nbytes, rooms["ram"], stack)
+    return Fit(firmware.flash_nbytes, rooms["flash"], firmware.ram_nbytes, rooms["ram"], stack_nbytes(board))
 
 
 def to_bytes(graph: Graph, inputs: Mapping[str, Array], index: int) -> list[bytes]:

@@ -23,6 +23,6 @@ def render_program(name: str, ports: Sequence[object], input_count: int, event_c
     )
 
 
-def render_linker_script(board: Board, stack_nbytes: int) -> str:
+def render_linker_script(board: Board, stack_nbytes: int, boot_checksum: int = 0) -> str:
     """link.ld: every section in the region of the board that holds it."""
-    return render("project/link.ld.j2", board=board, stack_nbytes=stack_nbytes)
+    return render("project/link.ld.j2", board=board, stack_nbytes=stack_nbytes, boot_checksum=boot_checksum)

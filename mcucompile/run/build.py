@@ -21,11 +21,9 @@ from ..target.board import Board, Region
 from .interface import Interface
 from .tools import Toolchain, find_toolchain
 
-STACK_NBYTES = 2048
-EMULATED_STACK_NBYTES = 16384
-PAYLOAD_NBYTES = 512
-EMULATED_PAYLOAD_NBYTES = 4096
+_SMALL_RAM_NBYTES = 8192
 
+BOOT_NBYTES = 252  # and four of checksum
 COMPILER_SECONDS = 300  # for one file
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -33,6 +31,20 @@ _COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-ffunction-sections", "-fda
 # The firmware is as fast as it can be, whatever level the network is built at. Without jump tables and the loops that
 # compilers turn into calls, it needs no support function: all those that are linked belong to the network.
 _FIRMWARE = ("-O2", "-fno-jump-tables", "-fno-builtin")
+
+
+def stack_nbytes(board: Board) -> int:
+    """What is reserved for the stack; a network needs at most 1 KB of it, on the small cores 512 bytes."""
+    if board.is_virtual:
+        return 16384
+    return 2048 if board.ram_nbytes > _SMALL_RAM_NBYTES else 1024
+
+
+def payload_nbytes(board: Board) -> int:
+    """The most data in one frame; the firmware keeps three frames: what arrives, what is carried out, the reply."""
+    if board.is_virtual:
+        return 4096
+    return 512 if board.ram_nbytes > _SMALL_RAM_NBYTES else 128
 
 
 @dataclass(frozen=True)
@@ -97,9 +109,12 @@ class _Job:
 
     @property
     def firmware_sources(self) -> list[Path]:
-        uart = self.board.uart.kind if self.board.uart else "none"
-        names = ["main.c", "server.c", "link.c", "startup.c", "memory.c", f"uart_{uart}.c"]
-        names += ["semihosting.c"] if self.board.emulator else []
+        board = self.board
+        uart = board.uart.kind if board.uart else "none"
+        driver, ticks = (board.setup.family.driver, board.setup.family.ticks) if board.setup else ("none", "ticks")
+        names = ["main.c", "server.c", "link.c", "startup.c", "memory.c", "uart.c", f"uart_{uart}.c", f"setup_{driver}.c", f"{ticks}.c"]
+        names += [f"boot_{driver}.S"] if board.boot_region else []
+        names += ["semihosting.c"] if board.is_virtual else []
         return [self.project / name for name in names]
 
     @property
@@ -114,31 +129,28 @@ class _Job:
 
     @property
     def firmware_flags(self) -> tuple[str, ...]:
-        uart, emulated = self.board.uart, self.board.emulator is not None
-        defines = [f"-DMAX_PAYLOAD={EMULATED_PAYLOAD_NBYTES if emulated else PAYLOAD_NBYTES}u"]
-        defines += ["-DEMULATED"] if emulated else []
-        defines += (
-            [f"-DUART_BASE={uart.base:#x}u", f"-DUART_IRQ={uart.irq}u", f"-DUART_BAUD={uart.baud}u"] if uart else []
-        )
-        return (*_FIRMWARE, *defines, f"-DCLOCK_HZ={self.board.clock_hz}u")
+        board = self.board
+        defines = [f"-DMAX_PAYLOAD={payload_nbytes(board)}u", f"-DCLOCK_HZ={board.clock_hz}u"]
+        defines += ["-DEMULATED"] if board.is_virtual else []
+        defines += board.setup.defines if board.setup else [f"-DFALLBACK_HZ={board.clock_hz}u"]
+        return (*_FIRMWARE, *defines, *(board.uart.defines if board.uart else ()))
 
     @cached_property
     def program_id(self) -> bytes:
         """8 bytes that change with every source, flag and compiler that could change the program."""
         digest = hashlib.sha256()
-        description = (self.interface, self.board, self.library_flags, self.firmware_flags, self.toolchain.version)
+        flags = (self.library_flags, self.firmware_flags)
+        description = (self.interface, self.board, flags, self.toolchain.version)
         digest.update(repr(description).encode())
         for path in (*self.library_sources, *sorted(self.library_dir.glob("*.h")), *sorted(self.project.iterdir())):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         return digest.digest()[:8]
 
     def write_sources(self) -> None:
-        stack = EMULATED_STACK_NBYTES if self.board.emulator else STACK_NBYTES
         interface = self.interface
         ports = (*interface.inputs, *interface.outputs)
         program = render_program(interface.name, ports, len(interface.inputs), len(interface.events), self.program_id)
         (self.work_dir / "program.c").write_text(program)
-        (self.work_dir / "link.ld").write_text(render_linker_script(self.board, stack))
 
     def compile(self) -> None:
         firmware = [*self.firmware_sources, self.work_dir / "program.c"]
@@ -152,7 +164,17 @@ class _Job:
         includes = (f"-I{self.library_dir}", f"-I{self.project}")
         self._call(*_COMMON, *flags, *includes, "-c", str(source), "-o", target)
 
+    def boot_checksum(self) -> int:
+        """Of the second boot stage, as the first one of the RP2040 computes it."""
+        object_file = self.work_dir / f"boot_{self.board.setup.family.driver}.o" if self.board.setup else Path()
+        with object_file.open("rb") as file:
+            section = ELFFile(file).get_section_by_name(".boot")
+            assert section is not None and section.data_size == BOOT_NBYTES
+            return crc32_mpeg2(section.data())
+
     def link(self) -> Path:
+        checksum = self.boot_checksum() if self.board.boot_region else 0
+        (self.work_dir / "link.ld").write_text(render_linker_script(self.board, stack_nbytes(self.board), checksum))
         names = [f"{path.stem}.o" for path in (*self.firmware_sources, Path("program.c"))]
         names += [f"network_{path.stem}.o" for path in self.library_sources]
         flags = ("-Wl,--gc-sections", "-Wl,-T,link.ld")
@@ -202,6 +224,16 @@ def _does_not_fit(board: Board, region: Region, excess: int) -> CompileError:
         why=f"{excess:,} bytes too many, for the network and the firmware that runs it",
         fix="take a smaller network, or a larger board",
     )
+
+
+def crc32_mpeg2(data: bytes) -> int:
+    """The polynomial of Ethernet's CRC, most significant bit first, and nothing inverted at the end."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 else 0)) & 0xFFFFFFFF
+    return crc
 
 
 def _sizes(elf: Path) -> dict[str, int]:

@@ -61,8 +61,9 @@ def open_device(
         qemu.resume()
         line.read(BOOT_SECONDS)  # the firmware's sign of life
         qemu.wake()
-        link = Link(line, check_alive=qemu.check_alive)
-        yield Device(link, firmware.interface, firmware.program_id, run_seconds=run_seconds, emulated=True)
+        link = Link(line, lossless=True, check_alive=qemu.check_alive)
+        files = board.is_virtual
+        yield Device(link, firmware.interface, firmware.program_id, run_seconds=run_seconds, emulated=files)
 
 
 class Device:

@@ -141,7 +141,8 @@ def _line_options(board: Board) -> tuple[str, ...]:
     has_fifo = board.uart is not None and board.uart.kind in ("nrf51", "pl011")
     line = "socket,id=uart,host=127.0.0.1,port=0,server=on,wait=off,nodelay=on"
     multiplexer = () if has_fifo else ("-echr", "256")
-    return (*multiplexer, "-chardev", line if has_fifo else f"{line},mux=on", "-serial", "chardev:uart")
+    others = ("-serial", "null") * (board.emulator.serial if board.emulator else 0)
+    return (*multiplexer, "-chardev", line if has_fifo else f"{line},mux=on", *others, "-serial", "chardev:uart")
 
 
 class _Lines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ from ..errors import CompileError
 from ..resources import folder
 from .cores import CORES, Core, Isa
 from .flashing import Flashing, UsbId, read_flashing, read_usb
+from .setup import Pin, Setup, read_pin, read_setup
 from .table import Table
 
 HELD = ("vectors", "code", "weights", "data", "arena", "stack")
 MORE_ARENA = "more_arena"  # regions that share the arena where its own is too small
-UART_KINDS = ("cmsdk", "nrf51", "stm32_v1", "pl011")
+BOOT = "boot"  # the region of a second boot stage, where the chip's first one wants it
+UART_KINDS = ("cmsdk", "nrf51", "stm32_v1", "stm32_v2", "stm32_lpuart", "pl011")
 
 
 @dataclass(frozen=True)
 class Region:
-    """A stretch of memory; `holds` lists what the linker puts there, of HELD and MORE_ARENA."""
+    """A stretch of memory; `holds` lists what the linker puts there, of HELD, MORE_ARENA and BOOT."""
 
     name: str
     origin: int
@@ -32,27 +34,44 @@ class Region:
 
 @dataclass(frozen=True)
 class Uart:
-    """`kind` names the driver, templates/project/uart_<kind>.c; `irq` is the number of its receive interrupt."""
+    """`kind` names the driver, templates/project/uart_<kind>.c; `irq` is the number of its receive interrupt.
+
+    `clock_hz` is what drives it, `alternate` the number of its function at the pins; an emulator has no pins.
+    """
 
     kind: str
     base: int
     irq: int
     baud: int
+    clock_hz: int
+    tx: Pin | None = None
+    rx: Pin | None = None
+    alternate: int = 0
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """For the C compiler."""
+        numbers = {"BASE": self.base, "IRQ": self.irq, "BAUD": self.baud, "CLOCK_HZ": self.clock_hz}
+        if self.tx and self.rx:
+            numbers |= {"TX_PORT": self.tx.port, "TX_PIN": self.tx.number, "ALTERNATE": self.alternate}
+            numbers |= {"RX_PORT": self.rx.port, "RX_PIN": self.rx.number}
+        return tuple(f"-DUART_{name}={value:#x}u" for name, value in numbers.items())
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """The QEMU machine that stands in for the board."""
+    """The QEMU machine that stands in for the board; `serial` says which of its serial ports is the board's [uart]."""
 
     machine: str
     options: tuple[str, ...]
     systick_hz: int
+    serial: int = 0
 
 
 @dataclass(frozen=True)
 class Board:
-    """`flashing` says how a real one is programmed, `usb` which USB devices its serial port is on, `tested` what was
-    tried with it.
+    """`flashing` says how a real one is programmed, `usb` which USB devices its serial port is on, `setup` how its part
+    is set up, `tested` what was tried with it.
     """
 
     name: str
@@ -63,9 +82,19 @@ class Board:
     regions: tuple[Region, ...]
     uart: Uart | None
     emulator: Emulator | None
+    setup: Setup | None
     flashing: Flashing | None
     usb: tuple[UsbId, ...]
     tested: str
+
+    @property
+    def is_virtual(self) -> bool:
+        """There is nothing but an emulator: the firmware may use its services. An emulated part gets none of them."""
+        return self.emulator is not None and self.setup is None
+
+    @property
+    def boot_region(self) -> Region | None:
+        return next((r for r in self.regions if BOOT in r.holds), None)
 
     def region(self, held: str) -> Region:
         """Where `held`, one of HELD, is put."""
@@ -122,12 +151,16 @@ def _board(table: Table, name: str) -> Board:
         isa=table.choice("isa", {isa.name.lower(): isa for isa in Isa}, core.isa.name.lower()),
         clock_hz=table.number("clock_hz", 1),
         regions=_regions(table.table("memory")),
-        uart=table.optional("uart", _uart),
+        uart=None,
         emulator=table.optional("run", _emulator),
+        setup=table.optional("setup", read_setup),
         flashing=table.optional("flash", read_flashing),
         usb=table.optional("usb", read_usb) or (),
         tested=table.text("tested"),
     )
+    board = replace(board, uart=table.optional("uart", lambda t: _uart(t, board)))
+    if board.setup and board.setup.clock_hz != board.clock_hz:
+        raise table.error("clock_hz", f"is {board.clock_hz}, but what [setup] says makes {board.setup.clock_hz}")
     if board.isa > core.isa:
         raise table.error("isa", f"is {board.isa.name.lower()}, which {core.name} does not have")
     table.finish()
@@ -147,7 +180,7 @@ def _regions(memory: Table) -> tuple[Region, ...]:
 def _region(table: Table, name: str) -> Region:
     kind = table.choice("kind", {"flash": "flash", "ram": "ram"})
     region = Region(name, table.number("origin", 0), table.number("size", 1), kind, table.texts("holds"))
-    allowed = HELD[:3] if kind == "flash" else (*HELD, MORE_ARENA)
+    allowed = (*HELD[:3], BOOT) if kind == "flash" else (*HELD, MORE_ARENA)
     for held in region.holds:
         if held not in allowed:
             raise table.error("holds", f"names {held!r}; {kind} can hold {', '.join(allowed)}")
@@ -162,15 +195,24 @@ def _check_overlap(memory: Table, regions: tuple[Region, ...]) -> None:
             raise memory.error(b.name, f"overlaps memory.{a.name}")
 
 
-def _uart(table: Table) -> Uart:
+def _uart(table: Table, board: Board) -> Uart:
+    """A real part's serial line needs its pins; its clock is the processor's where nothing else is said."""
     kind = table.choice("kind", {k: k for k in UART_KINDS})
-    uart = Uart(kind, table.number("base", 0), table.number("irq", 0), table.number("baud", 1200))
+    base, irq, baud = table.number("base", 0), table.number("irq", 0), table.number("baud", 1200)
+    clock_hz = table.number("clock_hz", 1) if "clock_hz" in table.values else board.clock_hz
+    alternate = table.number("alternate", 0) if "alternate" in table.values else 0
+    uart = Uart(kind, base, irq, baud, clock_hz, read_pin(table, "tx"), read_pin(table, "rx"), alternate)
+    for key, pin in (("tx", uart.tx), ("rx", uart.rx)):
+        if board.setup and pin is None:
+            raise table.error(key, "is missing")
     table.finish()
     return uart
 
 
 def _emulator(table: Table) -> Emulator:
     table.choice("via", {"qemu": "qemu"})
-    emulator = Emulator(table.text("machine"), table.texts("options"), table.number("systick_hz", 1))
+    machine, options, systick_hz = table.text("machine"), table.texts("options"), table.number("systick_hz", 1)
+    serial = table.number("serial", 0) if "serial" in table.values else 0
+    emulator = Emulator(machine, options, systick_hz, serial)
     table.finish()
     return emulator

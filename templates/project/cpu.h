@@ -6,13 +6,27 @@
 
 uint32_t cpu_id(void);
 
-/* Sleep until an interrupt. It is never taken: it only wakes the processor. Returns at once in a fault handler. */
-void cpu_interrupt_enable(uint32_t number);
-void cpu_interrupt_wait(uint32_t number);
+/* Whether the processor runs with the clock that the board file gives, and with what it runs. */
+int cpu_clock_is_set(void);
+uint32_t cpu_clock_hz(void);
 
-/* A counter of 24 bits that counts up with the processor clock. */
+void cpu_interrupt_enable(uint32_t number);
+void cpu_interrupts_off(void);
+void cpu_interrupts_on(void);
+void cpu_sleep(void);      /* until an interrupt is pending, also while interrupts are off */
+int cpu_is_in_fault(void); /* in a fault handler, where no interrupt is taken any more */
+
+/* A counter of the processor clock, modulo CPU_TICKS_MASK + 1. cpu_has_ticks: it was found to count. */
+#if defined(EMULATED)
+#define CPU_TICKS_MASK 0xFFFFFFu
+#else
+#define CPU_TICKS_MASK 0xFFFFFFFFu
+#endif
 void cpu_ticks_start(void);
+void cpu_ticks_stop(void);
 uint32_t cpu_ticks(void);
+int cpu_has_ticks(void);
+void cpu_tick_wrapped(void); /* the timer's interrupt */
 
 /* Stack use is found by painting the unused part and looking how far the paint has gone. */
 void cpu_stack_paint(void);

@@ -10,6 +10,10 @@
 #define WIRE_NBYTES (BODY_NBYTES + BODY_NBYTES / 254u + 1u)
 #define COBS_BLOCK 254u
 
+#if WIRE_NBYTES + 2u > RING_NBYTES
+#error "the ring of received bytes does not hold a frame"
+#endif
+
 static uint8_t received[WIRE_NBYTES];
 static uint8_t reply[BODY_NBYTES];
 static uint32_t reply_nbytes;

@@ -7,8 +7,6 @@
 #include "semihosting.h"
 #endif
 
-#define TICKS_MASK 0xFFFFFFu
-
 /* What the hook does during a run. */
 #define MODE_PLAIN 0u
 #define MODE_STEPWISE 1u /* stop after each step and serve reads of what it wrote */
@@ -107,7 +105,7 @@ static void read_ticks(const Request *request) {
 static void begin_ticks(void) {
     cpu_ticks_start();
     last_tick = cpu_ticks();
-    empty_ticks = (cpu_ticks() - last_tick) & TICKS_MASK;
+    empty_ticks = (cpu_ticks() - last_tick) & CPU_TICKS_MASK;
     mode = MODE_TICKS;
     program_call_hook();
     hook_ticks = program_ticks[1]; /* from the first of the three calls to the second */
@@ -126,7 +124,7 @@ static int run(uint32_t in_mode) {
     uint32_t now = cpu_ticks();
     mode = MODE_PLAIN;
     if (in_mode == MODE_TICKS && event < program_tick_count) {
-        program_ticks[event] = (now - last_tick) & TICKS_MASK;
+        program_ticks[event] = (now - last_tick) & CPU_TICKS_MASK;
     }
     return code;
 }
@@ -188,7 +186,7 @@ void mcu_on_step(int step, const void *data, size_t nbytes) {
     uint32_t now = cpu_ticks();
     if (mode == MODE_TICKS) {
         if (event < program_tick_count) {
-            program_ticks[event] = (now - last_tick) & TICKS_MASK;
+            program_ticks[event] = (now - last_tick) & CPU_TICKS_MASK;
         }
         event++;
         last_tick = cpu_ticks();

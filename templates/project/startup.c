@@ -2,16 +2,16 @@
 #include <stdint.h>
 
 #include "cpu.h"
+#include "registers.h"
 #include "server.h"
+#include "setup.h"
+#include "uart.h"
 
 extern uint32_t __data_load[], __data_start[], __data_end[], __bss_start[], __bss_end[];
 extern uint32_t __stack_limit[], __stack_top[];
 
-#define REGISTER(address) (*(volatile uint32_t *)(address))
-#define SYST_CSR REGISTER(0xE000E010u)
-#define SYST_RVR REGISTER(0xE000E014u)
-#define SYST_CVR REGISTER(0xE000E018u)
 #define NVIC_ISER(i) REGISTER(0xE000E100u + 4u * (i))
+#define NVIC_ICER(i) REGISTER(0xE000E180u + 4u * (i))
 #define NVIC_ICPR(i) REGISTER(0xE000E280u + 4u * (i))
 #define CPUID REGISTER(0xE000ED00u)
 #define VTOR REGISTER(0xE000ED08u)
@@ -20,10 +20,13 @@ extern uint32_t __stack_limit[], __stack_top[];
 #define BFAR REGISTER(0xE000ED38u)
 #define CPACR REGISTER(0xE000ED88u)
 
-#define TICKS_MASK 0xFFFFFFu
-#define SYST_ENABLE_CPU_CLOCK 5u
-#define CCR_LOB (1u << 19)
-#define CPACR_FPU (0xFu << 20)
+#if __ARM_ARCH >= 7
+#define NVIC_WORDS 8u
+#else
+#define NVIC_WORDS 1u
+#endif
+#define CCR_LOB BIT(19)
+#define CPACR_FPU FIELD(20, 4)
 #define PAINT 0xC5C5C5C5u
 #define STACKED_LR 5
 #define STACKED_PC 6
@@ -45,26 +48,25 @@ static uint32_t exception_number(void) {
     return number;
 }
 
+int cpu_is_in_fault(void) { return exception_number() != 0u; }
+
+void cpu_interrupts_off(void) { __asm__ volatile("cpsid i" ::: "memory"); }
+
+void cpu_interrupts_on(void) { __asm__ volatile("cpsie i\n isb" ::: "memory"); }
+
+void cpu_sleep(void) { __asm__ volatile("dsb\n wfi" ::: "memory"); }
+
 void cpu_interrupt_enable(uint32_t number) {
-    __asm__ volatile("cpsid i" ::: "memory");
-    NVIC_ISER(number / 32u) = 1u << (number % 32u);
-}
-
-void cpu_interrupt_wait(uint32_t number) {
-    if (exception_number() == 0u) {
-        __asm__ volatile("dsb\n wfi" ::: "memory");
-    }
     NVIC_ICPR(number / 32u) = 1u << (number % 32u);
+    NVIC_ISER(number / 32u) = 1u << (number % 32u);
+    cpu_interrupts_on();
 }
 
-void cpu_ticks_start(void) {
-    SYST_CSR = 0u;
-    SYST_RVR = TICKS_MASK;
-    SYST_CVR = 0u;
-    SYST_CSR = SYST_ENABLE_CPU_CLOCK;
-}
+static int clock_is_set;
 
-uint32_t cpu_ticks(void) { return TICKS_MASK - SYST_CVR; }
+int cpu_clock_is_set(void) { return clock_is_set; }
+
+uint32_t cpu_clock_hz(void) { return clock_is_set ? CLOCK_HZ : FALLBACK_HZ; }
 
 /* naked: what a compiler would put on the stack here could be painted over. */
 __attribute__((naked)) void cpu_stack_paint(void) {
@@ -141,7 +143,21 @@ __attribute__((noinline)) static void initialize_memory(void) {
     }
 }
 
-extern void (*const vectors[16])(void);
+/* A boot loader may have left some on. */
+static void disable_interrupts(void) {
+    for (uint32_t i = 0u; i < NVIC_WORDS; i++) {
+        NVIC_ICER(i) = 0xFFFFFFFFu;
+        NVIC_ICPR(i) = 0xFFFFFFFFu;
+    }
+}
+
+#if defined(UART_IRQ)
+#define VECTORS (16u + UART_IRQ + 1u)
+#else
+#define VECTORS 16u
+#endif
+
+extern void (*const vectors[VECTORS])(void);
 
 void Reset_Handler(void) {
     enable_extensions();
@@ -149,13 +165,15 @@ void Reset_Handler(void) {
     VTOR = (uint32_t)(uintptr_t)vectors;
 #endif
     __asm__ volatile("dsb\n isb" ::: "memory");
+    disable_interrupts();
     initialize_memory();
+    clock_is_set = setup();
     (void)main();
     for (;;) {
     }
 }
 
-__attribute__((section(".vectors"), used)) void (*const vectors[16])(void) = {
+__attribute__((section(".vectors"), used)) void (*const vectors[VECTORS])(void) = {
     (void (*)(void))__stack_top,
     Reset_Handler,
     fault_handler, /* NMI */
@@ -171,5 +189,8 @@ __attribute__((section(".vectors"), used)) void (*const vectors[16])(void) = {
     fault_handler, /* DebugMonitor */
     0,
     fault_handler, /* PendSV */
-    fault_handler, /* SysTick */
+    cpu_tick_wrapped, /* SysTick */
+#if defined(UART_IRQ)
+    [16u + UART_IRQ] = uart_service,
+#endif
 };

@@ -1,55 +1,58 @@
-/* The UART of Nordic's nRF51 (and the legacy UART of the nRF52). */
+/* The UART of Nordic's nRF51, which the nRF52 has too. A FIFO holds 6 bytes; each that can be read is an event. */
 #include "cpu.h"
+#include "registers.h"
 #include "uart.h"
 
-#define REGISTER(offset) (*(volatile uint32_t *)(UART_BASE + (offset)))
-#define START_RX REGISTER(0x000u)
-#define START_TX REGISTER(0x008u)
-#define RX_READY REGISTER(0x108u)
-#define TX_READY REGISTER(0x11Cu)
-#define INTENSET REGISTER(0x304u)
-#define ENABLE REGISTER(0x500u)
-#define PIN_TX REGISTER(0x50Cu)
-#define PIN_RX REGISTER(0x514u)
-#define RX_DATA REGISTER(0x518u)
-#define TX_DATA REGISTER(0x51Cu)
-#define BAUDRATE REGISTER(0x524u)
+#define UART_TASKS_STARTRX REGISTER(UART_BASE + 0x000u)
+#define UART_TASKS_STARTTX REGISTER(UART_BASE + 0x008u)
+#define UART_EVENTS_RXDRDY REGISTER(UART_BASE + 0x108u)
+#define UART_EVENTS_TXDRDY REGISTER(UART_BASE + 0x11Cu)
+#define UART_INTENSET REGISTER(UART_BASE + 0x304u)
+#define UART_ENABLE REGISTER(UART_BASE + 0x500u)
+#define UART_PSELTXD REGISTER(UART_BASE + 0x50Cu)
+#define UART_PSELRXD REGISTER(UART_BASE + 0x514u)
+#define UART_RXD REGISTER(UART_BASE + 0x518u)
+#define UART_TXD REGISTER(UART_BASE + 0x51Cu)
+#define UART_BAUDRATE REGISTER(UART_BASE + 0x524u)
 
-#define GPIO_OUTSET (*(volatile uint32_t *)0x50000508u)
-#define GPIO_DIRSET (*(volatile uint32_t *)0x50000518u)
+#define UART_INTENSET_RXDRDY BIT(2)
+#define UART_ENABLE_ENABLE FIELD(0, 3)
 
-#define TX_GPIO 24u /* the micro:bit's USB interface */
-#define RX_GPIO 25u
-#define INT_RX_READY 4u
-#define ENABLE_UART 4u
+#define ENABLED 4u
 #define BAUDRATE_115200 0x01D7E000u
 
+#if UART_BAUD != 115200
+#error "this driver knows how to set 115200 baud"
+#endif
+
+#if defined(UART_TX_PIN)
+#define PIN(port, pin) ((port) * 32u + (pin))
+#else /* an emulator has no pins */
+#define PIN(port, pin) 0u
+#endif
+
 void uart_init(void) {
-    GPIO_OUTSET = 1u << TX_GPIO; /* the idle level */
-    GPIO_DIRSET = 1u << TX_GPIO;
-    PIN_TX = TX_GPIO;
-    PIN_RX = RX_GPIO;
-    BAUDRATE = BAUDRATE_115200;
-    ENABLE = ENABLE_UART;
-    INTENSET = INT_RX_READY;
+    UART_PSELTXD = PIN(UART_TX_PORT, UART_TX_PIN);
+    UART_PSELRXD = PIN(UART_RX_PORT, UART_RX_PIN);
+    UART_BAUDRATE = BAUDRATE_115200;
+    UART_ENABLE = IN_FIELD(UART_ENABLE_ENABLE, ENABLED);
+    UART_INTENSET = UART_INTENSET_RXDRDY;
     cpu_interrupt_enable(UART_IRQ);
-    START_RX = 1u;
-    START_TX = 1u;
+    UART_TASKS_STARTRX = 1u;
+    UART_TASKS_STARTTX = 1u;
 }
 
-int uart_receive(void) {
-    if (RX_READY == 0u) {
-        return -1;
+/* The event first: if another byte comes in between, it is an event again. */
+void uart_service(void) {
+    while (UART_EVENTS_RXDRDY != 0u) {
+        UART_EVENTS_RXDRDY = 0u;
+        uart_store((uint8_t)UART_RXD);
     }
-    RX_READY = 0u;
-    return (int)(RX_DATA & 0xFFu);
 }
-
-void uart_wait(void) { cpu_interrupt_wait(UART_IRQ); }
 
 void uart_send(uint8_t byte) {
-    TX_READY = 0u;
-    TX_DATA = byte;
-    while (TX_READY == 0u) {
+    UART_EVENTS_TXDRDY = 0u;
+    UART_TXD = byte;
+    while (UART_EVENTS_TXDRDY == 0u) {
     }
 }

@@ -1,32 +1,43 @@
-/* The USART of the STM32 families F1, F2, F4 and L1. Pins and clocks must have been set up before. */
+/* The USART of the STM32 families F1, F2, F4 and L1. */
+#include "cpu.h"
+#include "registers.h"
 #include "uart.h"
 
-#define REGISTER(offset) (*(volatile uint32_t *)(UART_BASE + (offset)))
-#define SR REGISTER(0x00u)
-#define DR REGISTER(0x04u)
-#define BRR REGISTER(0x08u)
-#define CR1 REGISTER(0x0Cu)
+#define USART_SR REGISTER(UART_BASE + 0x00u)
+#define USART_DR REGISTER(UART_BASE + 0x04u)
+#define USART_BRR REGISTER(UART_BASE + 0x08u)
+#define USART_CR1 REGISTER(UART_BASE + 0x0Cu)
 
-#define SR_RXNE 0x20u
-#define SR_TXE 0x80u
-#define CR1_ENABLE ((1u << 13) | (1u << 3) | (1u << 2)) /* USART, transmitter, receiver */
+#define USART_SR_ORE BIT(3)
+#define USART_SR_RXNE BIT(5)
+#define USART_SR_TXE BIT(7)
+#define USART_CR1_RE BIT(2)
+#define USART_CR1_TE BIT(3)
+#define USART_CR1_RXNEIE BIT(5)
+#define USART_CR1_UE BIT(13)
+
+#define DIVIDER(hz) (((hz) + UART_BAUD / 2u) / UART_BAUD)
 
 void uart_init(void) {
-    BRR = (CLOCK_HZ + UART_BAUD / 2u) / UART_BAUD;
-    CR1 = CR1_ENABLE;
+    USART_BRR = cpu_clock_is_set() ? DIVIDER(UART_CLOCK_HZ) : DIVIDER(FALLBACK_HZ);
+    USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
+    cpu_interrupt_enable(UART_IRQ);
 }
 
-int uart_receive(void) {
-    if ((SR & SR_RXNE) == 0u) {
-        return -1;
+/* An overrun interrupts too, until status and data were read. */
+void uart_service(void) {
+    uint32_t status = USART_SR;
+    while ((status & (USART_SR_RXNE | USART_SR_ORE)) != 0u) {
+        uint8_t byte = (uint8_t)USART_DR;
+        if ((status & USART_SR_RXNE) != 0u) {
+            uart_store(byte);
+        }
+        status = USART_SR;
     }
-    return (int)(DR & 0xFFu);
 }
-
-void uart_wait(void) {}
 
 void uart_send(uint8_t byte) {
-    while ((SR & SR_TXE) == 0u) {
+    while ((USART_SR & USART_SR_TXE) == 0u) {
     }
-    DR = byte;
+    USART_DR = byte;
 }

@@ -1,0 +1,111 @@
+/* The processor's own counters: the cycle counter of DWT where there is one that counts, else SysTick. */
+#include "cpu.h"
+#include "registers.h"
+
+#define SYST_CSR REGISTER(0xE000E010u)
+#define SYST_RVR REGISTER(0xE000E014u)
+#define SYST_CVR REGISTER(0xE000E018u)
+#define ICSR REGISTER(0xE000ED04u)
+
+#define SYST_CSR_ENABLE BIT(0)
+#define SYST_CSR_TICKINT BIT(1)
+#define SYST_CSR_CLKSOURCE BIT(2) /* the processor's clock */
+#define ICSR_PENDSTCLR BIT(25)
+#define ICSR_PENDSTSET BIT(26)
+
+#define SYST_BITS 24u
+#define SYST_MASK 0xFFFFFFu
+
+#if defined(EMULATED)
+/* Instructions are counted with this timer: its interrupt would count too, and 24 bits are enough there. */
+#define HAS_DWT 0
+#define SYST_START (SYST_CSR_ENABLE | SYST_CSR_CLKSOURCE)
+#else
+#if __ARM_ARCH >= 7
+#define HAS_DWT 1
+#else
+#define HAS_DWT 0
+#endif
+#define SYST_START (SYST_CSR_ENABLE | SYST_CSR_CLKSOURCE | SYST_CSR_TICKINT)
+#endif
+
+static volatile uint32_t wraps;
+
+void cpu_tick_wrapped(void) { wraps++; }
+
+#if HAS_DWT
+static int is_dwt;
+
+#define DWT_CTRL REGISTER(0xE0001000u)
+#define DWT_CYCCNT REGISTER(0xE0001004u)
+#define DWT_LAR REGISTER(0xE0001FB0u)
+#define DEMCR REGISTER(0xE000EDFCu)
+
+#define DWT_CTRL_CYCCNTENA BIT(0)
+#define DEMCR_TRCENA BIT(24)
+#define LAR_KEY 0xC5ACCE55u /* the Cortex-M7 locks the counter */
+
+/* Emulators have no such counter, and a chip's maker may leave it out: only one that moves is one. */
+static int start_dwt(void) {
+    DEMCR |= DEMCR_TRCENA;
+    DWT_LAR = LAR_KEY;
+    DWT_CYCCNT = 0u;
+    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
+    uint32_t before = DWT_CYCCNT;
+    __asm__ volatile("nop\n nop\n nop\n nop");
+    return DWT_CYCCNT != before;
+}
+#endif
+
+void cpu_ticks_start(void) {
+    SYST_CSR = 0u;
+#if HAS_DWT
+    is_dwt = start_dwt();
+    if (is_dwt) {
+        return;
+    }
+#endif
+    wraps = 0u;
+    SYST_RVR = SYST_MASK;
+    SYST_CVR = 0u;
+    SYST_CSR = SYST_START;
+}
+
+void cpu_ticks_stop(void) {
+    SYST_CSR = 0u;
+#if !defined(EMULATED)
+    ICSR = ICSR_PENDSTCLR;
+#endif
+}
+
+#if defined(EMULATED)
+uint32_t cpu_ticks(void) { return SYST_MASK - SYST_CVR; }
+#else
+/* Read again when the interrupt of a wrap came in between; one that cannot be taken yet is pending. */
+static uint32_t systick(void) {
+    uint32_t before;
+    uint32_t value;
+    do {
+        before = wraps;
+        value = SYST_CVR;
+    } while (wraps != before);
+    return (before << SYST_BITS) + (SYST_MASK - value);
+}
+
+uint32_t cpu_ticks(void) {
+#if HAS_DWT
+    if (is_dwt) {
+        return DWT_CYCCNT;
+    }
+#endif
+    return systick();
+}
+#endif
+
+int cpu_has_ticks(void) {
+    uint32_t before = cpu_ticks();
+    for (uint32_t i = 0u; i < 8u; i++) {
+        __asm__ volatile("nop");
+    }
+    return cpu_ticks() != before;
+}
