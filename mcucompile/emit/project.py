@@ -1,4 +1,4 @@
-"""The two files of the firmware project that depend on network and board; all others are plain C."""
+"""The files of the firmware project that depend on network and board; all others are plain C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .c import render
 
 if TYPE_CHECKING:
+    from ..ir.program import Port
     from ..target.board import Board
 
 
@@ -26,3 +27,10 @@ def render_program(name: str, ports: Sequence[object], input_count: int, event_c
 def render_linker_script(board: Board, stack_nbytes: int, boot_checksum: int = 0) -> str:
     """link.ld: every section in the region of the board that holds it."""
     return render("project/link.ld.j2", board=board, stack_nbytes=stack_nbytes, boot_checksum=boot_checksum)
+
+
+def render_mlperf_network(model: str, loads: str, scores: str, inputs: Port, outputs: Port) -> str:
+    """mlperf_network.h: the network as the runner of MLPerf Tiny sees it; the words are those of run/mlperf.py."""
+    return render(
+        "project/mlperf_network.h.j2", model=model, loads=loads, scores=scores, input=inputs, output=outputs
+    )

@@ -14,11 +14,12 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from ..emit.project import render_linker_script, render_program
+from ..emit.project import render_linker_script, render_mlperf_network, render_program
 from ..errors import CompileError
 from ..resources import folder
 from ..target.board import Board, Region
 from .interface import Interface
+from .mlperf import MlperfNetwork
 from .tools import Toolchain, find_toolchain
 
 _SMALL_RAM_NBYTES = 8192
@@ -75,14 +76,17 @@ def build(
     opt: str = "-O2",
     hook: bool = True,
     toolchain: Toolchain | None = None,
+    mlperf: MlperfNetwork | None = None,
 ) -> Firmware:
     """Compiles the library with the firmware for `board` into `work_dir`. `hook`: with calls after each step.
+
+    `mlperf`: the firmware that answers MLPerf Tiny's runner, and not mcucompile; it has no hook.
 
     Raises E0601 without a compiler, E0603 when it rejects a file, E0501 and E0502 when the program does not fit.
     """
     toolchain = toolchain or find_toolchain()
     work_dir.mkdir(parents=True, exist_ok=True)
-    job = _Job(library_dir.resolve(), interface, board, work_dir.resolve(), opt, hook, toolchain)
+    job = _Job(library_dir.resolve(), interface, board, work_dir.resolve(), opt, hook and not mlperf, toolchain, mlperf)
     job.write_sources()
     job.compile()
     elf = job.link()
@@ -98,6 +102,7 @@ class _Job:
     opt: str
     hook: bool
     toolchain: Toolchain
+    mlperf: MlperfNetwork | None
 
     @property
     def project(self) -> Path:
@@ -112,10 +117,16 @@ class _Job:
         board = self.board
         uart = board.uart.kind if board.uart else "none"
         driver, ticks = (board.setup.family.driver, board.setup.family.ticks) if board.setup else ("none", "ticks")
-        names = ["main.c", "server.c", "link.c", "startup.c", "memory.c", "uart.c", f"uart_{uart}.c", f"setup_{driver}.c", f"{ticks}.c"]
+        names = ["mlperf.c"] if self.mlperf else ["main.c", "server.c", "link.c"]
+        names += ["startup.c", "memory.c", "uart.c", f"uart_{uart}.c", f"setup_{driver}.c", f"{ticks}.c"]
         names += [f"boot_{driver}.S"] if board.boot_region else []
-        names += ["semihosting.c"] if board.is_virtual else []
+        names += ["semihosting.c"] if self.is_emulated else []
         return [self.project / name for name in names]
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether the firmware uses what only an emulator has; MLPerf Tiny's knows nothing of it."""
+        return self.board.is_virtual and self.mlperf is None
 
     @property
     def library_flags(self) -> tuple[str, ...]:
@@ -131,7 +142,7 @@ class _Job:
     def firmware_flags(self) -> tuple[str, ...]:
         board = self.board
         defines = [f"-DMAX_PAYLOAD={payload_nbytes(board)}u", f"-DCLOCK_HZ={board.clock_hz}u"]
-        defines += ["-DEMULATED"] if board.is_virtual else []
+        defines += ["-DEMULATED"] if self.is_emulated else []
         defines += board.setup.defines if board.setup else [f"-DFALLBACK_HZ={board.clock_hz}u"]
         return (*_FIRMWARE, *defines, *(board.uart.defines if board.uart else ()))
 
@@ -140,7 +151,7 @@ class _Job:
         """8 bytes that change with every source, flag and compiler that could change the program."""
         digest = hashlib.sha256()
         flags = (self.library_flags, self.firmware_flags)
-        description = (self.interface, self.board, flags, self.toolchain.version)
+        description = (self.interface, self.board, flags, self.toolchain.version, self.mlperf)
         digest.update(repr(description).encode())
         for path in (*self.library_sources, *sorted(self.library_dir.glob("*.h")), *sorted(self.project.iterdir())):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -151,6 +162,10 @@ class _Job:
         ports = (*interface.inputs, *interface.outputs)
         program = render_program(interface.name, ports, len(interface.inputs), len(interface.events), self.program_id)
         (self.work_dir / "program.c").write_text(program)
+        if self.mlperf:
+            b, ports = self.mlperf.benchmark, (self.mlperf.input, self.mlperf.output)
+            header = render_mlperf_network(b.model, b.loads, b.scores, *ports)
+            (self.work_dir / "mlperf_network.h").write_text(header)
 
     def compile(self) -> None:
         firmware = [*self.firmware_sources, self.work_dir / "program.c"]
@@ -161,7 +176,7 @@ class _Job:
             list(pool.map(lambda job: self._compile_one(*job), jobs))
 
     def _compile_one(self, source: Path, target: str, flags: Sequence[str]) -> None:
-        includes = (f"-I{self.library_dir}", f"-I{self.project}")
+        includes = (f"-I{self.library_dir}", f"-I{self.project}", f"-I{self.work_dir}")
         self._call(*_COMMON, *flags, *includes, "-c", str(source), "-o", target)
 
     def boot_checksum(self) -> int:

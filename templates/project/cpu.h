@@ -28,6 +28,10 @@ uint32_t cpu_ticks(void);
 int cpu_has_ticks(void);
 void cpu_tick_wrapped(void); /* the timer's interrupt */
 
+/* Microseconds since the start, for runs that last longer than the ticks count. Either time or ticks, not both. */
+void cpu_time_start(void);
+uint64_t cpu_time_us(void);
+
 /* Stack use is found by painting the unused part and looking how far the paint has gone. */
 void cpu_stack_paint(void);
 uint32_t cpu_stack_nbytes(void); /* the most that was in use since painting, from the point of painting */

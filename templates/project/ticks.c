@@ -57,6 +57,13 @@ static int start_dwt(void) {
 }
 #endif
 
+static void start_systick(void) {
+    wraps = 0u;
+    SYST_RVR = SYST_MASK;
+    SYST_CVR = 0u;
+    SYST_CSR = SYST_START;
+}
+
 void cpu_ticks_start(void) {
     SYST_CSR = 0u;
 #if HAS_DWT
@@ -65,10 +72,7 @@ void cpu_ticks_start(void) {
         return;
     }
 #endif
-    wraps = 0u;
-    SYST_RVR = SYST_MASK;
-    SYST_CVR = 0u;
-    SYST_CSR = SYST_START;
+    start_systick();
 }
 
 void cpu_ticks_stop(void) {
@@ -82,14 +86,14 @@ void cpu_ticks_stop(void) {
 uint32_t cpu_ticks(void) { return SYST_MASK - SYST_CVR; }
 #else
 /* Read again when the interrupt of a wrap came in between; one that cannot be taken yet is pending. */
-static uint32_t systick(void) {
+static uint64_t systick(void) {
     uint32_t before;
     uint32_t value;
     do {
         before = wraps;
         value = SYST_CVR;
     } while (wraps != before);
-    return (before << SYST_BITS) + (SYST_MASK - value);
+    return ((uint64_t)before << SYST_BITS) + (SYST_MASK - value);
 }
 
 uint32_t cpu_ticks(void) {
@@ -98,8 +102,15 @@ uint32_t cpu_ticks(void) {
         return DWT_CYCCNT;
     }
 #endif
-    return systick();
+    return (uint32_t)systick();
 }
+
+void cpu_time_start(void) {
+    SYST_CSR = 0u;
+    start_systick();
+}
+
+uint64_t cpu_time_us(void) { return systick() * 1000000u / cpu_clock_hz(); }
 #endif
 
 int cpu_has_ticks(void) {

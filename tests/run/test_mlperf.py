@@ -1,0 +1,130 @@
+"""The firmware that answers the runner of MLPerf Tiny, on emulated boards, against a client of that protocol."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mlperf_client import Client
+
+import mcucompile
+from mcucompile.api import Compiled
+from mcucompile.ir import Array
+from mcucompile.run.build import build
+from mcucompile.run.interface import Interface
+from mcucompile.run.mlperf import mlperf_network
+from mcucompile.run.qemu import Qemu
+from mcucompile.run.serial import SerialPort
+
+ROOT = Path(__file__).parents[2]
+DIGITS = ROOT / "examples" / "digits"
+DATA = Path(os.environ.get("MCUCOMPILE_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Compiled:
+    return mcucompile.compile(DIGITS / "digits.onnx", "qemu-m4", calibration=DIGITS / "calibration.npz")
+
+
+@contextmanager
+def client(compiled: Compiled, model: str, work: Path) -> Iterator[Client]:
+    """The firmware as MLPerf Tiny's network `model`, running on the network's emulated board."""
+    library = compiled.write_library(work / "library")
+    network = mlperf_network(compiled.program, model)
+    board, interface = compiled.board, Interface.of(compiled.program)
+    firmware = build(library, interface, board, work / "firmware", hook=False, mlperf=network)
+    with Qemu(board, firmware.elf) as qemu, closing(SerialPort(qemu.url)) as line:
+        qemu.resume()
+        yield Client(line)
+
+
+def stored(compiled: Compiled, results: tuple[float, ...]) -> Array:
+    """The printed real values as the integers that the network computed."""
+    (output,) = compiled.graph.outputs
+    assert output.quant
+    steps = np.array(results) / output.quant.scale
+    assert np.abs(steps - np.rint(steps)).max() < 1e-3
+    return (np.rint(steps) + output.quant.zero).astype(output.dtype.numpy)
+
+
+def check(compiled: Compiled, line: Client, inputs: Array) -> None:
+    """Loads and infers each input; every result must be the reference's."""
+    (name,) = (t.name for t in compiled.graph.inputs)
+    (output,) = (t.name for t in compiled.graph.outputs)
+    expected = compiled.expected({name: inputs})[output]
+    for x, y in zip(inputs, expected, strict=True):
+        assert line.load(x.tobytes()) == ["m-load-done"]
+        found = line.infer(1, 0)
+        np.testing.assert_array_equal(stored(compiled, found.results), y.ravel())
+
+
+def test_the_greeting_and_the_simple_commands(emulator: None, digits: Compiled, tmp_path: Path) -> None:
+    with client(digits, "kws01", tmp_path) as line:
+        assert line.greeting[-1] == "m-init-done"
+        assert line.send("name") == ["m-name-dut-[mcucompile]"]
+        assert line.send("profile")[1] == "m-model-[kws01]"
+        first, second = (int(line.send("timestamp")[0].removeprefix("m-lap-us-")) for _ in range(2))
+        assert second >= first
+        assert any(text.startswith("infer") for text in line.send("help"))
+
+
+@pytest.mark.parametrize("board", ["qemu-m0", "netduino-plus-2"])
+def test_every_result_is_the_references(emulator: None, digits: Compiled, tmp_path: Path, board: str) -> None:
+    """On a core without hardware floats, and with the setup of a real part."""
+    compiled = digits.for_board(board)
+    inputs = compiled.default_inputs()[compiled.graph.inputs[0].name]
+    with client(compiled, "kws01", tmp_path) as line:
+        check(compiled, line, inputs)
+        once, often = line.infer(1, 0), line.infer(20, 3)
+        assert often.results == once.results, "a run must not leave another input to the next one"
+        assert "m-warmup-start-3" in often.lines
+        assert line.send("results") == [text for text in often.lines if text.startswith("m-results")]
+
+
+def test_what_cannot_be_done_is_an_error_line(emulator: None, digits: Compiled, tmp_path: Path) -> None:
+    nbytes = digits.graph.inputs[0].size
+    with client(digits, "kws01", tmp_path) as line:
+        for command in ("nonsense", "db", "db 00", "db load", "db load 3", "infer 0", "infer 1 0", "x" * 500, ""):
+            assert [text[:3] for text in line.send(command)] == ["e-["], command
+        line.send(f"db load {nbytes}")
+        assert line.send("db 0102zz")[0].startswith("e-[")
+        assert line.send("db 010")[0].startswith("e-[")
+        data = bytes(i % 256 for i in range(nbytes))
+        line.load(data)
+        shown = "".join(text.removeprefix("m-buffer-") + "-" for text in line.send("db print"))
+        assert bytes.fromhex(shown.replace("-", "")) == data
+
+
+def test_pixels_are_shifted(emulator: None, digits: Compiled, tmp_path: Path) -> None:
+    (name,) = (t.name for t in digits.graph.inputs)
+    x = digits.default_inputs()[name][0]
+    with client(digits, "ic01", tmp_path) as line:
+        line.load((x.astype(np.int16) + 128).astype(np.uint8).tobytes())
+        (output,) = digits.expected({name: x[None]}).values()
+        np.testing.assert_array_equal(stored(digits, line.infer(1, 0).results), output[0].ravel())
+
+
+def test_keyword_spotting(emulator: None, shared_model: Callable[[str], Path], tmp_path: Path) -> None:
+    """100 inputs of the benchmark's own network."""
+    compiled = mcucompile.compile(shared_model("mlperf_kws_dscnn_int8"), "qemu-m4")
+    if not (DATA / "kws01_test.npz").is_file():
+        pytest.skip("kws01_test.npz is not here: set MCUCOMPILE_DATA to the folder of the labelled data")
+    with np.load(DATA / "kws01_test.npz") as data:
+        inputs = data["x"][:100].reshape(100, *compiled.graph.inputs[0].shape).astype(np.int8)
+    with client(compiled, "kws01", tmp_path) as line:
+        check(compiled, line, inputs)
+
+
+def test_networks_that_the_runner_cannot_know(digits: Compiled) -> None:
+    for model, message in (("kws02", "no model"), ("ad01", "real numbers")):
+        with pytest.raises(mcucompile.CompileError, match=message) as caught:
+            mlperf_network(digits.program, model)
+        assert caught.value.code == "E0701"
+    two = SimpleNamespace(inputs=digits.program.inputs * 2, outputs=digits.program.outputs)
+    with pytest.raises(mcucompile.CompileError, match="2 inputs"):
+        mlperf_network(two, "kws01")  # type: ignore[arg-type]
