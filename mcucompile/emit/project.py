@@ -31,6 +31,4 @@ def render_linker_script(board: Board, stack_nbytes: int, boot_checksum: int = 0
 
 def render_mlperf_network(model: str, loads: str, scores: str, inputs: Port, outputs: Port) -> str:
     """mlperf_network.h: the network as the runner of MLPerf Tiny sees it; the words are those of run/mlperf.py."""
-    return render(
-        "project/mlperf_network.h.j2", model=model, loads=loads, scores=scores, input=inputs, output=outputs
-    )
+    return render("project/mlperf_network.h.j2", model=model, loads=loads, scores=scores, input=inputs, output=outputs)

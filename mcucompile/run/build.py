@@ -163,8 +163,8 @@ class _Job:
         program = render_program(interface.name, ports, len(interface.inputs), len(interface.events), self.program_id)
         (self.work_dir / "program.c").write_text(program)
         if self.mlperf:
-            b, ports = self.mlperf.benchmark, (self.mlperf.input, self.mlperf.output)
-            header = render_mlperf_network(b.model, b.loads, b.scores, *ports)
+            b = self.mlperf.benchmark
+            header = render_mlperf_network(b.model, b.loads, b.scores, self.mlperf.input, self.mlperf.output)
             (self.work_dir / "mlperf_network.h").write_text(header)
 
     def compile(self) -> None:
