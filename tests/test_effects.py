@@ -1,0 +1,246 @@
+"""What a recipe costs and gains, of the network and of its layers: against compiling twice, and by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcucompile
+from mcucompile.api import Compiled
+from mcucompile.data import Samples
+from mcucompile.effects import Effect
+from mcucompile.ir import (
+    Argument,
+    Array,
+    CArray,
+    DType,
+    Graph,
+    KernelInstance,
+    Node,
+    Placement,
+    Port,
+    Program,
+    Step,
+    Tensor,
+    constant,
+)
+from mcucompile.layer_effects import layer_effects, layers_of, occupied, shared_out
+from mcucompile.ops.dense import Dense
+from mcucompile.passes.calibrate import observe, runner
+from mcucompile.passes.compress import Change
+from mcucompile.passes.equalize import equalize
+from mcucompile.passes.output_error import goal
+from mcucompile.passes.tensor_errors import gains_of, scores_decibels, tensor_noises
+
+DIGITS = Path(__file__).parent.parent / "examples" / "digits"
+CLASSIFIER = Path(__file__).parent / "models" / "classifier.onnx"
+RECIPE = ("prune_filters=0.3+rounds:1", "low_rank=rank:8@block4_pointwise*", "cluster=12", "encode=huffman")
+
+
+def images(count: int) -> Samples:
+    data = np.load(DIGITS / "test.npz")
+    return Samples({"image": data["image"][:count]}, data["y"][:count])
+
+
+@cache
+def compiled(count: int) -> Compiled:
+    """Digits with the first `count` requests of the recipe."""
+    return mcucompile.compile(
+        DIGITS / "digits.onnx", "qemu-m4", calibration=images(40), passes=list(RECIPE[:count]),
+        ranges="minmax", equalize="off", correct_bias="off",
+    )  # fmt: skip
+
+
+def entries() -> tuple[Effect, ...]:
+    return compiled(len(RECIPE)).effects
+
+
+def cycles(c: Compiled) -> float:
+    return sum(s.cycles for s in c.program.steps)
+
+
+def share_right(c: Compiled) -> float:
+    """Of the calibration images, by the reference."""
+    scores = c.expected(c.stored_inputs(images(40)))[c.graph.outputs[0].name]
+    return float((scores.reshape(40, -1).argmax(axis=1) == images(40).labels).mean())
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_each_entry_is_what_two_compilations_give(count: int) -> None:
+    """The network with the first requests alone, compiled by itself, and the one without any."""
+    found, now, before = entries()[count], compiled(count), compiled(0)
+    assert found.request == ("", *RECIPE)[count]
+    assert (found.constants, found.arena) == (now.report["constants"], now.program.arena_nbytes)
+    assert found.macs == now.report["macs"]
+    assert found.alpha == before.program.flash_nbytes / now.program.flash_nbytes
+    assert found.delta == pytest.approx(cycles(before) / cycles(now))
+    assert found.accuracy == pytest.approx(share_right(now))
+
+
+def test_the_recipe_does_something() -> None:
+    flash, macs = [e.flash for e in entries()], [e.macs for e in entries()]
+    assert flash[0] > flash[1] > flash[2] > flash[4]
+    assert macs[0] > macs[1] > macs[2] == macs[4]
+    assert entries()[0].alpha == entries()[0].delta == 1.0
+
+
+def test_signal_to_noise_is_that_of_the_two_networks_outputs() -> None:
+    c = compiled(len(RECIPE))
+    assert c.prepared.real is not None
+    want = goal(runner(c.prepared.real, images(40).inputs), images(40).inputs).decibels(c.prepared.graph)
+    assert entries()[-1].decibels == pytest.approx(want)
+
+
+@pytest.mark.parametrize("count", range(len(RECIPE) + 1))
+@pytest.mark.parametrize("name", ["constants", "flash", "macs", "cycles"])
+def test_layers_add_up_to_the_network(count: int, name: str) -> None:
+    effect = entries()[count]
+    assert sum(getattr(x, name) for x in effect.layers) == pytest.approx(getattr(effect, name), abs=0, rel=1e-12)
+    assert all(x.flash == x.constants + x.code for x in effect.layers)
+    assert max(x.arena for x in effect.layers) <= effect.arena
+
+
+def test_layers_say_who_changed_them() -> None:
+    first, last = entries()[0], entries()[-1]
+    assert [x.layer for x in first.layers] == [x.layer for x in last.layers]
+    assert not any(x.changes for x in first.layers)
+    (split,) = (x for x in entries()[2].layers if x.steps == 2)
+    assert "block4" in split.layer and split.changes == 1
+    assert [x.changes for x in entries()[2].layers if x is not split] == [0] * (len(first.layers) - 1)
+
+
+def test_a_layer_that_lost_channels_has_no_ratio() -> None:
+    """The classifier in front of the Softmax has its ten scores all the time; filters of others are gone."""
+    assert all(x.decibels is not None for x in entries()[0].layers)
+    pruned = entries()[1].layers
+    assert {x.decibels is None for x in pruned if "pointwise" in x.layer} == {True}
+    classifier = next(x for x in pruned if "classifier" in x.layer)
+    assert classifier.decibels == pytest.approx(entries()[1].decibels)
+
+
+def test_the_report_holds_it() -> None:
+    c = compiled(len(RECIPE))
+    written = json.loads(c.files["report.json"])["compression"]
+    assert [e["request"] for e in written] == ["", *RECIPE]
+    layer = written[-1]["layers"][0]
+    assert layer["flash"] == entries()[-1].layers[0].flash
+    assert layer["criteria"] == ["huffman"]
+
+
+def test_progress_names_what_begins() -> None:
+    heard: list[str] = []
+    samples = Samples({"image": np.random.default_rng(0).standard_normal((4, 3, 16, 16)).astype(np.float32)})
+    c = mcucompile.compile(
+        CLASSIFIER, "qemu-m4", calibration=samples, passes="prune_weights=0.5,cluster", ranges="minmax",
+        equalize="off", correct_bias="off", progress=heard.append,
+    )  # fmt: skip
+    assert heard == ["reading the model", "prune_weights=0.5", "quantizing", "cluster", "choosing kernels"]
+    assert c.effects
+    assert heard[5:] == [
+        "measuring the network without the recipe", "measuring prune_weights=0.5", "measuring cluster",
+        "comparing with the float network",
+    ]  # fmt: skip
+
+
+def test_what_several_have_is_divided_once() -> None:
+    """7 bytes of two users: 4 and 3; what one alone has is its own."""
+    assert shared_out({"a": 7, "b": 5, "c": 2}, [{"a"}, {"b"}, {"a", "b"}, set()]) == [4, 3, 5, 0]
+    assert shared_out({"a": 7, "c": 2}, [{"a", "c"}, {"a"}]) == [6, 3]
+
+
+LOOP = KernelInstance("loop", "loop", 0, "", code_nbytes=11)
+DENSE = KernelInstance("dense", "dense", 0, "", (LOOP,), code_nbytes=100)
+POOL = KernelInstance("pool", "pool", 0, "", code_nbytes=30)
+
+
+def step(index: int, kernel: KernelInstance, source: tuple[str, ...], *constants: str) -> Step:
+    output = Port(f"t{index}", DType.I8, (1, 4), 0)
+    arguments = tuple(Argument("const int8_t", constant=name) for name in constants)
+    return Step(index, kernel, arguments, (output,), source, "", kernel.template, "", 10, 0, 8, 50.0)
+
+
+def program(*steps: Step, placements: tuple[Placement, ...] = ()) -> Program:
+    names = dict.fromkeys(a.constant for s in steps for a in s.arguments if a.constant)
+    arrays = tuple(CArray(name, DType.I8, np.zeros(int(name[1:]), np.int8)) for name in names)
+    return Program("net", (), (), steps, arrays, placements, 64, 64)
+
+
+BEFORE = program(
+    step(0, DENSE, ("conv", "relu"), "w40", "z5"),
+    step(1, POOL, ("pool",)),
+    step(2, DENSE, ("fc",), "w60", "z5"),
+)  # fmt: skip
+AFTER = program(  # conv is a chain, the pool is gone, fc has one more operator, and there is one of no node
+    step(0, DENSE, ("conv",), "w10"),
+    step(1, DENSE, ("conv", "relu"), "w12"),
+    step(2, DENSE, ("fc", "bias"), "w60"),
+    step(3, POOL, ()),
+)  # fmt: skip
+
+
+def test_a_chain_is_its_layer_and_a_removed_layer_is_named() -> None:
+    layers = layers_of([BEFORE, AFTER])
+    assert [x.name for x in layers] == ["conv + relu", "pool", "fc", "t3"]
+    before = layer_effects(BEFORE, layers, {}, ())
+    after = layer_effects(AFTER, layers, {"t1": 20.0}, [Change("t1", ("relu",), "rank", "energy", 0.9)], before)
+    assert [x.steps for x in before] == [1, 1, 1, 0]
+    assert [x.steps for x in after] == [2, 0, 1, 1]
+    # The function and the loop that it calls, 111 bytes, are two layers'; so are the constants z5.
+    assert [(x.constants, x.code) for x in before] == [(43, 56), (0, 30), (62, 55), (0, 0)]
+    assert [(x.constants, x.code) for x in after] == [(22, 56), (0, 0), (60, 55), (0, 30)]
+    assert sum(x.flash for x in before) == BEFORE.flash_nbytes == 40 + 5 + 60 + 100 + 11 + 30
+    assert [x.alpha for x in after] == [99 / 78, None, 117 / 115, 0.0]
+    assert [x.delta for x in after] == [0.5, None, 1.0, 0.0]
+    assert [(x.changes, x.criteria) for x in after] == [(1, ("energy",)), (0, ()), (0, ()), (0, ())]
+    assert [x.decibels for x in after] == [20.0, None, None, None]
+
+
+def test_memory_that_buffers_share_counts_once() -> None:
+    """Live in step 1: [0, 8), [4, 12) and [32, 40)."""
+    live = (Placement("a", 0, 8, -1, 1), Placement("b", 4, 8, 1, 2), Placement("c", 32, 8, 0, 3))
+    steps = (step(0, POOL, ("a",)), step(1, POOL, ("b",)))
+    assert occupied(program(*steps, placements=(*live, Placement("d", 12, 8, 2, 2))), steps[1]) == 20
+
+
+def dense_chain() -> tuple[Graph, dict[str, Array]]:
+    """Two layers; the first one's channels differ a hundredfold."""
+    rng = np.random.default_rng(0)
+    x, y, z = Tensor("x", (1, 6)), Tensor("y", (1, 8)), Tensor("z", (1, 5))
+    w = rng.normal(size=(8, 6)) * np.logspace(-1, 1, 8)[:, None]
+    first = Node(Dense(), [x, constant("w", w.astype(np.float32)), constant("b", np.ones(8, np.float32))], [y])
+    v = constant("v", rng.normal(size=(5, 8)).astype(np.float32))
+    second = Node(Dense(), [y, v, constant("c", np.ones(5, np.float32))], [z])
+    return Graph("net", [x], [z], [first, second]), {"x": rng.normal(size=(20, 1, 6)).astype(np.float32)}
+
+
+def test_a_stretched_channel_is_no_error() -> None:
+    """Equalization changes no output, but every channel in between, by the factor that is found again."""
+    graph, samples = dense_chain()
+    seen = observe(runner(graph, samples), samples)
+    reach = {t: o.reach for t, o in seen.items() if o.reach is not None}
+    equal = equalize(graph, reach)
+    assert equal is not None
+    gains = gains_of(graph, equal, samples)
+    w, stretched = graph.nodes[0].inputs[1].const, equal.nodes[0].inputs[1].const
+    assert w is not None and stretched is not None
+    np.testing.assert_allclose(gains["y"], stretched[:, 0] / w[:, 0], rtol=1e-4)
+    plain, undone = tensor_noises(graph, [(equal, {}), (equal, gains)], samples)
+    assert plain["y"].decibels < 10 < 100 < undone["y"].decibels
+    assert undone["z"].decibels > 100
+
+
+def test_ratio_by_hand() -> None:
+    """An offset of 1 on every score: the noise is 1 a value, the signal the variance."""
+    graph, samples = dense_chain()
+    c = graph.nodes[1].inputs[2].const
+    assert c is not None
+    other = replace(graph, nodes=[graph.nodes[0], replace(graph.nodes[1])])
+    other.nodes[1].inputs = [*graph.nodes[1].inputs[:2], constant("c", c + 1)]
+    values = runner(graph, samples).outputs(samples)[graph.outputs[0]]
+    (noises,) = tensor_noises(graph, [(other, {})], samples)
+    assert scores_decibels(graph, noises) == pytest.approx(10 * np.log10(values.var()), abs=1e-3)
