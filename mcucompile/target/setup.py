@@ -82,10 +82,12 @@ FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True)
 class Setup:
-    """`svd` names the maker's description of the part's registers; only scripts/check_registers.py reads it."""
+    """`svd` names the maker's description of the part's registers, then those of relatives; only
+    scripts/check_registers.py reads them.
+    """
 
     name: str
-    svd: str
+    svd: tuple[str, ...]
     constants: tuple[tuple[str, int], ...]
 
     @property
@@ -107,7 +109,7 @@ class Setup:
 def read_setup(table: Table) -> Setup:
     """Raises E0302."""
     name: str = table.choice("family", {f: f for f in FAMILIES})
-    svd = table.text("svd", "")
+    svd = table.texts("svd")
     constants = tuple((c, _constant(table, c)) for c in FAMILIES[name].constants)
     table.finish()
     return Setup(name, svd, constants)

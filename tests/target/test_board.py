@@ -43,16 +43,18 @@ systick_hz = 25_000_000
 
 EMULATED = ("qemu-m0", "qemu-m3", "qemu-m33", "qemu-m4", "qemu-m55", "qemu-m7")
 KIB = 1024
-# Data sheets: core, clock, flash and RAM of the chip (for the Nano less its bootloader, for the Pico its boot stage;
-# for the Netduino less CCM).
+# Data sheets: core, clock (of the first revision), flash and RAM of the chip (for the Nano less its bootloader, for the
+# Pico its boot stage; for the Netduino less CCM).
 REAL = {
     "nucleo-f446re": ("cortex-m4f", 180, 512 * KIB, 128 * KIB),
     "nucleo-l4r5zi": ("cortex-m4f", 120, 2048 * KIB, 640 * KIB),
     "nucleo-g0b1re": ("cortex-m0plus", 64, 512 * KIB, 144 * KIB),
     "nucleo-f767zi": ("cortex-m7", 216, 2048 * KIB, 512 * KIB),
-    "nucleo-h743zi": ("cortex-m7", 480, 2048 * KIB, (512 + 288) * KIB),
+    "nucleo-h743zi": ("cortex-m7", 400, 2048 * KIB, (512 + 288) * KIB),
     "nucleo-u575zi-q": ("cortex-m33", 160, 2048 * KIB, 768 * KIB),
     "stm32f4-discovery": ("cortex-m4f", 168, 1024 * KIB, (128 + 64) * KIB),
+    "nucleo-f072rb": ("cortex-m0", 48, 128 * KIB, 16 * KIB),
+    "nucleo-g474re": ("cortex-m4f", 170, 512 * KIB, 96 * KIB),
     "blue-pill": ("cortex-m3", 72, 64 * KIB, 20 * KIB),
     "microbit-v1": ("cortex-m0", 16, 256 * KIB, 16 * KIB),
     "microbit-v2": ("cortex-m4f", 64, 512 * KIB, 128 * KIB),

@@ -1,0 +1,384 @@
+"""Compare the registers that the firmware's drivers use with the makers' own descriptions of the parts (SVD files).
+
+    pip download --no-deps pyocd==0.46.0 cmsis-svd==0.4 emdbg==1.8.1
+    python scripts/check_registers.py *.whl *.tar.gz
+
+Arguments are SVD files, folders, and packages that hold SVD files; they are read where they are, and an installed pyOCD
+is read in any case. For every board whose file names a description in [setup] svd, each register macro of its drivers
+must be there under the same name and address, each field macro under the same name at the same bits, and the serial
+port under its base address with its interrupt. What no description covers is listed as unchecked, and so is what
+differs from the description of a part's relative where there is none of the part itself.
+
+Exit code: 0 when nothing differs, 1 when something does, 3 without a compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import io
+import operator
+import re
+import subprocess
+import sys
+import tarfile
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from mcucompile.errors import CompileError
+from mcucompile.resources import folder
+from mcucompile.run.tools import find_toolchain
+from mcucompile.target.board import Board, list_boards, load_board
+
+CORE_REGISTERS = 0xE0000000  # from here on the addresses belong to Arm's processor
+# Makers changed names from part to part: ours, as a pattern, and theirs.
+ALIASES = (
+    (r"PWR_(CR|CSR)", r"PWR_\g<1>1"),
+    (r"RCC_PLLCFGR", "RCC_PLLSYSCFGR"),
+    (r"(LP)?U?S?ART_(.*)", r"UART_UART\2"),
+    (r"P\d_(.*)", r"GPIO_\1"),
+)
+FIELD_ALIASES = (
+    (r"MODER(\d+)", r"MODE\1"),
+    (r"OSPEEDR(\d+)", r"OSPEED\1"),
+    (r"PUPDR(\d+)", r"PUPD\1"),
+    (r"AFR[LH](\d+)", r"AFSEL\1"),
+)
+
+
+@dataclass(frozen=True)
+class SvdRegister:
+    peripheral: str
+    name: str
+    address: int
+    fields: dict[str, tuple[int, int]]
+
+
+@dataclass
+class Svd:
+    """Registers by address, peripherals' interrupts by base address."""
+
+    name: str
+    registers: dict[int, list[SvdRegister]] = field(default_factory=dict)
+    interrupts: dict[int, set[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Macro:
+    parameters: tuple[str, ...]
+    body: str
+
+
+@dataclass
+class Findings:
+    board: str
+    checked: int = 0
+    wrong: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+
+# The descriptions.
+
+
+def svd_texts(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each SVD file in files, folders and packages."""
+    for path in sources:
+        if path.is_dir():
+            yield from svd_texts(sorted(p for p in path.rglob("*") if p.suffix in (".svd", ".xml")))
+        elif path.suffix in (".zip", ".whl"):
+            yield from zipped(path.read_bytes())
+        elif path.name.endswith(".tar.gz"):
+            with tarfile.open(path) as tar:
+                for member in tar.getmembers():
+                    if member.name.endswith(".svd") and (file := tar.extractfile(member)):
+                        yield Path(member.name).stem, file.read()
+        elif path.suffix in (".svd", ".xml"):
+            yield path.stem, path.read_bytes()
+
+
+def zipped(data: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if name.endswith(".svd"):
+                yield Path(name).stem, archive.read(name)
+            elif name.endswith("svd_data.zip"):
+                yield from zipped(archive.read(name))
+
+
+def installed() -> list[Path]:
+    """pyOCD's collection."""
+    spec = importlib.util.find_spec("pyocd")
+    places = [Path(p) / "debug/svd/svd_data.zip" for p in (spec.submodule_search_locations or [])] if spec else []
+    return [p for p in places if p.is_file()]
+
+
+def number(text: str | None, default: int = 0) -> int:
+    if text is None:
+        return default
+    text = text.strip().lower()
+    return int(text[1:], 2) if text.startswith("#") else int(text, 0)
+
+
+def read_svd(name: str, content: bytes) -> Svd:
+    svd = Svd(name)
+    root = ET.fromstring(content)
+    peripherals = {p.findtext("name", ""): p for p in root.iter("peripheral")}
+    by_name = {i.findtext("name", ""): number(i.findtext("value")) for i in root.iter("interrupt")}
+    for title, node in peripherals.items():
+        base = number(node.findtext("baseAddress"))
+        source = peripherals.get(node.get("derivedFrom", ""), node)
+        named = {by_name[title]} if title in by_name else set()  # some are listed with the peripheral before
+        svd.interrupts.setdefault(base, set()).update(named or own(node) or own(source))
+        tree = node if node.find("registers") is not None else source
+        for register in registers_of(tree.find("registers"), title, base):
+            svd.registers.setdefault(register.address, []).append(register)
+    return svd
+
+
+def own(node: ET.Element) -> set[int]:
+    return {number(i.findtext("value")) for i in node.iter("interrupt")}
+
+
+def registers_of(node: ET.Element | None, peripheral: str, base: int, prefix: str = "") -> Iterator[SvdRegister]:
+    for child in node if node is not None else ():
+        if child.tag not in ("register", "cluster"):
+            continue
+        for name, offset in repeated(child):
+            address = base + offset
+            if child.tag == "cluster":
+                yield from registers_of(child, peripheral, address, f"{prefix}{name}_")
+            else:
+                yield SvdRegister(peripheral, prefix + name, address, fields_of(child))
+
+
+def repeated(node: ET.Element) -> Iterator[tuple[str, int]]:
+    """Names and offsets of what may be an array."""
+    name, offset = node.findtext("name", ""), number(node.findtext("addressOffset"))
+    count, step = number(node.findtext("dim"), 1), number(node.findtext("dimIncrement"))
+    labels = (node.findtext("dimIndex") or "").split(",") if "," in (node.findtext("dimIndex") or "") else None
+    for i in range(count):
+        label = labels[i] if labels else str(i)
+        yield name.replace("[%s]", label).replace("%s", label), offset + i * step
+
+
+def fields_of(node: ET.Element) -> dict[str, tuple[int, int]]:
+    """Lowest bit and width by name."""
+    found = {}
+    for f in node.iter("field"):
+        bits = f.findtext("bitRange")
+        if bits:
+            high, low = map(int, bits.strip("[]").split(":"))
+        elif f.find("lsb") is not None:
+            low, high = number(f.findtext("lsb")), number(f.findtext("msb"))
+        else:
+            low = number(f.findtext("bitOffset"))
+            high = low + number(f.findtext("bitWidth"), 1) - 1
+        for name, offset in repeated(f):
+            found[name] = (low + offset, high - low + 1)
+    return found
+
+
+# The drivers.
+
+
+def macros_of(board: Board) -> dict[str, Macro]:
+    """All macros that the board's drivers define, as the preprocessor sees them with the board's constants."""
+    assert board.setup is not None and board.uart is not None
+    toolchain, project = find_toolchain(), folder("templates") / "project"
+    family, found = board.setup.family, {}
+    defines = (*board.setup.defines, *board.uart.defines, f"-DCLOCK_HZ={board.clock_hz}u", "-DMAX_PAYLOAD=512u")
+    names = (f"setup_{family.driver}.c", f"uart_{board.uart.kind}.c", f"{family.ticks}.c")
+    for path in (project / name for name in names):
+        command = [*toolchain.command, *toolchain.target_flags(board.core), "-ffreestanding", *defines]
+        command += [f"-I{project}", "-E", "-dM", str(path)]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for line in text.splitlines():
+            if match := re.fullmatch(r"#define (\w+)(?:\(([^)]*)\))? (.*)", line):
+                parameters = tuple(p.strip() for p in match[2].split(",")) if match[2] else ()
+                found[match[1]] = Macro(parameters, match[3])
+    return found
+
+
+OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
+    ast.BitOr: operator.or_, ast.LShift: operator.lshift,
+}  # fmt: skip
+
+
+def value(text: str, macros: dict[str, Macro], names: dict[str, int]) -> int:
+    """A constant expression of C, as far as the drivers use them."""
+    return evaluate(ast.parse(re.sub(r"\b(0x[0-9a-fA-F]+|\d+)u\b", r"\1", text), mode="eval").body, macros, names)
+
+
+def evaluate(node: ast.expr, macros: dict[str, Macro], names: dict[str, int]) -> int:
+    if isinstance(node, ast.Constant):
+        return int(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.BinOp):
+        left, right = (evaluate(n, macros, names) for n in (node.left, node.right))
+        return int(OPERATORS[type(node.op)](left, right))
+    assert isinstance(node, ast.Name), ast.dump(node)
+    return names[node.id] if node.id in names else value(macros[node.id].body, macros, names)
+
+
+def uses(board: Board, macro: Macro, name: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """The name and arguments of each use of a macro: for the pins of the serial line, or counter 0."""
+    assert board.uart is not None
+    if not macro.parameters:
+        yield name, {}
+        return
+    for pin in filter(None, (board.uart.tx, board.uart.rx)):
+        arguments = {"port": pin.port, "pin": pin.number, "n": 0}
+        if name.startswith(("GPIOx_AFRL", "GPIOx_CRL")) != (pin.number < 8) and re.match("GPIOx_(AFR|CR)", name):
+            continue
+        letter = chr(ord("A") + pin.port)
+        spelled = name.replace("GPIOx", f"GPIO{letter}").replace("IOPx", f"IOP{letter}").replace("Px_", f"P{pin.port}_")
+        spelled = re.sub(r"(?<=[A-Z0-9])n(?=_|$)", str(0 if macro.parameters == ("n",) else pin.number), spelled)
+        yield spelled, arguments
+
+
+# The comparison.
+
+
+def check(board: Board, svd: Svd) -> Findings:
+    """What differs from the description of a relative instead of the part itself is only unchecked."""
+    assert board.uart is not None and board.setup is not None
+    findings, macros = Findings(board.name), macros_of(board)
+    check_port(board, svd, findings)
+    known: dict[str, SvdRegister] = {}
+    for name, macro in macros.items():
+        if macro.body.startswith("REGISTER("):
+            for spelled, arguments in uses(board, macro, name):
+                address = value(macro.body.removeprefix("REGISTER(").removesuffix(")"), macros, arguments)
+                check_register(name, spelled, address, svd, known, findings)
+    for name, macro in macros.items():
+        if found := re.fullmatch(r"(BIT|FIELD)\((.*)\)", macro.body):
+            owner = max((r for r in known if name.startswith(f"{r}_")), key=len, default=None)
+            if owner is not None:
+                for spelled, arguments in uses(board, macro, name):
+                    low, width = bits_of(found[1], found[2], macros, arguments)
+                    check_field(spelled, spelled[len(owner) + 1 :], (low, width), known[owner], findings)
+    if svd.name != board.setup.svd[0]:
+        findings.unchecked += findings.wrong
+        findings.wrong = []
+    return findings
+
+
+def bits_of(kind: str, text: str, macros: dict[str, Macro], arguments: dict[str, int]) -> tuple[int, int]:
+    if kind == "BIT":
+        return value(text, macros, arguments), 1
+    low, width = text.rsplit(",", 1)
+    return value(low.strip(), macros, arguments), value(width.strip(), macros, arguments)
+
+
+def check_port(board: Board, svd: Svd, findings: Findings) -> None:
+    assert board.uart is not None
+    if board.uart.base not in svd.interrupts:
+        findings.unchecked.append(f"no peripheral at {board.uart.base:#x}, the serial port")
+    elif board.uart.irq not in svd.interrupts[board.uart.base]:
+        numbers = sorted(svd.interrupts[board.uart.base])
+        place = findings.wrong if numbers else findings.unchecked
+        place.append(f"the serial port's interrupt is {board.uart.irq}; {svd.name} has {numbers}")
+    else:
+        findings.checked += 1
+
+
+def check_register(
+    name: str, spelled: str, address: int, svd: Svd, known: dict[str, SvdRegister], findings: Findings
+) -> None:
+    if address >= CORE_REGISTERS:
+        return
+    there = svd.registers.get(address, [])
+    match = next((r for r in there if same_register(spelled, r)), None)
+    if match:
+        known[name] = match
+        findings.checked += 1
+    elif there:
+        findings.wrong.append(
+            f"{spelled} is at {address:#x}, where {svd.name} has {there[0].peripheral}.{there[0].name}"
+        )
+    else:
+        findings.unchecked.append(f"{spelled} at {address:#x}: {svd.name} has nothing there")
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", text.upper())
+
+
+def same_register(ours: str, theirs: SvdRegister) -> bool:
+    """Numbers of peripherals do not count: the address has found the right one."""
+    peripheral = re.sub(r"\d+$", "", theirs.peripheral.upper())
+    peripheral = re.sub(r"^(LPUART|USART|UARTE?)$", "UART", peripheral)
+    wanted = plain(f"{peripheral}_{theirs.name}")
+    ours = re.sub(r"^(USART|LPUART)_", "UART_", ours)
+    candidates = {ours, *(re.sub(f"^{a}$", b, ours) for a, b in ALIASES)}
+    candidates |= {re.sub(r"^([A-Z]+)\d+_", r"\1_", c) for c in candidates}
+    return not {wanted, plain(f"{theirs.peripheral}_{theirs.name}"), plain(theirs.name)}.isdisjoint(
+        map(plain, candidates)
+    )
+
+
+def check_field(spelled: str, name: str, bits: tuple[int, int], register: SvdRegister, findings: Findings) -> None:
+    name = re.sub(r".*?_", "", name) if name not in register.fields and "_" in name else name
+    candidates = [name, *(re.sub(f"^{a}$", b, name) for a, b in FIELD_ALIASES)]
+    there = next((register.fields[c] for c in candidates if c in register.fields), split(name, register))
+    if there == bits:
+        findings.checked += 1
+    elif there is None and bits in register.fields.values():
+        other = next(n for n, b in register.fields.items() if b == bits)
+        findings.wrong.append(f"{spelled}: these bits are called {other}")
+    elif there is None:
+        findings.unchecked.append(f"{spelled}: {register.peripheral}.{register.name} is described without it")
+    else:
+        findings.wrong.append(f"{spelled} is {bits}; it should be {there} (lowest bit, width)")
+
+
+def split(name: str, register: SvdRegister) -> tuple[int, int] | None:
+    """A field that is described bit by bit: NAME0, NAME1 and so on."""
+    lows = []
+    while (there := register.fields.get(f"{name}{len(lows)}")) is not None and there[1] == 1:
+        lows.append(there[0])
+    return (lows[0], len(lows)) if lows and lows == list(range(lows[0], lows[0] + len(lows))) else None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("sources", nargs="*", type=Path, help="SVD files, folders or packages with SVD files")
+    parser.add_argument("--board", action="append", help="only this board")
+    arguments = parser.parse_args()
+    boards = [b for b in map(load_board, arguments.board or list_boards()) if b.setup]
+    texts: dict[str, bytes] = {}
+    for name, content in svd_texts([*arguments.sources, *installed()]):
+        texts.setdefault(name.lower(), content)
+    try:
+        return report(boards, texts)
+    except CompileError as e:
+        print(e, file=sys.stderr)
+        return 3
+
+
+def report(boards: list[Board], texts: dict[str, bytes]) -> int:
+    bad = 0
+    for board in boards:
+        assert board.setup is not None
+        name = next((n for n in board.setup.svd if n.lower() in texts), None)
+        if name is None:
+            print(f"{board.name}: unchecked; no description named {' or '.join(board.setup.svd) or '(none)'}")
+            continue
+        findings = check(board, read_svd(name, texts[name.lower()]))
+        bad += len(findings.wrong)
+        print(f"{board.name}: {findings.checked} registers and fields as in {name}, {len(findings.wrong)} wrong")
+        for line in findings.wrong:
+            print(f"  wrong: {line}")
+        for line in findings.unchecked:
+            print(f"  unchecked: {line}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+/* STM32F0: the PLL from the external clock or half the internal oscillator of 8 MHz (RM0091). */
+#include "registers.h"
+#include "setup.h"
+
+#define GPIO_BASE 0x48000000u
+#include "stm32_gpio.h"
+
+#define RCC_CR REGISTER(0x40021000u)
+#define RCC_CFGR REGISTER(0x40021004u)
+#define RCC_AHBENR REGISTER(0x40021014u)
+#define RCC_APB2ENR REGISTER(0x40021018u)
+#define RCC_APB1ENR REGISTER(0x4002101Cu)
+#define RCC_CFGR2 REGISTER(0x4002102Cu)
+#define FLASH_ACR REGISTER(0x40022000u)
+
+#define RCC_CR_HSEON BIT(16)
+#define RCC_CR_HSERDY BIT(17)
+#define RCC_CR_HSEBYP BIT(18)
+#define RCC_CR_PLLON BIT(24)
+#define RCC_CR_PLLRDY BIT(25)
+#define RCC_CFGR_SW FIELD(0, 2)
+#define RCC_CFGR_SWS FIELD(2, 2)
+#define RCC_CFGR_PLLSRC FIELD(15, 2)
+#define RCC_CFGR_PLLMUL FIELD(18, 4)
+#define RCC_CFGR2_PREDIV FIELD(0, 4)
+#define RCC_AHBENR_IOPxEN(port) BIT(17u + (port))
+#define RCC_APB1ENR_USART2EN BIT(17)
+#define RCC_APB2ENR_USART1EN BIT(14)
+#define FLASH_ACR_LATENCY FIELD(0, 3)
+#define FLASH_ACR_PRFTBE BIT(4)
+
+#define USART1 0x40013800u
+#define USART2 0x40004400u
+
+#define PLLSRC_HALF_HSI 0u
+#define PLLSRC_HSE 2u
+#define SW_HSI 0u
+#define SW_PLL 2u
+
+static int start_oscillator(void) {
+    if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
+        return 1;
+    }
+    if (SETUP_OSCILLATOR == OSCILLATOR_BYPASS) {
+        RCC_CR |= RCC_CR_HSEBYP;
+    }
+    RCC_CR |= RCC_CR_HSEON;
+    return wait_for(&RCC_CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
+}
+
+static int start_pll(void) {
+    const uint32_t source = SETUP_OSCILLATOR == OSCILLATOR_INTERNAL ? PLLSRC_HALF_HSI : PLLSRC_HSE;
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PLLSRC, source);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PLLMUL, SETUP_MULTIPLIER - 2);
+    SET_FIELD(RCC_CFGR2, RCC_CFGR2_PREDIV, 0u);
+    RCC_CR |= RCC_CR_PLLON;
+    return wait_for(&RCC_CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY);
+}
+
+static int select_pll(void) {
+    FLASH_ACR |= FLASH_ACR_PRFTBE;
+    SET_FIELD(FLASH_ACR, FLASH_ACR_LATENCY, SETUP_WAIT_STATES);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL);
+    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL))) {
+        return 1;
+    }
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    return 0;
+}
+
+static void enable_uart(void) {
+    RCC_AHBENR |= RCC_AHBENR_IOPxEN(UART_TX_PORT) | RCC_AHBENR_IOPxEN(UART_RX_PORT);
+    if (UART_BASE == USART1) {
+        RCC_APB2ENR |= RCC_APB2ENR_USART1EN;
+    } else if (UART_BASE == USART2) {
+        RCC_APB1ENR |= RCC_APB1ENR_USART2EN;
+    }
+    (void)RCC_AHBENR; /* the clock takes two cycles to come */
+    select_uart_pins();
+}
+
+int setup(void) {
+    int is_set = start_oscillator() && start_pll() && select_pll();
+    enable_uart();
+    return is_set;
+}
