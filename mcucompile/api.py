@@ -29,7 +29,8 @@ from .data import Samples, reference_inputs, samples_for, stored_value
 from .effects import Effect, effects
 from .emit import emit
 from .errors import CompileError
-from .files import REPORT, read_bytes, write_folder
+from .export import Library, exported, parse_formats
+from .files import REPORT, is_library_file, read_bytes, write_folder
 from .front import front_svg
 from .frontend.export import to_onnx
 from .ir import Array, Graph, Numerics, Program, Shape
@@ -78,6 +79,7 @@ class Compiled:
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
         files = {name: text.encode() for name, text in texts.items()}
+        files |= exported(self.options.export, self.library)
         picture = front_svg(self.effects, self.name) if self.effects else None
         if picture:
             files["compression.svg"] = picture.encode()
@@ -85,6 +87,13 @@ class Compiled:
         files["reference.npz"] = self.reference_npz()
         report = {**self.report, "compression": plain(self.effects), "files": sorted([*files, REPORT])}
         return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
+
+    @property
+    def library(self) -> Library:
+        """The C files, for the formats that drop them into a project."""
+        texts = emit(self.program, self.board.core)
+        c_files = {name: text.encode() for name, text in texts.items() if is_library_file(name)}
+        return Library(self.program, self.board.core, c_files)
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
@@ -178,7 +187,7 @@ class Compiled:
         """Only the C files, for building."""
         folder.mkdir()
         for name, data in self.files.items():
-            if name.endswith((".c", ".h")):
+            if is_library_file(name):
                 (folder / name).write_bytes(data)
         return folder
 
@@ -228,18 +237,20 @@ def compile(
     dump: Dump | None = None,
     progress: Tell | None = None,
     shapes: Mapping[str, Shape] | None = None,
+    export: str | Sequence[str] = (),
 ) -> Compiled:
     """Compile an ONNX model (a path, or the file's bytes) for a board (a name, a TOML path, or a Board).
 
     The keywords are the command line's options; `passes` is a recipe: the text of --passes, or a list of such texts and
-    of tables as a recipe file has them. `dump` is called with each pass's name and the graph's text after it,
-    `progress` with the name of what begins. Raises CompileError.
+    of tables as a recipe file has them; `export` are names of formats, as for --export. `dump` is called with each
+    pass's name and the graph's text after it, `progress` with the name of what begins. Raises CompileError.
     """
     options = Options(
         choice(NetworkType, dtype, "dtype"), choice(BoundaryType, io, "io"), choice(Numerics, numerics, "numerics"),
         choice(Effort, effort, "effort"), checked_nbytes(ram, "ram"), choice(Ranges, ranges, "ranges"),
         choice(Switch, equalize, "equalize"), choice(Switch, correct_bias, "correct_bias"), bool(prove),
         checked_nbytes(flash_budget, "flash_budget"), parse_recipe(passes), checked_shapes(shapes),
+        parse_formats(export),
     )  # fmt: skip
     of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
     of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")

@@ -136,7 +136,7 @@ def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
     passes = args.passes or (read_recipe(args.recipe) if args.recipe else ())
     return api.compile(
         args.model, args.board, passes=passes, dump=dump_after(args.dump_after), progress=tell,
-        prove=bool(args.prove), shapes=dict(args.shape or []), **given,
+        prove=bool(args.prove), shapes=dict(args.shape or []), export=getattr(args, "export", ()), **given,
     )  # fmt: skip
 
 
@@ -151,6 +151,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         compiled.write(folder)
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")
+    show.exports(console, compiled.options.export, folder, compiled.name)
     return json.loads(compiled.files[REPORT]), 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from .errors import CompileError
@@ -15,7 +15,7 @@ SHOWN = 5
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make `folder` hold exactly these files, one of which is the report.
+    """Make `folder` hold exactly these files, whose names may be paths in it; one of them is the report.
 
     An existing folder is replaced, if it is empty or holds nothing but an earlier output. Everything is written beside
     it first and then takes its place by two renamings, between which there is no folder of that name for a moment.
@@ -29,6 +29,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             fresh, old = Path(temporary) / "new", Path(temporary) / "old"
             fresh.mkdir()
             for name, data in files.items():
+                (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_bytes(data)
             swap(fresh, place, old)
     except (OSError, RuntimeError) as e:  # the latter for a symbolic link to itself
@@ -60,13 +61,25 @@ def refuse_foreign(folder: Path, place: Path) -> None:
             "E0702", f"{folder} is the current folder or contains it, and cannot be replaced",
             fix="give the output a folder of its own with -o",
         )  # fmt: skip
-    foreign = sorted({p.name for p in place.iterdir()} - written_files(place))
+    foreign = foreign_files(place, written_files(place))
     if foreign:
         more = [f"and {len(foreign) - SHOWN} more"] if len(foreign) > SHOWN else []
         raise CompileError(
             "E0702", f"{folder} holds files that mcucompile did not write", why="\n".join([*foreign[:SHOWN], *more]),
             fix="move them, or give an empty or new folder with -o",
         )  # fmt: skip
+
+
+def foreign_files(folder: Path, written: Collection[str]) -> list[str]:
+    """Paths in the folder that are not among `written`; a folder that holds nothing of these is one of them."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        inside = {name.removeprefix(f"{path.name}/") for name in written if name.startswith(f"{path.name}/")}
+        if inside and path.is_dir() and not path.is_symlink():
+            found += [f"{path.name}/{name}" for name in foreign_files(path, inside)]
+        elif path.name not in written or path.is_dir():
+            found.append(path.name)
+    return found
 
 
 def written_files(folder: Path) -> set[str]:
@@ -77,6 +90,11 @@ def written_files(folder: Path) -> set[str]:
         return set()
     listed = report.get("files") if isinstance(report, dict) and "mcucompile" in report else None
     return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
+
+
+def is_library_file(name: str) -> bool:
+    """Whether a file of an output folder is C of the library itself, not of an example."""
+    return name.endswith((".c", ".h")) and "/" not in name
 
 
 def read_bytes(path: Path) -> bytes:

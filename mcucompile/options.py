@@ -58,7 +58,7 @@ class Options:
     """Compilation options; `ram` is the arena's limit in bytes, None for what the board has.
 
     `flash_budget` is the limit of constants and code, the latter estimated, in bytes; None for what the board has.
-    `recipe` are the compression passes asked for.
+    `recipe` are the compression passes asked for, `export` the formats whose files the output folder gets.
     """
 
     dtype: NetworkType = NetworkType.AUTO
@@ -73,6 +73,7 @@ class Options:
     flash_budget: int | None = None
     recipe: Recipe = NOTHING
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    export: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """For the report: names and numbers only; the recipe in the form of --passes."""

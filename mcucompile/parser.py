@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from . import __version__, listing
 from .errors import CompileError
+from .export import FORMATS, parse_formats
 from .ir import Numerics, Shape
 from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
 
@@ -50,6 +51,10 @@ def parser() -> Parser:
 
     c = add("compile", "turn an ONNX network into C for a board", options)
     c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
+    c.add_argument(
+        "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
+        help=f"add what drops the folder into a project: {', '.join(FORMATS)}",
+    )  # fmt: skip
     v = add("verify", "build, run on the emulator or board, compare every byte", options, limit)
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")

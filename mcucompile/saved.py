@@ -14,7 +14,8 @@ from typing import Any
 from . import __version__
 from .data import UNREADABLE, Archive
 from .errors import CompileError
-from .files import REPORT
+from .export import FORMATS
+from .files import REPORT, is_library_file
 from .ir import Array, Graph, Numerics, Tensor, identifier
 from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
 from .report import SCHEMA, Json
@@ -63,7 +64,7 @@ class Saved:
         options, resolved = self.report["options"], self.report["resolved"]
         dtype = "float32" if resolved["dtype"] == "float32" else "auto"
         coded = [{"name": "encode", "encoding": e, "layers": f"%{layer}"} for layer, e in resolved["encodings"].items()]
-        same = {key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget")}
+        same = {key: options[key] for key in ("io", "numerics", "effort", "ram", "flash_budget", "export")}
         return {"dtype": dtype, "passes": coded, **same}
 
     def board(self, given: Board | None) -> Board:
@@ -87,7 +88,7 @@ class Saved:
                 raise self.error(f"{REPORT} was changed, or is of another network", f"its entry {key!r} is not right")
         for name, content in files.items():
             has_comments = name == f"{self.name}.c"  # on steps, whose sources the twin may tell otherwise
-            if name.endswith((".c", ".h")) and not same_code(self.folder / name, content, has_comments):
+            if is_library_file(name) and not same_code(self.folder / name, content, has_comments):
                 raise self.error(f"{name} is not what {self.twin.name} gives")
 
     def reference(self, graph: Graph) -> Reference:
@@ -164,6 +165,9 @@ def problem_of_options(options: Json, resolved: Json) -> str:
         value = options[key]
         if value is not None and (type(value) is not int or value < 0):
             return f"its option {key!r} is no number of bytes"
+    formats = options.get("export")
+    if not isinstance(formats, list) or any(name not in FORMATS for name in formats):
+        return "its option 'export' is missing, or names a format that does not exist"
     encodings = resolved.get("encodings")
     if not isinstance(encodings, dict) or not all(isinstance(e, str) for e in encodings.values()):
         return "its resolved encodings are missing, or no names"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from .api import Compiled
 from .effects import Effect
+from .export import FORMATS
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
@@ -31,6 +33,13 @@ def printable(text: str) -> str:
 def say(console: Console, text: str, style: str = "") -> None:
     """Print the text as it is: brackets and colons in it mean nothing."""
     console.print(Text(printable(text), style))
+
+
+def exports(console: Console, formats: Iterable[str], folder: Path, name: str) -> None:
+    """What to do with the folder in a project of each format."""
+    for key in formats:
+        use = FORMATS[key].use.format(folder=folder, name=name, NAME=name.upper())
+        say(console, f"{key}: {use}")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -21,6 +21,7 @@ LAYERS = (
     ("kernels",),
     ("lower",),
     ("emit",),
+    ("export",),
     ("run",),
     (
         *("options", "files", "metrics", "mismatch", "verify", "profile", "network_type", "lowering", "notes"),

@@ -1,0 +1,72 @@
+"""What the formats need to know of a generated library, and what a format is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import __version__
+from ..emit.c import needs, render
+from ..ir import Program
+from ..target.cores import Core, Isa
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """A generated library: `c_files` are its sources and headers, file name -> content."""
+
+    program: Program
+    core: Core
+    c_files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def title(self) -> str:
+        """The name where it must begin with a letter."""
+        return self.name if self.name[0].isalpha() else f"network{self.name}"
+
+    @property
+    def version(self) -> str:
+        """Of the form 1.2.3, which all formats understand."""
+        found = re.match(r"\d+\.\d+\.\d+", __version__)
+        assert found, f"version {__version__} does not begin with three numbers"
+        return found[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(sorted(file for file in self.c_files if file.endswith(".c")))
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        return tuple(sorted(file for file in self.c_files if file.endswith(".h")))
+
+    @property
+    def isa(self) -> Isa:
+        """The least instruction set that its kernels can do with."""
+        return max((isa for isa in Isa if needs(self.program.kernels, isa)), default=Isa.SCALAR)
+
+    @property
+    def description(self) -> str:
+        cores = "any core" if self.isa is Isa.SCALAR else f"{self.core.cpu} and cores with its instructions"
+        return f"{self.name}: a neural network in plain C for {cores}, compiled by mcucompile {__version__}"
+
+    def render(self, template: str, **more: Any) -> bytes:
+        """A template of templates/export/ with what all of them use."""
+        return render(
+            f"export/{template}", library=self, name=self.name, NAME=self.name.upper(), program=self.program,
+            core=self.core, version=__version__, **more,
+        ).encode()  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Format:
+    """`files` are what it adds, path -> content; `use` says, of a folder {folder} and a library {name}, what to do."""
+
+    name: str
+    use: str
+    files: Callable[[Library], Mapping[str, bytes]]

@@ -1,0 +1,19 @@
+"""NAME.mk, which a Makefile includes from wherever it lies."""
+
+from __future__ import annotations
+
+from .example import main_c
+from .library import Format, Library
+
+
+def files(library: Library) -> dict[str, bytes]:
+    return {
+        f"{library.name}.mk": library.render("makefile/library.mk.j2"),
+        "examples/makefile/Makefile": library.render("makefile/Makefile.j2"),
+        **main_c(library),
+    }
+
+
+FORMAT = Format(
+    "makefile", "include {folder}/{name}.mk, compile with $({NAME}_CPPFLAGS) and link $({NAME}_OBJECTS)", files
+)
