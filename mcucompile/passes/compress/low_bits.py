@@ -112,15 +112,20 @@ def filled(scales: Reals) -> Reals:
 
 def compensated(target: Reals, hessian: Reals, levels: Levels, kept: Array, start: Rounded, ordered: bool) -> Rounded:
     """Never worse than `start` under the Hessian."""
-    order = np.argsort(-np.diagonal(hessian, axis1=1, axis2=2), axis=1, kind="stable")
-    if not ordered:
-        order = np.broadcast_to(np.arange(order.shape[1]), order.shape)
-    swept = sweep(target, hessian, levels, kept, start.scales, order)
+    swept = sweep(target, hessian, levels, kept, start.scales, rounding_order(hessian, ordered))
     candidates = [descended(c, target, hessian, levels, kept) for c in (start, swept)]
     errors = [squared_error(target - c.values, hessian) for c in candidates]
     better = errors[1] < errors[0]
     first, second = candidates
     return Rounded(np.where(better[..., None], second.q, first.q), np.where(better, second.scales, first.scales))
+
+
+def rounding_order(hessian: Reals, ordered: bool) -> Array:
+    """[groups, inputs]: the inputs of the largest variance first, whose errors matter most; else as they come."""
+    variances = np.diagonal(hessian, axis1=1, axis2=2)
+    if not ordered:
+        return np.broadcast_to(np.arange(variances.shape[1]), variances.shape)
+    return np.argsort(-variances, axis=1, kind="stable")
 
 
 def sweep(target: Reals, hessian: Reals, levels: Levels, kept: Array, scales: Reals, order: Array) -> Rounded:

@@ -1,7 +1,8 @@
-"""Chains are compiled like any layers, and a board computes their bits."""
+"""Chains are compiled like any layers, and all boards compute their bits."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from mcucompile.data import Samples
 from mcucompile.run.tools import find_tool
 
 MODEL = Path(__file__).parents[2] / "models" / "classifier.onnx"
+BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 RECIPES = (
     "cp=rank:6@stem*, low_rank=rank:4@pointwise*, tucker=rank:6+rank_in:5@residual*, tensor_train=rank:2@logits",
     "low_rank=rank:3+form:output@stem*, separable=rank:9@residual*, tensor_train=rank:2+cores:3@logits",
@@ -21,17 +23,25 @@ needs_emulator = pytest.mark.skipif(
 )
 
 
-@needs_emulator
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_bits_on_a_board(recipe: str) -> None:
+@cache
+def compressed(recipe: str) -> mcucompile.Compiled:
     images = np.random.default_rng(0).normal(size=(20, 3, 16, 16)).astype(np.float32)
-    compiled = mcucompile.compile(
+    return mcucompile.compile(
         MODEL, "qemu-m4", calibration=Samples({"image": images}), ranges="minmax", equalize="off", passes=recipe
     )
-    changes = [c for a in compiled.prepared.applied for c in a.changes]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_each_layer_becomes_a_chain(recipe: str) -> None:
+    changes = [c for a in compressed(recipe).prepared.applied for c in a.changes]
     assert len(changes) == len(recipe.split(","))
     assert all(c.effect is not None and 0 < c.effect < 1 for c in changes)
-    assert compiled.verify().ok
+
+
+@needs_emulator
+@pytest.mark.parametrize(("recipe", "board"), [*((RECIPES[0], b) for b in BOARDS), (RECIPES[1], "qemu-m4")])
+def test_bits_on_a_board(recipe: str, board: str) -> None:
+    assert compressed(recipe).for_board(board).verify().ok
 
 
 def test_floats_take_chains_too() -> None:

@@ -19,6 +19,7 @@ from mcucompile.passes.compress.low_bits import (
     descended,
     inverse_factor,
     nearest,
+    rounding_order,
     squared_error,
     sweep,
     ternary,
@@ -58,6 +59,20 @@ def test_twn_by_hand() -> None:
     got = ternary(w, all_kept(w))
     np.testing.assert_array_equal(got.q[0, 0], [0, -1, 1, 1])
     assert got.scales[0, 0] == 3.0
+
+
+def test_twn_threshold() -> None:
+    """0.7 of a mean of 1 lies between 0.69 and 0.71."""
+    w = np.array([[[0.71, -0.69, 1.6, -1.0], [-0.69, 0.71, 1.0, 1.6]]])
+    got = ternary(w, all_kept(w))
+    np.testing.assert_array_equal(got.q[0], [[1, 0, 1, -1], [0, 1, 1, 1]])
+    np.testing.assert_allclose(got.scales, (0.71 + 1.6 + 1.0) / 3, rtol=1e-6)
+
+
+def test_large_variances_are_rounded_first() -> None:
+    hessian = np.stack([np.diag([1.0, 5.0, 3.0]), np.diag([2.0, 2.0, 9.0])])
+    np.testing.assert_array_equal(rounding_order(hessian, True), [[1, 2, 0], [2, 0, 1]])
+    np.testing.assert_array_equal(rounding_order(hessian, False), [[0, 1, 2], [0, 1, 2]])
 
 
 def test_closed_forms_of_a_pruned_channel() -> None:

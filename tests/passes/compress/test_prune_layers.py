@@ -17,7 +17,7 @@ from mcucompile.ops.conv2d import Conv2d
 from mcucompile.ops.window import Window
 from mcucompile.passes.compress.base import Change
 from mcucompile.passes.compress.prune_layers import PruneLayers
-from mcucompile.passes.compress.pruning.blocks import blocks, replace_block
+from mcucompile.passes.compress.pruning.blocks import By, blocks, replace_block
 
 HALF = Window((3, 3), (2, 2), (1, 1, 1, 1))
 POINT_HALF = Window((1, 1), (2, 2))
@@ -127,6 +127,16 @@ def test_what_a_replaced_block_leaves_unread_is_no_block_and_hides_none(replaced
     block = next(b for b in blocks(graph) if b.end.output.name == replaced)
     replace_block(graph, block, "identity", samples)
     assert [b.end.output.name for b in blocks(graph)] == left
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("by", ["identity", "pointwise"])
+def test_values_too_large_to_fit_anything_to(by: By) -> None:
+    """float32 cannot hold their products."""
+    graph, samples = nested()
+    with pytest.raises(CompileError) as error:
+        applied(PruneLayers(by=by), graph, {name: values * np.float32(1e25) for name, values in samples.items()})
+    assert error.value.code == "E0202"
 
 
 def test_only_blocks_that_are_there_count() -> None:

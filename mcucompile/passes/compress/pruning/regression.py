@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....errors import CompileError
 from ....ir import Array
 from .evidence import Reals
 from .refit import ridge
@@ -27,10 +28,13 @@ class Regression:
 
     @classmethod
     def of(cls, parts: Sequence[tuple[Array, Array]]) -> Regression:
-        """From pairs x [rows, inputs], y [rows, outputs]."""
-        found = cls._of(*parts[0])
-        for x, y in parts[1:]:
-            found = found.merged(cls._of(x, y))
+        """From pairs x [rows, inputs], y [rows, outputs]. Raises E0202 where their products are no numbers any more."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = cls._of(*parts[0])
+            for x, y in parts[1:]:
+                found = found.merged(cls._of(x, y))
+        if not all(np.isfinite(v).all() for v in (found.x, found.y, found.xx, found.xy, found.yy)):
+            raise CompileError("E0202", "the calibration data makes the network compute NaN or infinity")
         return found
 
     @classmethod
