@@ -138,7 +138,7 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
 def least_arena(graph: Graph, isa: Isa) -> int:
     """About the smallest arena in the graph's own order: every node takes a kernel that needs little but operands."""
     views = Views(graph)
-    chosen = [Chosen(n, leanest(n, isa)) for n in graph.nodes if not views.is_free(n)]
+    chosen = [Chosen(n, leanest(n, fitting(n, isa))) for n in graph.nodes if not views.is_free(n)]
     return peak_live_nbytes(schedule_of(graph, chosen, views))
 
 
@@ -163,16 +163,27 @@ def worthwhile(table: Sequence[Row]) -> list[Row]:
 
 
 def plausible(node: Node, core: Core, isa: Isa) -> list[Kernel]:
-    """The fitting kernels without those that are far slower than another one; of these the leanest one stays."""
-    speed = [(k, k.cycles(node, core)) for k in fitting(node, isa)]
+    """The fitting kernels without those that are far slower than another one. Of these the leanest one stays, and of
+    those with encoded weights the smallest: where flash weighs most, that may be worth all the time.
+    """
+    kernels = fitting(node, isa)
+    speed = [(k, k.cycles(node, core)) for k in kernels]
     limit = FAR_SLOWER * min(cycles for _, cycles in speed)
-    lean = leanest(node, isa)
-    return [k for k, cycles in speed if cycles <= limit or k is lean]
+    extreme = leanest(node, kernels), *smallest(node, kernels)
+    return [k for k, cycles in speed if cycles <= limit or k in extreme]
 
 
-def leanest(node: Node, isa: Isa) -> Kernel:
+def leanest(node: Node, kernels: Sequence[Kernel]) -> Kernel:
     """The kernel that needs the least memory besides its operands, as far as that can be told without a plan."""
-    return min(fitting(node, isa), key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
+    return min(kernels, key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
+
+
+def smallest(node: Node, kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Of the kernels with encoded weights the one with the fewest bytes of constants, of equals the one with the least
+    scratch; none where there are none.
+    """
+    encoded = [k for k in kernels if k.encoding != "plain"]
+    return sorted(encoded, key=lambda k: (sum(p.values.nbytes for p in k.constants(node)), k.scratch_nbytes(node)))[:1]
 
 
 class Memory:

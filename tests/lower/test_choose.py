@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_views import CORE, network
+from test_views import CORE, conv, image, network
 
-from mcucompile.ir import Node
+from mcucompile.ir import Graph, Node, verify
 from mcucompile.kernels.conv2d.direct import Direct
 from mcucompile.lower.choose import (
     SIZE,
@@ -25,7 +27,8 @@ from mcucompile.lower.choose import (
     undominated,
 )
 from mcucompile.lower.lower import lower
-from mcucompile.target.cores import Isa
+from mcucompile.ops.window import Window
+from mcucompile.target.cores import CORES, Isa
 
 KERNEL = Direct()
 Table = list[list[Candidate]]
@@ -132,3 +135,17 @@ def test_every_node_gets_a_kernel_that_fits() -> None:
         assert isinstance(node, Node)
         assert kernel.fits(node)
         assert kernel.isa <= Isa.DSP
+
+
+def test_half_the_flash_is_worth_a_layer_that_is_five_times_slower() -> None:
+    """The second layer has most of the weights, of 4 bits, and few of the cycles."""
+    first = conv(image("x", 1, 32, 32, 16), "first", 32, Window((3, 3), (4, 4)))
+    last = conv(first.output, "last", 32, Window((8, 8)))
+    w = last.inputs[1]
+    last.inputs[1] = replace(w, const=np.random.default_rng(0).integers(-8, 8, w.shape).astype(np.int8))
+    graph = Graph("net", [first.inputs[0]], [last.output], [first, last])
+    verify(graph)
+    fast, small = (choose(graph, CORES["cortex-m55"], Isa.MVE, goal) for goal in (SPEED, SIZE))
+    assert fast.kernel_of(last).encoding == "plain"
+    assert small.flash_nbytes <= fast.flash_nbytes - 0.4 * w.size
+    assert small.ram_nbytes == fast.ram_nbytes
