@@ -6,13 +6,14 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from networks_by_hand import UV, U, V, columns, dense_chain, linear, only_family
+from float_graphs import FloatGraph
+from networks_by_hand import UV, U, V, columns, dense_chain, linear, only_family, outputs
 
 from mcucompile.errors import CompileError
-from mcucompile.ir import NO_CLIP, Array, Clip, Graph
+from mcucompile.ir import NO_CLIP, Array, Clip, Graph, constant
 from mcucompile.passes.compress.pruning.criteria import ALL, Ranking
 from mcucompile.passes.compress.pruning.dependencies import families
-from mcucompile.passes.compress.pruning.evidence import Evidence
+from mcucompile.passes.compress.pruning.evidence import Evidence, interaction
 from mcucompile.passes.compress.structured import Rule
 
 RELU = Clip(0.0)
@@ -135,3 +136,21 @@ def test_dead_networks_can_be_ranked(name: str) -> None:
     with np.errstate(all="raise"):
         found = ranked(name, graph, columns(U, V))
     assert sorted(found.order) == list(range(5)) and not np.isnan(found.scores).any()
+
+
+def test_interaction_of_channels_that_a_window_reads() -> None:
+    """Against the network run without each channel: the error of the sums relative to their variance, both centred."""
+    net = FloatGraph((1, 5, 5, 3))
+    graph, samples = net.graph(net.conv("out", net.conv("mid", net.x, 4, RELU), 5)), net.samples(12)
+    family, evidence = only_family(graph), Evidence(graph, samples)
+    _, node = graph.nodes
+    got = interaction(family, node, evidence.moments[node])
+    kept = node.inputs[1]
+    assert kept.const is not None
+    whole = outputs(graph, samples).reshape(-1, 5).astype(np.float64)
+    for unit in range(4):
+        values = kept.const.copy()
+        values[..., unit] = 0
+        node.inputs[1] = constant("without", values)
+        lost = whole - outputs(graph, samples).reshape(-1, 5)
+        np.testing.assert_allclose(got[unit, unit], lost.var(axis=0).sum() / whole.var(axis=0).sum(), rtol=1e-3)
