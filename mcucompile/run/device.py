@@ -21,6 +21,7 @@ RUN_SECONDS = 120.0
 RUN_MACS_PER_SECOND = 100_000  # floats in software at 16 MHz
 BOOT_SECONDS = 2.0
 _FINISHED = 0
+COUNTERS = {0: "", 1: "timer", 2: "DWT"}
 
 
 def time_limit(macs: int) -> float:
@@ -30,12 +31,18 @@ def time_limit(macs: int) -> float:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What the device says of itself; `cpuid` is the register of that name."""
+    """What the device says of itself; `cpuid` is the register of that name, `clock_hz` what the processor runs with.
+
+    `counter` is what measures cycles there: "DWT" the processor's cycle counter, "timer" one that counts like it, ""
+    where there is none.
+    """
 
     program_id: bytes
     cpuid: int
     payload_nbytes: int
     arena_nbytes: int
+    clock_hz: int
+    counter: str
 
 
 @contextmanager
@@ -92,11 +99,13 @@ class Device:
             )
         self.stack_nbytes = 0
         """The most stack that the last run used."""
+        self.run_cycles: list[int] = []
+        """What each timed run took, with the call and the return."""
 
-    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
+    def run(self, inputs: Sequence[bytes], *, timed: bool = False) -> list[bytes]:
         """The outputs for one sample, inputs and outputs over the serial line."""
         self._write_inputs(inputs)
-        self._run(Mode.PLAIN)
+        self._run(Mode.TIMED if timed else Mode.PLAIN)
         return self._read_outputs()
 
     def run_batch(self, samples: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
@@ -149,9 +158,9 @@ class Device:
         return self._advance(self._link.request(Command.RUN, bytes([mode]), patience=self._run_seconds))
 
     def _advance(self, reply: bytes) -> bytes:
-        state, stack_nbytes, events = struct.unpack("<BII", reply)
-        if state == _FINISHED:
-            self.stack_nbytes, self._events = stack_nbytes, events
+        if reply[0] == _FINISHED:
+            _, self.stack_nbytes, self._events, cycles = struct.unpack("<BIII", reply)
+            self.run_cycles += [cycles] if cycles else []
         return reply
 
     def _steps(self) -> Iterator[StepOutput]:
@@ -199,7 +208,7 @@ class Ticks:
 
 
 def _info(data: bytes) -> DeviceInfo:
-    program_id, cpuid, payload_nbytes, _, arena_nbytes, init = struct.unpack("<8s4Ii", data)
+    program_id, cpuid, payload_nbytes, _, arena_nbytes, init, clock_hz, kind = struct.unpack("<8s4Ii2I", data)
     if init != 0:
         raise CompileError("E0608", "the device could not initialize the network", why=f"code {init}")
-    return DeviceInfo(program_id, cpuid, payload_nbytes, arena_nbytes)
+    return DeviceInfo(program_id, cpuid, payload_nbytes, arena_nbytes, clock_hz, COUNTERS[kind])

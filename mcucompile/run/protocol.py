@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 1
+VERSION = 2
 REPLY = 0x80
 DAMAGED = 0xFE
 _HEADER = struct.Struct("<BBIH")
@@ -47,6 +47,7 @@ class Mode(IntEnum):
     STEPWISE = 1
     TICKS = 2
     TRACE = 3
+    TIMED = 4
 
 
 @dataclass(frozen=True)

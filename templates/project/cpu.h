@@ -16,7 +16,7 @@ void cpu_interrupts_on(void);
 void cpu_sleep(void);      /* until an interrupt is pending, also while interrupts are off */
 int cpu_is_in_fault(void); /* in a fault handler, where no interrupt is taken any more */
 
-/* A counter of the processor clock, modulo CPU_TICKS_MASK + 1. cpu_has_ticks: it was found to count. */
+/* A counter of the processor clock, modulo CPU_TICKS_MASK + 1. */
 #if defined(EMULATED)
 #define CPU_TICKS_MASK 0xFFFFFFu
 #else
@@ -25,8 +25,13 @@ int cpu_is_in_fault(void); /* in a fault handler, where no interrupt is taken an
 void cpu_ticks_start(void);
 void cpu_ticks_stop(void);
 uint32_t cpu_ticks(void);
-int cpu_has_ticks(void);
 void cpu_tick_wrapped(void); /* the timer's interrupt */
+
+/* What counts, found out by looking whether it does. */
+#define TICKS_NONE 0u
+#define TICKS_TIMER 1u
+#define TICKS_DWT 2u
+uint32_t cpu_ticks_kind(void);
 
 /* Microseconds since the start, for runs that last longer than the ticks count. Either time or ticks, not both. */
 void cpu_time_start(void);

@@ -12,6 +12,7 @@
 #define MODE_STEPWISE 1u /* stop after each step and serve reads of what it wrote */
 #define MODE_TICKS 2u    /* count the ticks of each step */
 #define MODE_TRACE 3u    /* copy what each step wrote into a file; emulators only */
+#define MODE_TIMED 4u    /* count the ticks of the whole run */
 
 #define STATE_FINISHED 0u
 #define STATE_STOPPED 1u
@@ -21,6 +22,8 @@ static uint32_t event;
 static uint32_t last_tick;
 static uint32_t hook_ticks;  /* cost of one call of the hook */
 static uint32_t empty_ticks; /* cost of looking at the counter */
+static uint32_t run_ticks;   /* of the last run that was timed as a whole */
+static uint32_t ticks_kind;
 static int init_code;
 static int restarted; /* a new host came while the network was stopped at a step */
 
@@ -46,7 +49,9 @@ static void reply_hello(void) {
     put_u32(link_data + 16, program_port_count);
     put_u32(link_data + 20, program_arena_nbytes);
     put_u32(link_data + 24, (uint32_t)init_code);
-    link_reply(STATUS_OK, 28u);
+    put_u32(link_data + 28, cpu_clock_hz());
+    put_u32(link_data + 32, ticks_kind);
+    link_reply(STATUS_OK, 36u);
 }
 
 static void write_port(const Request *request) {
@@ -117,12 +122,16 @@ static int run(uint32_t in_mode) {
     cpu_stack_paint();
     if (in_mode == MODE_TICKS) {
         begin_ticks();
+    } else if (in_mode == MODE_TIMED) {
+        cpu_ticks_start();
     }
     mode = in_mode;
     last_tick = cpu_ticks();
     int code = program_run();
     uint32_t now = cpu_ticks();
     mode = MODE_PLAIN;
+    run_ticks = in_mode == MODE_TIMED ? (now - last_tick) & CPU_TICKS_MASK : 0u;
+    cpu_ticks_stop();
     if (in_mode == MODE_TICKS && event < program_tick_count) {
         program_ticks[event] = (now - last_tick) & CPU_TICKS_MASK;
     }
@@ -142,7 +151,8 @@ static void run_and_reply(uint32_t in_mode) {
         link_data[0] = STATE_FINISHED;
         put_u32(link_data + 1, cpu_stack_nbytes());
         put_u32(link_data + 5, event);
-        link_reply(STATUS_OK, 9u);
+        put_u32(link_data + 9, run_ticks);
+        link_reply(STATUS_OK, 13u);
     }
 }
 
@@ -271,6 +281,8 @@ static void batch(const Request *request) {
 }
 #endif
 
+static int is_mode(uint32_t asked) { return asked <= MODE_TICKS || asked == MODE_TIMED; }
+
 static void carry_out(const Request *request) {
     if (request->command == LINK_HELLO) {
         reply_hello();
@@ -280,7 +292,7 @@ static void carry_out(const Request *request) {
         write_port(request);
     } else if (request->command == LINK_READ) {
         read_port(request);
-    } else if (request->command == LINK_RUN && request->nbytes == 1u && request->payload[0] <= MODE_TICKS) {
+    } else if (request->command == LINK_RUN && request->nbytes == 1u && is_mode(request->payload[0])) {
         run_and_reply(request->payload[0]);
     } else if (request->command == LINK_READ_TICKS) {
         read_ticks(request);
@@ -297,6 +309,7 @@ static void carry_out(const Request *request) {
 }
 
 void server_run(void) {
+    ticks_kind = cpu_ticks_kind();
     init_code = program_init();
     for (;;) {
         Request request;

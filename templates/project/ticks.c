@@ -62,6 +62,11 @@ static void start_systick(void) {
     SYST_RVR = SYST_MASK;
     SYST_CVR = 0u;
     SYST_CSR = SYST_START;
+#if !defined(EMULATED)
+    /* It begins with 0 and the reload, which would look like a wrap. */
+    for (uint32_t i = 0u; i < WAIT_TRIES && SYST_CVR == 0u; i++) {
+    }
+#endif
 }
 
 void cpu_ticks_start(void) {
@@ -113,10 +118,20 @@ void cpu_time_start(void) {
 uint64_t cpu_time_us(void) { return systick() * 1000000u / cpu_clock_hz(); }
 #endif
 
-int cpu_has_ticks(void) {
+/* Some makers leave the timer out, too. */
+static int counts(void) {
     uint32_t before = cpu_ticks();
-    for (uint32_t i = 0u; i < 8u; i++) {
-        __asm__ volatile("nop");
+    for (volatile uint32_t i = 0u; i < 100u; i++) {
     }
     return cpu_ticks() != before;
+}
+
+uint32_t cpu_ticks_kind(void) {
+    cpu_ticks_start();
+    uint32_t kind = counts() ? TICKS_TIMER : TICKS_NONE;
+#if HAS_DWT
+    kind = is_dwt ? TICKS_DWT : kind;
+#endif
+    cpu_ticks_stop();
+    return kind;
 }

@@ -40,10 +40,4 @@ void cpu_time_start(void) { start(PRESCALER_1_MHZ); }
 /* Begins anew after 71 minutes. */
 uint64_t cpu_time_us(void) { return cpu_ticks(); }
 
-int cpu_has_ticks(void) {
-    uint32_t before = cpu_ticks();
-    for (uint32_t i = 0u; i < 8u; i++) {
-        __asm__ volatile("nop");
-    }
-    return cpu_ticks() != before;
-}
+uint32_t cpu_ticks_kind(void) { return TICKS_TIMER; }

@@ -7,7 +7,13 @@
 
 uint32_t cpu_id(void) { return 0x12345678u; }
 
+uint32_t cpu_clock_hz(void) { return 1000000u; }
+
+uint32_t cpu_ticks_kind(void) { return TICKS_NONE; }
+
 void cpu_ticks_start(void) {}
+
+void cpu_ticks_stop(void) {}
 
 uint32_t cpu_ticks(void) { return 0u; }
 

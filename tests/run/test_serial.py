@@ -182,7 +182,7 @@ def test_a_repeated_request_is_carried_out_once(line: ProcessPort) -> None:
     ("frame", "status"),
     [
         (Frame(Command.READ, 8, 1), 4),
-        (Frame(Command.HELLO, 7, 0, version=2), 3),
+        (Frame(Command.HELLO, 7, 0, version=1), 3),
         (Frame(77, 7, 1), 1),
         (Frame(Command.READ_STEP, 7, 1, bytes(8)), 1),
         (Frame(Command.CONTINUE, 7, 1), 1),
