@@ -13,6 +13,8 @@ __all__ = [
     "Board",
     "Compiled",
     "CompileError",
+    "Flashed",
+    "How",
     "Metrics",
     "Profile",
     "Samples",
@@ -23,7 +25,8 @@ __all__ = [
 
 HOMES = {
     "Board": "target.board", "Compiled": "api", "CompileError": "errors", "Metrics": "metrics", "Profile": "profile",
-    "Samples": "data", "Verification": "verify", "compile": "api", "load_compiled": "api",
+    "Flashed": "run.flash", "How": "run.flash", "Samples": "data", "Verification": "verify", "compile": "api",
+    "load_compiled": "api",
 }  # fmt: skip
 
 

@@ -45,6 +45,9 @@ from .profile import Profile
 from .recipe import parse_recipe
 from .reference import evaluate_all
 from .report import Json, plain, report_of, source_json
+from .run.build import build
+from .run.flash import Flashed, How, flash, no_progress
+from .run.interface import Interface
 from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
@@ -150,6 +153,7 @@ class Compiled:
         *,
         per_layer: bool = False,
         port: str | None = None,
+        how: How | None = None,
         opt: str | None = None,
         timeout: float | None = None,
         progress: Progress | None = None,
@@ -157,7 +161,8 @@ class Compiled:
         """Build, run on the board, compare every byte; without data on the samples of reference.npz.
 
         `timeout` is in seconds, for one run of the network. Nothing is run, only built, on a board that is neither
-        emulated nor at a `port`. Raises E0202, E0501, E0502, E06xx, E0701, E0702.
+        emulated nor at a `port`. A board at a port that runs another program is programmed, when `how` says how; How()
+        leaves that to its board file. Raises E0202, E0501, E0502, E06xx, E0701, E0702, E08xx.
         """
         seconds = checked_timeout(timeout)
         given = None if data is None else self.stored_inputs(data)
@@ -166,9 +171,24 @@ class Compiled:
             library = self.write_library(Path(work) / "library")
             return verification.run(
                 self.graph, self.program, library, self.board, self.default_inputs() if given is None else given,
-                saved=saved, per_layer=per_layer, port=port, opt=opt or self.options.effort.value, seconds=seconds,
-                progress=progress,
+                saved=saved, per_layer=per_layer, port=port, how=how, opt=opt or self.options.effort.value,
+                seconds=seconds, progress=progress,
             )  # fmt: skip
+
+    def flash(
+        self,
+        how: How | None = None,
+        *,
+        port: str | None = None,
+        opt: str | None = None,
+        progress: Progress | None = None,
+    ) -> Flashed:
+        """Build the program that `verify` runs, and program a real board with it. Raises E0501, E0502, E06xx, E08xx."""
+        with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
+            library = self.write_library(Path(work) / "library")
+            interface, effort = Interface.of(self.program), opt or self.options.effort.value
+            firmware = build(library, interface, self.board, Path(work) / "firmware", opt=effort, hook=False)
+            return flash(firmware, self.board, how or How(), port, progress or no_progress)
 
     def profile(self, *, opt: str | None = None, timeout: float | None = None) -> Profile:
         """Instructions per layer, counted exactly on the emulated board; `timeout` in seconds, for one run.

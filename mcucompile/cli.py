@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,7 +28,9 @@ from .files import REPORT
 from .parser import parser, refuse_settled
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
-from .target.board import load_board
+from .run.flash import How
+from .run.ports import board_ports, find_port
+from .target.board import Board, load_board
 
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
@@ -159,13 +162,36 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
         samples = compiled.samples_from(args.data) if args.data else None
+    port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
     with progress_bar(console, "verifying") as advance:
         result = compiled.verify(
-            samples, per_layer=args.per_layer, port=args.port, timeout=args.timeout, progress=advance
+            samples, per_layer=args.per_layer, port=port, how=how, timeout=args.timeout, progress=advance
         )
     metrics = compiled.metrics(result.outputs, samples) if samples and result.ran else {}
     show.verification(console, compiled, result, metrics)
     return show.verification_json(compiled, result, metrics), COMPARISON_FAILED if result.mismatch else 0
+
+
+def how_of(args: argparse.Namespace) -> How:
+    return How(args.engine, args.probe, args.drive, args.template)
+
+
+def port_of(args: argparse.Namespace, board: Board) -> str | None:
+    """The port that was named, or found by its USB id; None for an emulator, or where no board is plugged in."""
+    if args.port or board.emulator:
+        return str(args.port) if args.port else None
+    return find_port(board) if board_ports(board) else None
+
+
+def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    with spinner(console, "compiling") as tell:
+        compiled = compiled_from(args, tell)
+    with progress_bar(console, "programming") as advance:
+        flashed = compiled.flash(how_of(args), port=args.port, progress=advance)
+    show.flashed(console, flashed)
+    port = f" --port {args.port}" if args.port else ""
+    show.say(console, f"now: mcucompile verify {args.model} --board {args.board or compiled.board.name}{port}")
+    return asdict(flashed), 0
 
 
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
@@ -225,7 +251,7 @@ def progress_bar(console: Console, text: str) -> Iterator[Callable[[int, int], N
 
 COMMANDS: dict[str, Command] = {
     "compile": run_compile, "verify": run_verify, "profile": run_profile, "inspect": run_inspect, "boards": run_boards,
-    "ops": run_ops, "passes": run_passes, "explain": run_explain,
+    "flash": run_flash, "ops": run_ops, "passes": run_passes, "explain": run_explain,
 }  # fmt: skip
 
 

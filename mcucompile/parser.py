@@ -13,6 +13,7 @@ from .errors import CompileError
 from .export import FORMATS, parse_formats
 from .ir import Numerics, Shape
 from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+from .target.flashing import ENGINES
 
 SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
 FIXED_BY_A_FOLDER = {
@@ -55,10 +56,12 @@ def parser() -> Parser:
         "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
         help=f"add what drops the folder into a project: {', '.join(FORMATS)}",
     )  # fmt: skip
-    v = add("verify", "build, run on the emulator or board, compare every byte", options, limit)
+    reach = board_options()
+    v = add("verify", "build, run on the emulator or board, compare every byte", options, limit, reach)
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
-    v.add_argument("--port", help="serial port of a real board")
+    v.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
+    add("flash", "build the program that verify runs, and put it on a real board", options, reach)
     add("profile", "count instructions per layer on the emulator", options, limit)
     i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
     i.add_argument("model", type=Path, metavar="MODEL.onnx")
@@ -69,6 +72,17 @@ def parser() -> Parser:
     add("passes", "the passes in order")
     add("explain", "what an error code means").add_argument("code", metavar="CODE")
     return top
+
+
+def board_options() -> Parser:
+    """How a real board is reached."""
+    p = Parser(add_help=False)
+    p.add_argument("--port", help="serial port of a real board (default: found by the USB ids of its file)")
+    p.add_argument("--engine", choices=ENGINES, help="what programs it (default: as its file says)")
+    p.add_argument("--probe", metavar="ID", help="the debug probe's id, or a part of it, where several are connected")
+    p.add_argument("--drive", type=Path, metavar="DIR", help="where the bootloader's UF2 drive is mounted")
+    p.add_argument("--command", dest="template", metavar="LINE", help='of --engine command: "tool {elf} {port}"')
+    return p
 
 
 def compile_options() -> Parser:

@@ -19,6 +19,7 @@ from .export import FORMATS
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
+from .run.flash import Flashed
 from .target.board import Board
 from .verify import Fit, Verification
 
@@ -246,7 +247,21 @@ def verdict(v: Verification) -> str:
     return f"every value is within {v.ulp} ULP of the reference" if v.ulp else "every byte equals the reference"
 
 
+def flashed(console: Console, f: Flashed) -> None:
+    """What was programmed, and what is known of it."""
+    erased = "" if f.erased_nbytes is None else f", after erasing {f.erased_nbytes:,}"
+    say(console, f"{f.board}: {f.nbytes:,} bytes programmed{erased}, in {f.seconds:.1f} s", "bold")
+    say(console, f"by {f.engine}: {f.through}")
+    read = "read back, and equal" if f.is_read_back else "not read back: this engine cannot; verify asks the program"
+    say(console, f"flash: {read}")
+    say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}")
+
+
 def run_details(console: Console, c: Compiled, v: Verification) -> None:
+    if v.flashed:
+        flashed(console, v.flashed)
+    else:
+        say(console, f"the program's ELF has SHA-256 {v.elf_sha256}")
     say(console, f"{v.samples} samples, {v.over_serial} of them over the serial line")
     if v.ulp:
         say(
@@ -275,6 +290,8 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "name": c.name,
         "board": v.board,
         "ran": v.ran,
+        "elf_sha256": v.elf_sha256,
+        "flashed": asdict(v.flashed) if v.flashed else None,
         "equal": v.ok if v.ran else None,
         "samples": v.samples,
         "over_serial": v.over_serial,

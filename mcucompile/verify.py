@@ -17,6 +17,7 @@ from .ir import Array, Graph, Program, Tensor
 from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
 from .run.build import Firmware, build, stack_nbytes
 from .run.device import Device, open_device, time_limit
+from .run.flash import Flashed, How, elf_sha256, ensure_programmed
 from .run.interface import Interface
 from .target.board import Board
 
@@ -41,7 +42,8 @@ class Verification:
     """`outputs` by name are what the device answered, [samples, ...] as stored; float networks compare within `ulp`.
 
     Of a board that nothing could be run on `ran` is False, and there is only the firmware and its fit. `layer_samples`
-    is for how many samples the `layers_compared` intermediate tensors were compared.
+    is for how many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program
+    that ran, `flashed` how it came onto a real board; None where the board had it already.
     """
 
     board: str
@@ -57,6 +59,8 @@ class Verification:
     ulp: int = 0
     max_ulp: float = 0.0
     ran: bool = True
+    elf_sha256: str = ""
+    flashed: Flashed | None = None
 
     @property
     def ok(self) -> bool:
@@ -158,7 +162,8 @@ def verify_layers(
 class Run:
     """A network, its program and its library's folder, to be built for a board and run there.
 
-    `port` is a real board's serial port, `seconds` the time limit of one run of the network.
+    `port` is a real board's serial port, `how` it is programmed when it runs another program (None: never), `seconds`
+    the time limit of one run of the network.
     """
 
     graph: Graph
@@ -167,6 +172,7 @@ class Run:
     board: Board
     inputs: Mapping[str, Array]
     port: str | None
+    how: How | None
     opt: str
     seconds: float
 
@@ -194,11 +200,13 @@ class Run:
         firmware = self.build(work / "firmware", per_layer)
         count = len(next(iter(self.inputs.values())))
         result = Verification(
-            self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp, ran=False
-        )
+            self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp, ran=False,
+            elf_sha256=elf_sha256(firmware.elf),
+        )  # fmt: skip
         if not self.can_run:
             return replace(result, samples=0)
         comparison = Comparison(self.graph, self.inputs, saved, self.ulp)
+        flashed = self.program_board(firmware)
         with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
@@ -206,11 +214,18 @@ class Run:
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(
-            result, ran=True, over_serial=len(self.serial_samples), mismatch=first or comparison.mismatch,
+            result, ran=True, flashed=flashed, over_serial=len(self.serial_samples),
+            mismatch=first or comparison.mismatch,
             layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
             layer_samples=len(self.serial_samples) if per_layer else 0,
             outputs=comparison.outputs, stack_nbytes=stack, max_ulp=comparison.worst,
         )  # fmt: skip
+
+    def program_board(self, firmware: Firmware) -> Flashed | None:
+        """A real board gets the program, unless it has it or may not be touched."""
+        if self.port is None or self.how is None or self.board.flashing is None:
+            return None
+        return ensure_programmed(firmware, self.board, self.how, self.port)
 
     def locate(self, work: Path, mismatch: Mismatch) -> Mismatch | None:
         """The first differing layer of a sample whose outputs differ. A real board would have to be flashed again."""
@@ -231,15 +246,16 @@ def run(
     saved: Mapping[str, Array] | None = None,
     per_layer: bool = False,
     port: str | None = None,
+    how: How | None = None,
     opt: str = "-O2",
     seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Build the library in folder `library`, run it on the board, compare with the reference, and with `saved` outputs.
 
-    Raises E0501, E0502, E06xx.
+    Raises E0501, E0502, E06xx, E08xx.
     """
     limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
-    job = Run(graph, program, library, board, inputs, port, opt, limit)
+    job = Run(graph, program, library, board, inputs, port, how, opt, limit)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         return job.verify(Path(work), saved, per_layer, progress)

@@ -12,11 +12,11 @@ from ...target.board import Board
 from ...target.flashing import ENGINES, Flashing, engines_of
 from ..build import Firmware
 from . import command, openocd, pyocd, stm32_uart, uf2
-from .engine import Engine, Job, Progress, Written
+from .engine import Engine, Job, Progress, Written, no_progress
 from .image import elf_sha256, read_image
 from .running import running_program
 
-__all__ = ["Flashed", "How", "elf_sha256", "ensure_programmed", "flash"]
+__all__ = ["Flashed", "How", "elf_sha256", "ensure_programmed", "flash", "no_progress"]
 
 PROGRAM: Mapping[str, Engine] = dict(
     zip(
@@ -58,7 +58,7 @@ class Flashed:
 
 
 def flash(
-    firmware: Firmware, board: Board, how: How, port: str | None = None, progress: Progress = lambda done, total: None
+    firmware: Firmware, board: Board, how: How, port: str | None = None, progress: Progress = no_progress
 ) -> Flashed:
     """Program `firmware` into the board. Raises E0609, E0610, E0701, E08xx."""
     flashing = _flashing(board, how)
@@ -73,7 +73,7 @@ def flash(
 
 
 def ensure_programmed(
-    firmware: Firmware, board: Board, how: How, port: str, progress: Progress = lambda done, total: None
+    firmware: Firmware, board: Board, how: How, port: str, progress: Progress = no_progress
 ) -> Flashed | None:
     """Programs the board unless it runs this very program already; None then. Raises as `flash`, and E0607 when the
     board runs something else even after that.

@@ -14,6 +14,10 @@ from .image import Image
 Progress = Callable[[int, int], None]
 
 
+def no_progress(done: int, total: int) -> None:
+    """Nobody looks."""
+
+
 @dataclass(frozen=True)
 class Job:
     """Program `image` into `board`. `port`, `probe`, `drive` and `command` are what the user named, if anything.
