@@ -26,7 +26,7 @@ from .arguments import (
     program_name,
 )
 from .data import Samples, reference_inputs, samples_for, stored_value
-from .effects import Effect, effects
+from .effects import Effect, effects, quality
 from .emit import emit
 from .errors import CompileError
 from .export import Library, exported, parse_formats
@@ -88,7 +88,8 @@ class Compiled:
             files["compression.svg"] = picture.encode()
         files[f"{self.name}.twin.onnx"] = to_onnx(self.prepared.twin)
         files["reference.npz"] = self.reference_npz()
-        report = {**self.report, "compression": plain(self.effects), "files": sorted([*files, REPORT])}
+        measured = {"quality": plain(quality(self.prepared, self.effects)), "compression": plain(self.effects)}
+        report = {**self.report, **measured, "files": sorted([*files, REPORT])}
         return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
 
     @property

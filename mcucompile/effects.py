@@ -13,7 +13,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .ir import Graph, Program
+from .ir import Array, Graph, Program
 from .layer_effects import Layer, LayerEffect, layer_effects, layers_of
 from .lowering import lowered
 from .metrics import accuracy
@@ -23,7 +23,7 @@ from .passes.base import Tell
 from .passes.calibrate import runner
 from .passes.compress import Change, Stage
 from .passes.quantize import spread_samples, tried_out
-from .passes.tensor_errors import Gains, gains_of, scores_decibels, tensor_noises
+from .passes.tensor_errors import Gains, Kept, Other, gains_of, scores_decibels, tensor_noises
 from .pipeline import Prepared, fixed
 from .recipe import Applied
 from .reference import quantized_inputs
@@ -56,17 +56,26 @@ class Effect:
     layers: tuple[LayerEffect, ...] = ()
 
 
+@dataclass(frozen=True)
+class Quality:
+    """Of the network that is compiled: `decibels` and `accuracy` as an effect has them."""
+
+    decibels: float | None
+    accuracy: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """The network after a request, in the form that is compiled, and its program without limits of RAM and flash.
 
-    `gains`: by what equalization stretched each channel of a tensor, which is to be undone to compare it.
+    `gains` and `kept`: by what equalization stretched the channels of a tensor of real numbers, and which are left.
     """
 
     request: str
     graph: Graph
     program: Program
     gains: Gains = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
     @property
@@ -98,7 +107,7 @@ def effects(prepared: Prepared, board: Board, options: Options, tell: Tell) -> t
 def states(prepared: Prepared, board: Board, options: Options, tell: Tell) -> Iterator[State]:
     """A request that changed nothing leaves the state as it was."""
     tell("measuring the network without the recipe")
-    last = state(prepared, prepared.given, {}, board, options)
+    last = state(prepared, prepared.given, {}, {}, board, options)
     yield last
     for applied in prepared.applied:
         request = str(applied.request)
@@ -113,16 +122,18 @@ def after(last: State, applied: Applied, prepared: Prepared, board: Board, optio
     """Integers keep the scales, and so the gains, that quantization gave them."""
     if applied.request.compression.stage is Stage.CODE:
         return replace(last, graph=applied.graph, program=lowered(applied.graph, board, options.effort))
-    return state(prepared, applied.graph, last.gains, board, options)
+    is_real = not is_quantized(applied.graph)
+    kept = {t.name: t.kept for t in applied.graph.activations() if t.kept} if is_real else last.kept
+    return state(prepared, applied.graph, last.gains, kept, board, options)
 
 
-def state(prepared: Prepared, graph: Graph, gains: Gains, board: Board, options: Options) -> State:
+def state(prepared: Prepared, graph: Graph, gains: Gains, kept: Kept, board: Board, options: Options) -> State:
     """Of a copy in the form that is compiled, quantized in the way that was best for the compressed network."""
     result = copy.deepcopy(graph)
     if prepared.quantization and prepared.samples and not is_quantized(result):
         gains = quantize_alike(result, prepared, options)
     fixed(result, options)
-    return State("", result, lowered(result, board, options.effort), gains)
+    return State("", result, lowered(result, board, options.effort), gains, kept)
 
 
 def quantize_alike(graph: Graph, prepared: Prepared, options: Options) -> Gains:
@@ -149,7 +160,7 @@ def errors_of(found: Sequence[State], prepared: Prepared) -> list[Errors]:
     if prepared.real is None or prepared.samples is None:
         return [Errors(None, {}) for _ in found]
     samples = spread_samples(prepared.samples.inputs, ERROR_SAMPLES)
-    noises = tensor_noises(prepared.real, [(s.graph, s.gains) for s in found], samples)
+    noises = tensor_noises(prepared.real, [Other(s.graph, s.gains, s.kept) for s in found], samples)
     return [
         Errors(scores_decibels(prepared.real, by_name), {name: n.decibels for name, n in by_name.items()})
         for by_name in noises
@@ -180,10 +191,22 @@ def effect(
     )
 
 
+def quality(prepared: Prepared, found: Sequence[Effect]) -> Quality:
+    """What the last of the effects says; without a recipe, what quantization cost."""
+    if found:
+        return Quality(found[-1].decibels, found[-1].accuracy)
+    chosen = prepared.quantization.chosen if prepared.quantization else None
+    return Quality(chosen.decibels if chosen else None, accuracy_of(prepared.graph, prepared))
+
+
 def accuracy_of(graph: Graph, prepared: Prepared) -> float | None:
     """On the calibration samples, by the first output."""
     samples = prepared.samples
     if samples is None or samples.labels is None:
         return None
-    stored = quantized_inputs(graph, samples.inputs)
-    return accuracy(runner(graph, stored).outputs(stored)[graph.outputs[0]], samples.labels)
+    return accuracy_on(graph, quantized_inputs(graph, samples.inputs), samples.labels)
+
+
+def accuracy_on(graph: Graph, stored: dict[str, Array], labels: Array | None) -> float | None:
+    """Of the first output; `stored` inputs are [samples, ...]."""
+    return accuracy(runner(graph, stored).outputs(stored)[graph.outputs[0]], labels)

@@ -12,6 +12,7 @@ from .errors import CompileError
 
 REPORT = "report.json"  # its entry "files" lists everything in the folder
 SHOWN = 5
+PAGE = b'<meta name="generator" content="mcucompile'  # within the first KB of an HTML report
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -77,7 +78,7 @@ def foreign_files(folder: Path, written: Collection[str]) -> list[str]:
         inside = {name.removeprefix(f"{path.name}/") for name in written if name.startswith(f"{path.name}/")}
         if inside and path.is_dir() and not path.is_symlink():
             found += [f"{path.name}/{name}" for name in foreign_files(path, inside)]
-        elif path.name not in written or path.is_dir():
+        elif (path.name not in written or path.is_dir()) and not is_page(path):
             found.append(path.name)
     return found
 
@@ -90,6 +91,17 @@ def written_files(folder: Path) -> set[str]:
         return set()
     listed = report.get("files") if isinstance(report, dict) and "mcucompile" in report else None
     return {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
+
+
+def is_page(path: Path) -> bool:
+    """Is this an HTML report of a compiled network?"""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            return PAGE in stream.read(1024)
+    except OSError:
+        return False
 
 
 def is_library_file(name: str) -> bool:

@@ -1,8 +1,10 @@
-"""Size against accuracy as a picture: one point for the network before a recipe, and one behind each of its passes."""
+"""Size against accuracy as a picture: a point for each variant of a network, such as those behind a recipe's passes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from .effects import Effect
@@ -11,6 +13,7 @@ WIDTH, HEIGHT = 760, 420
 LEFT, TOP, RIGHT, BOTTOM = 72, 56, 24, 60
 TICKS = 5
 MARGIN = 0.08  # of the plot, around the outermost points
+LETTER, LINE, LABEL_LETTERS = 5.9, 13, 48
 
 STYLE = """\
 .sa text{font:11px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1f2328}
@@ -23,13 +26,31 @@ STYLE = """\
 }"""
 
 
+@dataclass(frozen=True)
+class Dot:
+    """A variant: bytes of flash, its quality in the picture's unit, what hovering tells; `kind` is a class of STYLE."""
+
+    label: str
+    flash: int
+    quality: float
+    tip: str
+    kind: str = "point"
+
+
 def quality(effects: Sequence[Effect]) -> tuple[str, list[float]] | None:
     """What stands for accuracy, the best that is known of all: its name with the unit, and the values."""
-    shares = [e.accuracy for e in effects if e.accuracy is not None]
-    if len(shares) == len(effects):
-        return "accuracy on the calibration samples, %", [100 * s for s in shares]
-    decibels = [e.decibels for e in effects if e.decibels is not None]
-    return ("signal-to-noise ratio, dB", decibels) if len(decibels) == len(effects) else None
+    return best_known([e.accuracy for e in effects], [e.decibels for e in effects])
+
+
+def best_known(
+    accuracies: Sequence[float | None], decibels: Sequence[float | None], samples: str = "the calibration samples"
+) -> tuple[str, list[float]] | None:
+    """Accuracy on these samples, else the signal-to-noise ratio, if all have it."""
+    shares = [100 * a for a in accuracies if a is not None]
+    if len(shares) == len(accuracies):
+        return f"accuracy on {samples}, %", shares
+    ratios = [d for d in decibels if d is not None]
+    return ("signal-to-noise ratio, dB", ratios) if len(ratios) == len(decibels) else None
 
 
 def front_svg(effects: Sequence[Effect], title: str = "") -> str | None:
@@ -38,9 +59,21 @@ def front_svg(effects: Sequence[Effect], title: str = "") -> str | None:
     if found is None:
         return None
     name, values = found
-    xs, ys = axis([e.flash / 1024 for e in effects]), axis(values)
-    at = [(x_of(xs, e.flash / 1024), y_of(ys, v)) for e, v in zip(effects, values, strict=True)]
-    way = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    dots = [effect_dot(i, e, v) for i, (e, v) in enumerate(zip(effects, values, strict=True))]
+    return dots_svg(dots, dots, name, title)
+
+
+def effect_dot(index: int, e: Effect, value: float) -> Dot:
+    label = e.request or "without the recipe"
+    tip = f"{label}: {e.flash:,} bytes of flash, {value:.4g}, {e.delta:.2f} times as fast"
+    return Dot(label, e.flash, value, tip, "point" if index else "first")
+
+
+def dots_svg(dots: Sequence[Dot], way: Sequence[Dot], name: str, title: str = "") -> str:
+    """The dots, and a line through those of `way`; `name` is what the quality is called."""
+    xs, ys = axis([d.flash / 1024 for d in dots]), axis([d.quality for d in dots])
+    at = {id(d): (x_of(xs, d.flash / 1024), y_of(ys, d.quality)) for d in dots}
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at[id(d)] for d in way))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="sa" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title or "size and accuracy")}">',
@@ -49,8 +82,8 @@ def front_svg(effects: Sequence[Effect], title: str = "") -> str | None:
         f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
         f'<text class="soft" x="{LEFT}" y="42">{escape(name)}, against flash (constants and code) in KB</text>',
         *frame(xs, ys),
-        f'<polyline class="way" points="{way}"/>',
-        *(point(i, *p, e, v) for i, (p, e, v) in enumerate(zip(at, effects, values, strict=True))),
+        f'<polyline class="way" points="{line}"/>',
+        *labelled(dots, [at[id(d)] for d in dots]),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -71,27 +104,62 @@ def y_of(range_: tuple[float, float], value: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - range_[0]) / (range_[1] - range_[0])
 
 
-def frame(xs: tuple[float, float], ys: tuple[float, float]) -> list[str]:
+def frame(xs: tuple[float, float], ys: tuple[float, float]) -> Iterator[str]:
     """The plot's background, its grid and the figures along it."""
     width, height, bottom = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
-    parts = [f'<rect class="plot" x="{LEFT}" y="{TOP}" width="{width}" height="{height}"/>']
-    for i in range(TICKS):
-        share = (i + 0.5) / TICKS
-        x, y = LEFT + share * width, bottom - share * height
-        parts += [
-            f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>',
-            f'<text class="soft mid" x="{x:.1f}" y="{bottom + 18}">{xs[0] + share * (xs[1] - xs[0]):.4g}</text>',
-            f'<text class="soft end" x="{LEFT - 8}" y="{y + 4:.1f}">{ys[0] + share * (ys[1] - ys[0]):.4g}</text>',
-        ]
-    return parts
+    yield f'<rect class="plot" x="{LEFT}" y="{TOP}" width="{width}" height="{height}"/>'
+    for value in ticks(*xs):
+        x = x_of(xs, value)
+        yield f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
+        yield f'<text class="soft mid" x="{x:.1f}" y="{bottom + 18}">{value:.6g}</text>'
+    for value in ticks(*ys):
+        y = y_of(ys, value)
+        yield f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+        yield f'<text class="soft end" x="{LEFT - 8}" y="{y + 4:.1f}">{value:.6g}</text>'
 
 
-def point(index: int, x: float, y: float, e: Effect, value: float) -> str:
-    """Its label stands on the side where there is room."""
-    label, is_right = e.request or "without the recipe", x > WIDTH * 0.6
-    text = f"{label}: {e.flash:,} bytes of flash, {value:.4g}, {e.delta:.2f} times as fast"
-    kind, side = "point" if index else "first", "end" if is_right else ""
+def ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, TICKS of them or a few less or more."""
+    rough = (high - low) / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.99)
+    return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def labelled(dots: Sequence[Dot], places: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """The dots with their labels, each where it covers neither another label nor a dot, if there is such a place."""
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    for d, (x, y) in zip(dots, places, strict=True):
+        width = LETTER * min(len(d.label), LABEL_LETTERS)
+        spots = [(x + dx, y + dy, side) for dy in (-8, 16, 4, -22, 30) for dx, side in sides(x)]
+        boxes = [label_box(*spot, width) for spot in spots]
+        free = [i for i, box in enumerate(boxes) if inside(box) and not any(overlap(box, t) for t in taken)]
+        best = free[0] if free else 0
+        taken.append(boxes[best])
+        yield point(d, x, y, *spots[best])
+
+
+def sides(x: float) -> list[tuple[float, str]]:
+    """Where a label starts, or ends: on the side with more room first."""
+    right, left = (9.0, ""), (-9.0, "end")
+    return [left, right] if x > WIDTH * 0.6 else [right, left]
+
+
+def label_box(x: float, y: float, side: str, width: float) -> tuple[float, float, float, float]:
+    start = x - width if side else x
+    return start, y - LINE + 3, start + width, y + 3
+
+
+def inside(box: tuple[float, float, float, float]) -> bool:
+    return box[0] >= LEFT and box[1] >= TOP and box[2] <= WIDTH and box[3] <= HEIGHT - BOTTOM
+
+
+def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def point(d: Dot, x: float, y: float, text_x: float, text_y: float, side: str) -> str:
     return (
-        f'<g><title>{escape(text)}</title><circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-        f'<text class="{side}" x="{x + (-9 if is_right else 9):.1f}" y="{y - 8:.1f}">{escape(label[:48])}</text></g>'
+        f'<g><title>{escape(d.tip)}</title><circle class="{d.kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
+        f'<text class="{side}" x="{text_x:.1f}" y="{text_y:.1f}">{escape(d.label[:LABEL_LETTERS])}</text></g>'
     )

@@ -35,7 +35,8 @@ def report_of(
 ) -> Json:
     """The content of report.json; the schema's version changes when a field changes its meaning or goes.
 
-    `source` is what `source_json` gave. Sizes are in bytes.
+    `source` is what `source_json` gave. Sizes are in bytes; `flash` (constants and code) and the steps' `code`, which
+    others may share, and `cycles` are what the cost model estimates.
     """
     program = fitted.program
     return {
@@ -45,6 +46,7 @@ def report_of(
         "model": source["model"],
         "board": board.name,
         "core": board.core.name,
+        "clock_hz": board.clock_hz,
         "board_memory": {"flash": board.flash_nbytes, "ram": board.ram_nbytes},
         "options": options.plain(),
         "resolved": resolved_json(prepared),
@@ -59,6 +61,7 @@ def report_of(
             "buffers": [asdict(p) for p in program.placements],
         },
         "constants": program.weight_nbytes,
+        "flash": program.flash_nbytes,
         "macs": sum(s.macs for s in program.steps),
         "steps": [step_json(s) for s in program.steps],
         "fused": list(fused_away(prepared.origins, prepared.graph)),
@@ -137,6 +140,8 @@ def step_json(step: Step) -> Json:
         "shapes": step.comment,
         "macs": step.macs,
         "constants": step.weight_nbytes,
+        "code": sum(k.code_nbytes for k in step.kernel.with_parts),
+        "cycles": round(step.cycles),
         "scratch": step.scratch_nbytes,
         "outputs": [p.name for p in step.outputs],
     }

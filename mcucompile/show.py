@@ -293,6 +293,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "elf_sha256": v.elf_sha256,
         "flashed": asdict(v.flashed) if v.flashed else None,
         "equal": v.ok if v.ran else None,
+        "verdict": verdict(v),
         "samples": v.samples,
         "over_serial": v.over_serial,
         "mismatch": asdict(v.mismatch) if v.mismatch else None,

@@ -210,14 +210,14 @@ def _share(a: Placement, b: Placement) -> bool:
 
 
 def _own_columns(chart: _Chart, p: Placement) -> tuple[int, int]:
-    """First and last of the columns in which the buffer shares no byte, all of its columns if there is none."""
+    """First and last of the columns in which the buffer shares no byte; where it is written if there is none."""
     partners = [q for q in chart.placements if q is not p and _share(p, q)]
     own = [step for step in range(p.first, p.last + 1) if not any(q.first <= step <= q.last for q in partners)]
-    return (own[0], own[-1]) if own else (p.first, p.last)
+    return (own[0], own[-1]) if own else (p.first, p.first)
 
 
 def _box_label(chart: _Chart, p: Placement) -> str:
-    """Name and size beside each other, below each other or upright, whatever fits the box, else nothing."""
+    """Name and size beside each other, upright or below each other, whatever fits the box whole, else shortened."""
     first, last = _own_columns(chart, p)
     x, y, width, height = _rectangle(chart, first, last, p.offset, p.offset + p.nbytes)
     name, size = p.name, f"{p.nbytes:,}"
@@ -225,10 +225,11 @@ def _box_label(chart: _Chart, p: Placement) -> str:
     x, y = x + width / 2, y + height / 2
     if _fits(both, width) and height > LINE:
         return _text(x, y + 4, "mid", both)
-    if _fits(_shortened(name, SHORT_LETTERS), width) and height > 2 * LINE:
+    letters = _room_letters(height)
+    is_whole_upright = len(both) <= letters and width > LINE
+    if _fits(_shortened(name, SHORT_LETTERS), width) and height > 2 * LINE and not is_whole_upright:
         fitting = _shortened(name, _room_letters(width))
         return _text(x, y - 2, "mid", fitting) + _text(x, y + 11, "mid soft", size)
-    letters = _room_letters(height)
     upright = (
         both if len(both) <= letters else f"{_shortened(name, max(letters - len(size) - 2, SHORT_LETTERS))}  {size}"
     )

@@ -1,0 +1,110 @@
+"""How far the network is from the float one: outputs by verify's metrics, layers by their signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..figures import Figures
+from ..passes.error_report import LayerError
+from ..passes.quantize import Trial
+from ..report import Json
+from .table import Table, table
+from .words import Name, Nodes, count, decibels, figure, name_of, nodes_of, percent, width
+
+WORST, BEST = 0.0, 60.0  # dB, between which bars are drawn: from as much noise as signal to a thousandth of it
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """Ratios in dB with the length of their bars; `error` is the relative error (L2r) that the second one is."""
+
+    name: Name
+    op: str
+    alone: str
+    alone_width: str
+    cumulative: str
+    cumulative_width: str
+    error: str
+    is_weakest: bool
+
+
+def metrics(f: Figures) -> Table | None:
+    """Of each output, what verify measured against the float network and the labels."""
+    found = (f.verification or {}).get("metrics", {})
+    if not found:
+        return None
+    rows = (metrics_row(name, m) for name, m in found.items())
+    numbers = ("ACC", "ACC of float", "Same largest", "RMSE", "MAE", "L2r", "NSE", "COS")
+    return table("Outputs of the device against the float network and the labels", ("Output",), numbers, rows)
+
+
+def metrics_row(name: str, m: Json) -> list[str | Name]:
+    shares = [percent(m[key]) for key in ("accuracy", "real_accuracy", "agreement")]
+    return [name_of(name), *shares, *(figure(m[key]) for key in ("rmse", "mae", "l2r", "nse", "cos"))]
+
+
+def mismatch(f: Figures) -> Table | None:
+    """The first value that differs, where one does."""
+    m = (f.verification or {}).get("mismatch")
+    if not m:
+        return None
+    row = (
+        *(name_of(m["tensor"]), name_of(m["source"]), count(m["sample"]), f"{m['differing']:,} of {m['size']:,}"),
+        *(count(m["first"]), figure(m["expected"]), figure(m["found"])),
+    )
+    numbers = ("Sample", "Values that differ", "First at", "Expected", "Found")
+    return table("The first tensor that differs from the reference", ("Tensor", "ONNX nodes"), numbers, [row])
+
+
+def errors(f: Figures) -> list[ErrorRow]:
+    """In the network's order; the layer that loses most by itself is marked."""
+    losses = [e.alone for e in f.errors if e.alone is not None]
+    nodes = nodes_of(e.source for e in f.errors)
+    return [error_row(e, nodes, bool(losses) and e.alone == min(losses)) for e in f.errors]
+
+
+def error_row(e: LayerError, nodes: Nodes, is_weakest: bool) -> ErrorRow:
+    return ErrorRow(
+        nodes.name(e.source, e.op), e.op, decibels(e.alone), bar(e.alone), decibels(e.cumulative), bar(e.cumulative),
+        relative_error(e.cumulative), is_weakest,
+    )  # fmt: skip
+
+
+def bar(ratio: float | None) -> str:
+    return "0" if ratio is None else width(max(ratio - WORST, 0), BEST - WORST)
+
+
+def relative_error(ratio: float | None) -> str:
+    """|y-r| / |r|, which 10 log10(|r|^2 / |y-r|^2) stands for."""
+    return figure(None) if ratio is None else f"{100 * 10 ** (-ratio / 20):.2f} %"
+
+
+def trials(f: Figures) -> Table | None:
+    """Ways to find ranges that were tried, and what each gave."""
+    if len(f.trials) < 2:
+        return None
+    rows = [trial_row(t, t == f.chosen) for t in f.trials]
+    texts = ("Ranges", "Layers equalized", "Bias corrected", "Chosen")
+    return table("Ways of quantizing that were tried", texts, ("Signal-to-noise ratio",), rows)
+
+
+def trial_row(t: Trial, is_chosen: bool) -> Sequence[str]:
+    yes = {True: "yes", False: "no"}
+    return (t.ranges, yes[t.equalized], yes[t.bias_corrected], "yes" if is_chosen else "", decibels(t.decibels))
+
+
+def effects(f: Figures) -> Table | None:
+    """What each pass of a recipe cost and gained."""
+    if not f.effects:
+        return None
+    rows = [
+        (name_of(e.request or "without the recipe"), count(e.flash), f"{e.alpha:.2f}", count(e.cycles),
+         f"{e.delta:.2f}", count(e.arena), count(e.macs), decibels(e.decibels), percent(e.accuracy))
+        for e in f.effects
+    ]  # fmt: skip
+    numbers = ("Flash, estimated", "α", "Cycles, estimated", "δ", "RAM: arena", "MACs", "SNR", "Accuracy")
+    return table("The network before the recipe, and after each of its passes", ("Pass",), numbers, rows)
+
+
+__all__ = ["ErrorRow", "effects", "errors", "metrics", "mismatch", "trials"]

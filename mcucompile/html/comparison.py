@@ -1,0 +1,106 @@
+"""Several networks side by side, as tables and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from ..compare import Comparison, Part, Place
+from ..emit.page import render_page, svg
+from ..front import Dot, best_known, dots_svg
+from .table import Table, table
+from .words import DASH, Name, Nodes, change, count, decibels, duration, figure, name_of, nodes_of, percent, signed
+
+
+def comparison_html(c: Comparison) -> str:
+    """The page."""
+    labels = shown_labels(c)
+    return render_page(
+        "report/compare.html.j2", title=f"Comparison: {' / '.join(labels)}", labels=labels, variants=variants_table(c),
+        front=variants_front(c), places=places_table(c), same=c.same,
+    )  # fmt: skip
+
+
+def samples_name(c: Comparison) -> str:
+    return name_of(c.samples).short
+
+
+def shown_labels(c: Comparison) -> list[str]:
+    return [name_of(label).short for label in c.labels]
+
+
+def variants_table(c: Comparison) -> Table:
+    """A row for each figure, a column for each variant, with how far it is from the first one."""
+    return table(
+        "The variants; in brackets, the difference from the first", ("Figure",), shown_labels(c), variant_rows(c)
+    )
+
+
+def variant_rows(c: Comparison) -> Iterator[tuple[str, ...]]:
+    v = c.variants
+    yield "Board", *(f"{f.board} ({f.core})" for f in v)
+    yield "Computes in", *(f.dtype for f in v)
+    yield "Flash, with code (estimated)", *against_first([f.flash for f in v])
+    yield "of it constants", *against_first([f.constants for f in v])
+    yield "RAM: arena", *against_first([f.arena for f in v])
+    yield "MACs", *against_first([f.macs for f in v])
+    yield "Cycles, estimated", *against_first([f.cycles or 0 for f in v])
+    if any(f.instructions is not None for f in v):
+        yield "Instructions", *(count(f.instructions) for f in v)
+    yield "Latency, estimated", *(DASH if f.seconds is None else f"≈ {duration(f.seconds)}" for f in v)
+    yield "Layers", *(f"{len(f.layers):,}" for f in v)
+    yield f"Accuracy on {samples_name(c)}", *(percent(f.accuracy) for f in v)
+    yield "SNR against float", *(decibels(f.decibels) for f in v)
+
+
+def against_first(values: Sequence[int]) -> list[str]:
+    texts = [f"{value:,}" for value in values]
+    changes = [change(value, values[0]) for value in values]
+    return [f"{text} ({by})" if by else text for text, by in zip(texts, changes, strict=True)]
+
+
+def places_table(c: Comparison) -> Table:
+    """Where variants differ, the largest change first."""
+    nodes = nodes_of(p.nodes for p in c.places)
+    numbers = [f"{label}: {what}" for label in shown_labels(c) for what in ("cycles", "constants")]
+    caption = "Layers that differ, the largest change first; cycles are the cost model's, constants are bytes"
+    return table(caption, ("ONNX nodes", "Kernels"), numbers, (place_row(p, nodes) for p in c.differing))
+
+
+def place_row(p: Place, nodes: Nodes) -> list[str | Name]:
+    kernels = [" + ".join(part.kernels) if part else DASH for part in p.parts]
+    row: list[str | Name] = [nodes.name(p.nodes), name_of(" → ".join(dict.fromkeys(kernels)), 120)]
+    for part in p.parts:
+        row += [difference(part, p.parts[0], "cycles"), difference(part, p.parts[0], "constants")]
+    return row
+
+
+def difference(part: Part | None, first: Part | None, what: str) -> str:
+    if part is None:
+        return DASH
+    value = int(getattr(part, what))
+    by = value - int(getattr(first, what)) if first else 0
+    return f"{value:,} ({signed(by)})" if by else f"{value:,}"
+
+
+def variants_front(c: Comparison) -> Markup | None:
+    """Size against accuracy, with a line through those that no other one beats in both."""
+    found = best_known([v.accuracy for v in c.variants], [v.decibels for v in c.variants], samples_name(c))
+    if found is None:
+        return None
+    (name, values), labels = found, shown_labels(c)
+    tips = [f"{label}: {v.flash:,} bytes of flash, {figure(value)}"
+            for label, v, value in zip(labels, c.variants, values, strict=True)]  # fmt: skip
+    rows = zip(labels, c.variants, values, tips, strict=True)
+    dots = [Dot(label, v.flash, value, tip, "point" if i else "first") for i, (label, v, value, tip) in enumerate(rows)]
+    return svg(dots_svg(dots, unbeaten(dots), name, "Size against accuracy"))
+
+
+def unbeaten(dots: Sequence[Dot]) -> list[Dot]:
+    """The Pareto front, from small to large: each is better than all that are smaller."""
+    front: list[Dot] = []
+    for d in sorted(dots, key=lambda d: (d.flash, -d.quality)):
+        if not front or d.quality > front[-1].quality:
+            front.append(d)
+    return front

@@ -1,0 +1,62 @@
+"""The page of one network. The same figures give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from markupsafe import Markup
+
+from ..emit.page import render_page, svg
+from ..figures import Figures
+from ..front import front_svg
+from ..lower.picture import memory_map_svg
+from .accuracy import effects, errors, metrics, mismatch, trials
+from .layers import layers
+from .passes import passes
+from .summary import cards
+from .table import Table, table
+from .words import Name, frequency, name_of
+
+
+def report_html(f: Figures) -> str:
+    """The page of one network."""
+    return render_page(
+        "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), cards=cards(f),
+        layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f), errors=errors(f),
+        trials=trials(f), effects=effects(f), front=front(f), passes=passes(f), facts=facts(f),
+        notes=[name_of(n, 300).full for n in all_notes(f)],
+    )  # fmt: skip
+
+
+def memory_map(f: Figures) -> Markup:
+    return svg(memory_map_svg(f.buffers, [layer.op for layer in f.layers], f.arena))
+
+
+def front(f: Figures) -> Markup | None:
+    """Where there was a recipe, and something is known of the accuracy."""
+    shown = [replace(e, request=name_of(e.request).full) for e in f.effects]
+    picture = front_svg(shown, "Size against accuracy, pass by pass") if shown else None
+    return svg(picture) if picture else None
+
+
+def all_notes(f: Figures) -> list[str]:
+    """Of compiling, verifying and profiling, each once."""
+    found = [*f.notes, *(f.verification or {}).get("notes", []), *([f.profile["note"]] if f.profile else [])]
+    return list(dict.fromkeys(n for n in found if n))
+
+
+def facts(f: Figures) -> Table:
+    """From what the network was made."""
+    return table("What was compiled, and how", ("Entry", "Value"), (), fact_rows(f))
+
+
+def fact_rows(f: Figures) -> Iterator[tuple[str, str | Name]]:
+    yield "Model", name_of(f.origin.model or "given as bytes")
+    yield "its SHA-256", f.origin.sha256
+    yield from ((key, name_of(value)) for key, value in f.origin.calibration)
+    yield "Computes in", f.dtype
+    yield "Written by", f"mcucompile {f.origin.version}"
+    for key, value in f.origin.options.items():
+        if value not in (None, "auto", False, [], {}):
+            yield f"Option {key.replace('_', '-')}", name_of(str(value))

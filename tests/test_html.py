@@ -1,0 +1,345 @@
+"""Pages of compiled networks: valid, self-contained, escaped, readable, and shown by a browser without complaints."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import html5lib
+import numpy as np
+import pytest
+from small_network import small_model, small_network, small_samples
+
+from mcucompile.api import compile
+from mcucompile.cli import main
+from mcucompile.errors import CompileError
+from mcucompile.figures import Misread, figures_of
+from mcucompile.files import REPORT, write_folder
+from mcucompile.html import check_page, report_html, write_page
+from mcucompile.resources import folder
+
+H = "{http://www.w3.org/1999/xhtml}"
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = (
+    "<script>alert('conv')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}]]>-->",
+    "\u202egpj.\u05d0\u05d1 relu\nnext\u2028line\x07\x1b[31m",
+    "head/" + "very_long_" * 500,
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """Of a recipe, so that every section is there."""
+    return json.loads(small_network(passes="prune_weights=0.5").files[REPORT])
+
+
+VERIFIED = {
+    "ran": True, "equal": True, "verdict": "every byte equals the reference", "samples": 20, "over_serial": 10,
+    "mismatch": None, "layers_compared": 3, "layer_samples": 10, "constants": 4000, "code": 3000, "stack": 200,
+    "library_flash": 7000, "notes": ["a <b>note</b>"],
+    "fit": {"flash_nbytes": 9000, "board_flash_nbytes": 65536, "ram_nbytes": 6000, "board_ram_nbytes": 4096,
+            "stack_nbytes": 2048},
+    "metrics": {"y": {"rmse": 0.25, "mae": 0.125, "l2r": 0.5, "nse": 0.75, "cos": 0.875, "agreement": 0.9,
+                      "accuracy": 0.65, "real_accuracy": 0.7}},
+}  # fmt: skip
+
+
+def page_of(report: dict[str, Any], **more: Any) -> str:
+    return report_html(figures_of(report, **more))
+
+
+def parsed(page: str) -> Element:
+    """By a parser that refuses what the HTML standard calls an error."""
+    document: Element = html5lib.HTMLParser(strict=True).parse(page)
+    return document
+
+
+def text_of(element: Element) -> str:
+    return " ".join(" ".join(element.itertext()).split())
+
+
+def section(document: Element, name: str) -> Element:
+    return next(e for e in document.iter(f"{H}section") if e.get("id") == name)
+
+
+def with_names(report: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The report with other names of ONNX nodes, wherever there are any."""
+    result = copy.deepcopy(report)
+    known = sorted({s for step in result["steps"] for s in step["source"]})
+    others = dict(zip(known, names * len(known), strict=False))
+    listed = [*result["steps"], *result["quantization"]["layers"], *(d for p in result["passes"] for d in p["details"])]
+    for entry in listed:
+        entry["source"] = [others.get(s, s) for s in entry.get("source", [])]
+    for effect in result["compression"]:
+        effect["request"] = names[0]
+        for layer in effect["layers"]:
+            layer["layer"] = names[0]
+    result["notes"], result["model"]["file"] = list(names), names[0]
+    return result
+
+
+@pytest.mark.parametrize("more", [{}, {"verification": VERIFIED}], ids=["compiled", "verified"])
+def test_a_page_is_valid_html_of_its_own(report: dict[str, Any], more: dict[str, Any]) -> None:
+    page = page_of(report, **more)
+    document = parsed(page)
+    ids = [e.get("id") for e in document.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+    for link in document.iter(f"{H}a"):
+        assert link.get("href", "").removeprefix("#") in ids
+    assert set(re.findall(r"https?://[^\"'\s<)]+", page)) == {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"<(link|img|iframe|object)\b|@import|url\((?!#)", page)
+
+
+def test_the_same_figures_give_the_same_bytes(report: dict[str, Any]) -> None:
+    assert page_of(report) == page_of(copy.deepcopy(report))
+
+
+def test_hostile_names_change_no_element(report: dict[str, Any]) -> None:
+    plain, hostile = (parsed(page_of(with_names(report, n))) for n in (("a", "b", "c"), HOSTILE))
+    assert [e.tag for e in plain.iter()] == [e.tag for e in hostile.iter()]
+    assert not [key for e in hostile.iter() for key in e.attrib if str(key).startswith("on")]
+    assert "<script>alert('conv')</script>" in text_of(section(hostile, "summary"))
+    shown = "".join(hostile.itertext())
+    assert not set(shown) & set("\u202e\u2028\x07\x1b"), "what could change the direction or move a cursor is replaced"
+    assert max(map(len, re.findall(r"(?:very_long_)+", page_of(with_names(report, HOSTILE))))) <= 300
+
+
+def test_a_browser_is_told_to_run_no_script_but_the_pages(report: dict[str, Any]) -> None:
+    page = page_of(report)
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'sha256-[\w+/=]{44}'$", policy.replace("&#43;", "+"))
+
+
+def test_tables_and_pictures_can_be_heard(report: dict[str, Any]) -> None:
+    document = parsed(page_of(report, verification=VERIFIED))
+    for table in document.iter(f"{H}table"):
+        assert text_of(next(table.iter(f"{H}caption"))).strip()
+        assert all(th.get("scope") for th in table.iter(f"{H}th"))
+    pictures = list(document.iter(f"{SVG}svg"))
+    assert len(pictures) == 2
+    assert all(p.get("role") == "img" and p.get("aria-label") for p in pictures)
+    assert document.get("lang") == "en"
+    assert [h.tag for h in document.iter(f"{H}h1")] == [f"{H}h1"]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_differ_enough(scheme: int) -> None:
+    """WCAG 2.2 level AA: 4.5 for text, 3 for parts of graphics."""
+    css = (folder("templates") / "report" / "style.css").read_text()
+    colours = dict(re.findall(r"--([\w-]+):(#\w{6})", css.split(":root{")[1 + scheme].split("}")[0]))
+    for back in ("back", "soft-back"):
+        for name in ("text", "soft", "link", "good", "bad"):
+            assert contrast(colours[name], colours[back]) >= 4.5, (name, back)
+        for name in ("cycles", "constants", "code", "arena", "stack", "rest"):
+            assert contrast(colours[name], colours[back]) >= 3, (name, back)
+
+
+def test_the_summary_holds_figures_against_the_boards_limits(report: dict[str, Any]) -> None:
+    report = {**report, "clock_hz": 10_000_000, "flash": 9000, "constants": 6000,
+              "board_memory": {"flash": 12_000, "ram": 100_000}}  # fmt: skip
+    report["steps"] = [{**s, "cycles": 50_000} for s in report["steps"]]
+    text = text_of(section(parsed(page_of(report)), "summary"))
+    assert "9,000 of 12,000 bytes: 75.0 % of the board's" in text
+    assert "constants: 6,000 bytes" in text and "code, estimated: 3,000 bytes" in text
+    seconds = 50_000 * len(report["steps"]) / 10_000_000
+    assert f"Latency, estimated ≈ {1e3 * seconds:.1f} ms" in text
+    assert "Not verified yet" in text
+
+
+def test_the_verdict_and_its_metrics_are_shown(report: dict[str, Any]) -> None:
+    document = parsed(page_of(report, verification=VERIFIED))
+    summary, accuracy = text_of(section(document, "summary")), text_of(section(document, "accuracy"))
+    assert "Verified" in summary and "Every byte equals the reference." in summary
+    assert "6,000 of 4,096 bytes: 146.5 % of the board's" in summary
+    states = [e.get("class") for e in document.iter(f"{H}section") if "card" in str(e.get("class"))]
+    assert states[:3] == ["card good", "card plain", "card bad"], "more RAM than the board has is marked"
+    assert "65.0 % 70.0 % 90.0 % 0.25 0.125 0.5 0.75 0.875" in accuracy
+    assert "a <b>note</b>" in summary
+
+
+def test_a_difference_is_told(report: dict[str, Any]) -> None:
+    mismatch = {"tensor": "t", "source": "<conv>", "sample": 3, "differing": 2, "size": 10, "first": 7,
+                "expected": 5.0, "found": 6.0}  # fmt: skip
+    verified = {**VERIFIED, "equal": False, "verdict": "the outputs DIFFER from the reference", "mismatch": mismatch}
+    summary = text_of(section(parsed(page_of(report, verification=verified)), "summary"))
+    assert "Different" in summary and "<conv>" in summary and "2 of 10" in summary
+
+
+def test_cycles_and_instructions_of_a_profile_replace_the_models(report: dict[str, Any]) -> None:
+    layers = [
+        {"index": s["index"], "cycles": 1000 + s["index"], "instructions": 77, "code": 500} for s in report["steps"]
+    ]
+    profile = {"instructions": 4321, "cycles": 5_000_000, "code": 900, "note": "", "layers": layers}
+    document = parsed(page_of(report, profile=profile))
+    assert "4,321 instructions, counted exactly" in text_of(section(document, "summary"))
+    assert "50.0 % 1,001" in text_of(section(document, "layers"))
+    counted = {**profile, "cycles": None, "layers": [{**x, "cycles": None} for x in layers], "note": "no plugin"}
+    document = parsed(page_of(report, profile=counted))
+    assert "4,321 instructions" in text_of(section(document, "summary")) and "no plugin" in text_of(document)
+    assert "Instructions" in text_of(section(document, "layers"))
+
+
+def test_bars_have_the_length_of_their_figures(report: dict[str, Any]) -> None:
+    steps = [{**s, "cycles": 400 if i else 100} for i, s in enumerate(report["steps"])]
+    rows = section(parsed(page_of({**report, "steps": steps})), "layers").find(f".//{H}tbody")
+    assert rows is not None
+    bars = [next(s for s in row.iter(f"{H}span") if s.get("class") == "cycles") for row in rows]
+    assert [b.get("style") for b in bars] == ["width:25%", *["width:100%"] * (len(bars) - 1)]
+
+
+def test_passes_say_why(report: dict[str, Any]) -> None:
+    text = text_of(section(parsed(page_of(report)), "passes"))
+    (change, *_) = next(p["details"] for p in report["passes"] if p["name"] == "prune_weights")
+    assert f"{change['before']:,} {change['after']:,}" in text
+    assert change["criterion"] in text and "Found nothing to change" in text
+
+
+def test_hundreds_of_steps_give_a_page_that_can_be_used(report: dict[str, Any]) -> None:
+    steps = [
+        {**report["steps"][i % 2], "index": i, "source": [f"block{i}/a_rather_long_name/Conv"]} for i in range(400)
+    ]
+    buffers = [
+        {"name": f"buffer_{i}", "offset": 64 * (i % 2), "nbytes": 64, "first": i - 1, "last": i} for i in range(401)
+    ]
+    many = {**report, "steps": steps, "memory": {**report["memory"], "buffers": buffers}}
+    details = [
+        {
+            **report["passes"][0],
+            "name": "prune_weights",
+            "changes": 5000,
+            "details": [
+                {"layer": f"l{i}", "source": [], "unit": "weights", "criterion": "l2", "score": 1.0}
+                for i in range(5000)
+            ],
+        }
+    ]
+    page = page_of({**many, "passes": details})
+    parsed(page)
+    assert len(page.encode()) < 1 << 20
+    assert "and 4,800 more, which report.json lists" in page
+
+
+def test_a_report_of_another_form_is_refused(report: dict[str, Any]) -> None:
+    for key in ("steps", "memory", "clock_hz", "quality", "passes", "options"):
+        for wrong in (None, "text", [1]):
+            with pytest.raises(Misread):
+                page_of({**report, key: wrong})
+
+
+def test_pages_are_written_over_pages_alone(tmp_path: Path, report: dict[str, Any]) -> None:
+    page, mine = tmp_path / "new" / "page.html", tmp_path / "mine.html"
+    mine.write_text("<p>years of work")
+    check_page(page)
+    write_page(page, page_of(report))
+    check_page(page)
+    write_page(page, page_of(report))
+    assert [p.name for p in page.parent.iterdir()] == ["page.html"]
+    for path in (mine, tmp_path, mine / "below.html"):
+        with pytest.raises(CompileError, match="E0702"):
+            check_page(path)
+
+
+def test_a_page_in_an_output_folder_does_not_keep_it(tmp_path: Path, report: dict[str, Any]) -> None:
+    files = {"a.c": b"", REPORT: json.dumps({"mcucompile": "0", "files": ["a.c", REPORT]}).encode()}
+    write_folder(tmp_path / "out", files)
+    write_page(tmp_path / "out" / "page.html", page_of(report))
+    write_folder(tmp_path / "out", files)
+    (tmp_path / "out" / "other.html").write_text("mine")
+    with pytest.raises(CompileError, match=r"other\.html"):
+        write_folder(tmp_path / "out", files)
+
+
+def test_the_command_line_writes_a_page_without_the_places_of_files(tmp_path: Path) -> None:
+    model, page, data = (tmp_path / name for name in ("small.onnx", "page.html", "data.npz"))
+    model.write_bytes(small_model())
+    samples = small_samples()
+    np.savez(data, x=samples.inputs["x"], y=samples.labels)
+    options = ["compile", str(model), "--board", "qemu-m4", "--calibration", str(data), "-o", str(tmp_path / "out")]
+    assert main([*options, "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    parsed(text)
+    assert str(tmp_path) not in text
+    assert main([*options, "--html", str(model)]) == 2
+    assert model.read_bytes() == small_model()
+
+
+def test_a_real_network_gives_a_small_page(shared_model: Callable[[str], Path]) -> None:
+    compiled = compile(shared_model("mlperf_kws_dscnn_int8"), "nucleo-l4r5zi")
+    page = page_of(json.loads(compiled.files[REPORT]))
+    parsed(page)
+    assert len(page.encode()) < 1 << 18
+
+
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None) or os.environ.get("MCUCOMPILE_BROWSER")
+    if not found:
+        pytest.skip("needs a browser: apt-get install chromium, or MCUCOMPILE_BROWSER with the path of one")
+    return found
+
+
+def browse(tmp_path: Path, page: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    fixed = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+             f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=1000")  # fmt: skip
+    command = [browser(), *fixed, *options, f"file://{tmp_path}/page.html"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+
+def complaints(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def png_rows(path: Path) -> tuple[int, int, list[bytes]]:
+    """Width, height, and the filtered rows of an 8-bit picture."""
+    data = path.read_bytes()
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    assert depth == 8
+    chunks, at = b"", 8
+    while at < len(data):
+        (size,) = struct.unpack(">I", data[at : at + 4])
+        chunks += data[at + 8 : at + 8 + size] if data[at + 4 : at + 8] == b"IDAT" else b""
+        at += 12 + size
+    raw, stride = zlib.decompress(chunks), 1 + width * {2: 3, 6: 4}[kind]
+    return width, height, [raw[i * stride : (i + 1) * stride] for i in range(height)]
+
+
+def test_a_browser_shows_the_page_without_complaints(tmp_path: Path, report: dict[str, Any]) -> None:
+    page = page_of(with_names(report, HOSTILE), verification=VERIFIED)
+    shot = tmp_path / "shot.png"
+    done = browse(tmp_path, page, "--window-size=1000,1600", f"--screenshot={shot}")
+    assert complaints(done) == []
+    width, height, rows = png_rows(shot)
+    assert (width, height) == (1000, 1600)
+    assert len(set(rows)) > 200, "there is more than an empty page"
+
+
+def test_a_browser_runs_the_pages_script_and_no_other(tmp_path: Path, report: dict[str, Any]) -> None:
+    page = page_of(report)
+    done = browse(tmp_path, page.replace("</main>", "<script>document.title = 'hacked'</script></main>"), "--dump-dom")
+    assert "<button" in done.stdout, "the page's script makes columns sortable"
+    assert "hacked</title>" not in done.stdout
+    assert len(complaints(done)) == 1 and "Content Security Policy" in complaints(done)[0]
