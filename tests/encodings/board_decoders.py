@@ -26,6 +26,8 @@ from mcucompile.target.cores import Isa
 
 STACK_NBYTES = 4096
 BUFFER_NBYTES = 16384
+FIRMWARE = ("startup", "setup_none", "ticks", "semihosting", "memory")
+CLOCK = ("-DCLOCK_HZ=1u", "-DFALLBACK_HZ=1u")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +153,9 @@ def _build(work_dir: Path, board: Board, opt: str) -> None:
         f"-I{project}",
     ]
     _call(work_dir, *compile_c, *WARNINGS, opt, "-c", "bench.c")
-    for name in ("startup", "semihosting", "memory"):
-        _call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", "-c", str(project / f"{name}.c"))
-    objects = ["bench.o", "startup.o", "semihosting.o", "memory.o"]
+    for name in FIRMWARE:
+        _call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", *CLOCK, "-c", str(project / f"{name}.c"))
+    objects = ["bench.o", *(f"{name}.o" for name in FIRMWARE)]
     link = [*toolchain.command, *toolchain.target_flags(board.core), "-O2", *toolchain.link_flags]
     _call(work_dir, *link, "-Wl,-T,link.ld", *objects, *toolchain.link_libraries, "-o", "bench.elf")
 

@@ -1,6 +1,6 @@
 /* Runs a decoder on cases from stdin, each array and each destination an allocation of its own, and writes what came out.
- * decoder.h defines the functions and DECODER_START(state, arrays, counts). A case is: the bytes of each array, its count;
- * how far `to` is from an aligned address; the number of calls; the count of each call. */
+ * decoder.h defines the functions and DECODER_START(state, arrays, counts). A case is: how far `to` is from an aligned
+ * address; the number of calls; of each array its size in bytes, its count and its bytes; the count of each call. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -41,7 +41,10 @@ from mcucompile.target.cores import CORES, Core, Isa
 
 HERE = Path(__file__).parent
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
+ALIKE = ("qemu-m7", "qemu-m33")  # run what a Cortex-M4 does
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+FIRMWARE = ("startup", "setup_none", "ticks", "semihosting", "memory")
+CLOCK = ("-DCLOCK_HZ=1u", "-DFALLBACK_HZ=1u")
 NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
 NO_SANITIZERS = "needs a C compiler for the host, with its sanitizers"
 STACK_NBYTES = 8192
@@ -214,10 +217,9 @@ def build_for_board(work_dir: Path, board: Board, opt: str) -> None:
     compile_c = [*toolchain.command, *toolchain.target_flags(board.core), "-ffreestanding"]
     includes = [f"-I{work_dir}", f"-I{project}"]
     call(work_dir, *compile_c, *WARNINGS, opt, *includes, "-c", "cases.c")
-    fixed = [str(HERE / "rig.c"), *(str(project / name) for name in ("startup.c", "semihosting.c", "memory.c"))]
-    for source in fixed:
-        call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", *includes, "-c", source)
-    objects = ["cases.o", "rig.o", "startup.o", "semihosting.o", "memory.o"]
+    for source in (HERE / "rig.c", *(project / f"{name}.c" for name in FIRMWARE)):
+        call(work_dir, *compile_c, "-std=c99", "-O2", "-fno-builtin", *CLOCK, *includes, "-c", str(source))
+    objects = ["cases.o", "rig.o", *(f"{name}.o" for name in FIRMWARE)]
     link = [*toolchain.command, *toolchain.target_flags(board.core), "-O2", *toolchain.link_flags]
     call(work_dir, *link, "-Wl,-T,link.ld", *objects, *toolchain.link_libraries, "-o", "rig.elf")
 
