@@ -12,7 +12,7 @@ from ..ir import Array, DType
 
 LINE = 118
 WIDTH = 120
-WORD = re.compile(" +")
+WORD = re.compile(r" +(?!\*/)")  # the end of a comment does not stand alone
 ARGUMENT = re.compile("[,;] ")
 TERM = re.compile(r"\((?=\w)| (?=[?:+*] )|\] |\) (?=const )")
 

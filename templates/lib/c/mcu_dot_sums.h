@@ -3,8 +3,8 @@
  * With the bytes v0..v3 of a word and P = v0 + 2^16 v2, Q = v1 + 2^16 v3 it is P + 2^8 Q, so that modulo 2^32
  *     word * x[0] + Q * x[1] = P * (a2 + 2^16 a0) + Q * (a3 + 2^16 a1)
  *     for x[0] = a2 + 2^16 a0 and x[1] = a3 + 2^16 a1 - 2^8 x[0]:
- * its upper half is v0 a0 + v1 a1 + v2 a2 + v3 a3, its lower half v0 a2 + v1 a3. The bytes are weights + 128; x[2] takes
- * that back, and moves the lower half to 0..65535. Armv7-M; in assembly since it needs every register. */
+ * its upper half is v0 a0 + v1 a1 + v2 a2 + v3 a3, its lower half v0 a2 + v1 a3. The bytes are weights + 128; x[2]
+ * takes that back, and moves the lower half to 0..65535. Armv7-M; in assembly since it needs every register. */
 static MCU_ASSEMBLY void mcu_dot_sums(
     const uint32_t *x MCU_IN_ASSEMBLY, const mcu_word *w MCU_IN_ASSEMBLY,
     uint32_t steps MCU_IN_ASSEMBLY, int32_t *sums MCU_IN_ASSEMBLY)

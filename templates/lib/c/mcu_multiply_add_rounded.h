@@ -1,5 +1,5 @@
-/* The high word of a product, rounded, plus a number: the first rounding of TensorFlow Lite's reference kernels, and what
- * is added for the second. */
+/* The high word of a product, rounded, plus a number: the first rounding of TensorFlow Lite's reference kernels, and
+ * what is added for the second. */
 static inline int32_t mcu_multiply_add_rounded(int32_t a, int32_t b, int32_t added)
 {
 #if defined(__ARM_FEATURE_DSP)

@@ -1,5 +1,5 @@
-/* Four products for one window (words a[0] and a[1], expanded as by mcu_expand_mirrored) and each of four channels (words
- * w[0] to w[3]); a and w move on. */
+/* Four products for one window (words a[0] and a[1], expanded as by mcu_expand_mirrored) and each of four channels
+ * (words w[0] to w[3]); a and w move on. */
 MCU_INLINED void mcu_row_step(const uint32_t **a, const mcu_word **w, int32_t *sums)
 {
 #if defined(__OPTIMIZE__) && !defined(__clang__)

@@ -1,6 +1,6 @@
 /* Four products of an expanded row, pairs (a0, a2) and (a1, a3), with the weights of each of four channels, some blocks
- * further on. Of two channels c0, c1 the weights at even and at odd places are words of 256*c1 + c0: sums are T0 + 256*T1,
- * then T0, and the same for the other two. */
+ * further on. Of two channels c0, c1 the weights at even and at odd places are words of 256*c1 + c0: sums are
+ * T0 + 256*T1, then T0, and the same for the other two. */
 MCU_INLINED void mcu_sparse_quad_step(const uint32_t **a, const uint8_t **skipped, const mcu_word **w, int32_t *sums)
 {
 #if defined(__OPTIMIZE__) && !defined(__clang__)

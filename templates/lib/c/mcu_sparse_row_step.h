@@ -1,5 +1,5 @@
-/* Four products of a row with a channel's weights: of eight bytes of w, four say how far it is from one value to the next,
- * four are the weights. x stays at the last value; w moves on. */
+/* Four products of a row with a channel's weights: of eight bytes of w, four say how far it is from one value to the
+ * next, four are the weights. x stays at the last value; w moves on. */
 MCU_INLINED void mcu_sparse_row_step(const int8_t **x, const mcu_word **w, int32_t *sum)
 {
 #if defined(__OPTIMIZE__) && !defined(__clang__)

@@ -1,7 +1,7 @@
 /* Sums of products of three windows with four channels' weights, in pairs of words that hold three sums each.
  * For each step: x has two words that pack the values p, q, r of three windows as p + 2^11 r and q + 2^21 r; w has four
- * weights. `w` begins with the eight words that the sums start from, two for each channel; `sums` gets eight such words.
- * Armv7-M; written in assembly since it needs every register. */
+ * weights. `w` begins with the eight words that the sums start from, two for each channel; `sums` gets eight such
+ * words. Armv7-M; written in assembly since it needs every register. */
 static MCU_ASSEMBLY void mcu_triple_sums(
     const uint32_t *x MCU_IN_ASSEMBLY, const mcu_word *w MCU_IN_ASSEMBLY,
     uint32_t steps MCU_IN_ASSEMBLY, uint32_t *sums MCU_IN_ASSEMBLY)

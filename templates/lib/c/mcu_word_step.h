@@ -1,5 +1,5 @@
-/* Four products for one window, four values at a that are expanded here, and each of four channels (words w[0] to w[3]);
- * a and w move on. `mirror` is 0xFF80FF80. */
+/* Four products for one window, whose next four values are expanded here, and each of four channels (words w[0] to
+ * w[3]); a and w move on. `mirror` is 0xFF80FF80. */
 MCU_INLINED void mcu_word_step(const int8_t **a, const mcu_word **w, uint32_t mirror, int32_t *sums)
 {
 #if defined(__OPTIMIZE__) && !defined(__clang__)
