@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from float_graphs import small_network
 from integer_networks import applied, conv_network, dense_network, noise, weights
 
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array
 from mcucompile.passes.compress.cluster import Cluster
 from mcucompile.passes.compress.product_quantize import ProductQuantize
-from mcucompile.passes.compress.sharing.vectors import kmeans, nearest
+from mcucompile.passes.compress.sharing.integer_layer import IntegerLayer
+from mcucompile.passes.compress.sharing.vectors import kmeans, nearest, swept
 
 
 def vectors(weight: Array, size: int = 4) -> int:
@@ -76,3 +78,14 @@ def test_damping_must_be_positive() -> None:
     with pytest.raises(CompileError) as caught:
         ProductQuantize(damping=0.0)
     assert caught.value.code == "E0701"
+
+
+def test_later_vectors_take_over_the_error_of_earlier_ones() -> None:
+    """Inputs 0 and 2 always agree: of 0.5 and 0.5, one becomes 1 and the other 0."""
+    hessian = np.eye(4)
+    hessian[0, 2] = hessian[2, 0] = 0.99
+    target, scales = np.array([[[0.5, 0.0, 0.5, 0.0]]]), np.ones((1, 1))
+    node = next(n for n in small_network()[0].nodes if len(n.inputs) == 3)
+    layer = IntegerLayer(node, target, scales, None, 0.01)
+    layer.__dict__["hessian"] = hessian[None]
+    assert swept(layer, target, np.array([[0.0, 0.0], [1.0, 0.0]])).tolist() == [0, 1]
