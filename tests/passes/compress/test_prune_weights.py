@@ -9,7 +9,7 @@ import pytest
 from float_graphs import RELU, FloatGraph, small_network
 
 from mcucompile.errors import CompileError
-from mcucompile.ir import Array, Graph, verify
+from mcucompile.ir import Array, Graph, constant, verify
 from mcucompile.ops.dense import Dense
 from mcucompile.passes.calibrate import runner
 from mcucompile.passes.compress import Change, Compression
@@ -248,3 +248,17 @@ def test_options_out_of_range(wrong: Callable[[], Compression]) -> None:
     with pytest.raises(CompileError) as caught:
         wrong()
     assert caught.value.code == "E0701"
+
+
+def test_layers_compete_by_their_share_not_by_their_scale() -> None:
+    """A layer in other units, 128 times as large, keeps as many weights."""
+    counts = []
+    for factor in (1, 128):
+        graph, _ = small_network()
+        first = graph.nodes[0]
+        assert first.inputs[1].const is not None
+        first.inputs[1] = constant("scaled", first.inputs[1].const * np.float32(factor))
+        layers = [n for n in graph.nodes if PruneWeights.takes(n)]
+        PruneWeights(0.5, criterion="magnitude", scope="global").apply(graph, layers, None)
+        counts.append([int(np.count_nonzero(n.inputs[1].const)) for n in layers])
+    assert counts[0] == counts[1]
