@@ -23,7 +23,7 @@ from .passes.base import Tell
 from .passes.calibrate import runner
 from .passes.compress import Change, Stage
 from .passes.quantize import spread_samples, tried_out
-from .passes.tensor_errors import Gains, Kept, Other, gains_of, scores_decibels, tensor_noises
+from .passes.tensor_errors import Gains, gains_of, scores_decibels, tensor_noises
 from .pipeline import Prepared, fixed
 from .recipe import Applied
 from .reference import quantized_inputs
@@ -68,14 +68,13 @@ class Quality:
 class State:
     """The network after a request, in the form that is compiled, and its program without limits of RAM and flash.
 
-    `gains` and `kept`: by what equalization stretched the channels of a tensor of real numbers, and which are left.
+    `gains`: by what equalization stretched each channel of a tensor, which is to be undone to compare it.
     """
 
     request: str
     graph: Graph
     program: Program
     gains: Gains = field(default_factory=dict)
-    kept: Kept = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
     @property
@@ -107,7 +106,7 @@ def effects(prepared: Prepared, board: Board, options: Options, tell: Tell) -> t
 def states(prepared: Prepared, board: Board, options: Options, tell: Tell) -> Iterator[State]:
     """A request that changed nothing leaves the state as it was."""
     tell("measuring the network without the recipe")
-    last = state(prepared, prepared.given, {}, {}, board, options)
+    last = state(prepared, prepared.given, {}, board, options)
     yield last
     for applied in prepared.applied:
         request = str(applied.request)
@@ -122,18 +121,16 @@ def after(last: State, applied: Applied, prepared: Prepared, board: Board, optio
     """Integers keep the scales, and so the gains, that quantization gave them."""
     if applied.request.compression.stage is Stage.CODE:
         return replace(last, graph=applied.graph, program=lowered(applied.graph, board, options.effort))
-    is_real = not is_quantized(applied.graph)
-    kept = {t.name: t.kept for t in applied.graph.activations() if t.kept} if is_real else last.kept
-    return state(prepared, applied.graph, last.gains, kept, board, options)
+    return state(prepared, applied.graph, last.gains, board, options)
 
 
-def state(prepared: Prepared, graph: Graph, gains: Gains, kept: Kept, board: Board, options: Options) -> State:
+def state(prepared: Prepared, graph: Graph, gains: Gains, board: Board, options: Options) -> State:
     """Of a copy in the form that is compiled, quantized in the way that was best for the compressed network."""
     result = copy.deepcopy(graph)
     if prepared.quantization and prepared.samples and not is_quantized(result):
         gains = quantize_alike(result, prepared, options)
     fixed(result, options)
-    return State("", result, lowered(result, board, options.effort), gains, kept)
+    return State("", result, lowered(result, board, options.effort), gains)
 
 
 def quantize_alike(graph: Graph, prepared: Prepared, options: Options) -> Gains:
@@ -160,7 +157,7 @@ def errors_of(found: Sequence[State], prepared: Prepared) -> list[Errors]:
     if prepared.real is None or prepared.samples is None:
         return [Errors(None, {}) for _ in found]
     samples = spread_samples(prepared.samples.inputs, ERROR_SAMPLES)
-    noises = tensor_noises(prepared.real, [Other(s.graph, s.gains, s.kept) for s in found], samples)
+    noises = tensor_noises(prepared.real, [(s.graph, s.gains) for s in found], samples)
     return [
         Errors(scores_decibels(prepared.real, by_name), {name: n.decibels for name, n in by_name.items()})
         for by_name in noises

@@ -33,9 +33,9 @@ class LayerEffect:
 
     `constants`, `code`, `flash` (both), `scratch` and `arena` are in bytes; `code` and `cycles` are the cost model's
     estimates. `alpha` and `delta` are those of the network, for the layer alone: None where nothing of it is left.
-    `decibels` is the signal-to-noise ratio of its output against the float network's, with all that arrived from layers
-    before: None where that cannot be said, since there is no such tensor, or channels of it are gone. `changes` counts
-    what the request changed in it, by which `criteria`.
+    `decibels` is the signal-to-noise ratio of its output, in the channels that are left, against the float network's,
+    with all that arrived from layers before; None where there is no such tensor. `changes` counts what the request
+    changed in it, by which `criteria`.
     """
 
     layer: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from functools import cache
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mcucompile
+from mcucompile import api
 from mcucompile.api import Compiled
 from mcucompile.data import Samples
 from mcucompile.effects import Effect
@@ -32,6 +33,7 @@ from mcucompile.ir import (
 from mcucompile.layer_effects import layer_effects, layers_of, occupied, shared_out
 from mcucompile.ops.dense import Dense
 from mcucompile.passes.calibrate import observe, runner
+from mcucompile.passes.channels.cut import cut
 from mcucompile.passes.compress import Change
 from mcucompile.passes.equalize import equalize
 from mcucompile.passes.output_error import goal
@@ -50,7 +52,7 @@ def images(count: int) -> Samples:
 @cache
 def compiled(count: int) -> Compiled:
     """Digits with the first `count` requests of the recipe."""
-    return mcucompile.compile(
+    return api.compile(
         DIGITS / "digits.onnx", "qemu-m4", calibration=images(40), passes=list(RECIPE[:count]),
         ranges="minmax", equalize="off", correct_bias="off",
     )  # fmt: skip
@@ -114,13 +116,12 @@ def test_layers_say_who_changed_them() -> None:
     assert [x.changes for x in entries()[2].layers if x is not split] == [0] * (len(first.layers) - 1)
 
 
-def test_a_layer_that_lost_channels_has_no_ratio() -> None:
-    """The classifier in front of the Softmax has its ten scores all the time; filters of others are gone."""
-    assert all(x.decibels is not None for x in entries()[0].layers)
-    pruned = entries()[1].layers
-    assert {x.decibels is None for x in pruned if "pointwise" in x.layer} == {True}
-    classifier = next(x for x in pruned if "classifier" in x.layer)
-    assert classifier.decibels == pytest.approx(entries()[1].decibels)
+def test_layers_that_lost_channels_have_a_ratio() -> None:
+    """The classifier in front of the Softmax has what the network has."""
+    for effect in entries():
+        assert all(x.decibels is not None for x in effect.layers)
+        classifier = next(x for x in effect.layers if "classifier" in x.layer)
+        assert classifier.decibels == pytest.approx(effect.decibels)
 
 
 def test_the_report_holds_it() -> None:
@@ -135,7 +136,7 @@ def test_the_report_holds_it() -> None:
 def test_progress_names_what_begins() -> None:
     heard: list[str] = []
     samples = Samples({"image": np.random.default_rng(0).standard_normal((4, 3, 16, 16)).astype(np.float32)})
-    c = mcucompile.compile(
+    c = api.compile(
         CLASSIFIER, "qemu-m4", calibration=samples, passes="prune_weights=0.5,cluster", ranges="minmax",
         equalize="off", correct_bias="off", progress=heard.append,
     )  # fmt: skip
@@ -232,6 +233,18 @@ def test_a_stretched_channel_is_no_error() -> None:
     plain, undone = tensor_noises(graph, [(equal, {}), (equal, gains)], samples)
     assert plain["y"].decibels < 10 < 100 < undone["y"].decibels
     assert undone["z"].decibels > 100
+
+
+def test_channels_that_are_left_are_compared_with_themselves() -> None:
+    """Channels 1 and 6 go, then the fifth of those left, which was 5; the others are what they were."""
+    graph, samples = dense_chain()
+    pruned = copy.deepcopy(graph)
+    y = pruned.nodes[0].output
+    for gone in ([1, 6], [4]):
+        cut(pruned, {t: ~np.isin(np.arange(t.shape[-1]), gone if t is y else []) for t in pruned.activations()})
+    assert y.kept == (0, 2, 3, 4, 7)
+    (noises,) = tensor_noises(graph, [(pruned, {})], samples)
+    assert noises["y"].decibels > 100 > 30 > noises["z"].decibels
 
 
 def test_ratio_by_hand() -> None:

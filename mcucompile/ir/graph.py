@@ -25,7 +25,8 @@ class Tensor:
     `quant` is set exactly for integers that stand for real numbers; `const` holds the stored values of a constant,
     which nobody changes in place; `encoding` names how a constant is kept in flash: "" leaves that to the cost model,
     "plain" is one element after the other. `grid` promises of a real constant that its values lie on a grid, which they
-    will be stored with once the network is quantized.
+    will be stored with once the network is quantized. `kept`: which channels of the tensor were left when some were
+    removed, all where it is None.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Tensor:
     const: Array | None = None
     encoding: str = ""
     grid: QuantParams | None = None
+    kept: tuple[int, ...] | None = None
 
     @property
     def size(self) -> int:

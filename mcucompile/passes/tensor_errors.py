@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Array, Graph
+from ..ir import Array, Graph, Tensor
 from ..reference import quantized_inputs
 from .calibrate import Runner, Samples, runner
 from .error_report import real_of
@@ -49,21 +49,27 @@ def in_decibels(relative: float) -> float:
 
 
 def tensor_noises(real: Graph, others: Sequence[tuple[Graph, Gains]], samples: Samples) -> list[dict[str, Noise]]:
-    """For each of the other networks, the noise of its tensors that `real` has, too, by name and of the same shape.
+    """For each of the other networks, the noise of its tensors that `real` has, too, in the channels that are left.
 
     `samples` are real values for the inputs of `real`. Gains are by what the other network stretched a channel.
     """
-    chunk = min([runner(real, samples).chunk, *(runner(g, quantized_inputs(g, samples)).chunk for g, _ in others)])
-    floats, runners = Runner(real, chunk), [Runner(g, chunk) for g, _ in others]
+    graphs = [graph for graph, _ in others]
+    chunk = min([runner(real, samples).chunk, *(runner(g, quantized_inputs(g, samples)).chunk for g in graphs)])
+    floats, runners = Runner(real, chunk), [Runner(g, chunk) for g in graphs]
     result: list[dict[str, Noise]] = [{} for _ in others]
     for part in floats.parts(samples):
         wanted = {t.name: v for t, v in floats.trace(part).items()}
         for (graph, gains), run, noises in zip(others, runners, result, strict=True):
             for t, stored in run.trace(quantized_inputs(graph, part)).items():
-                want, got = wanted.get(t.name), real_of(t, stored)
+                want, got = left_of(wanted.get(t.name), t), real_of(t, stored)
                 if want is not None and want.shape == got.shape:
                     noises.setdefault(t.name, Noise()).add(want, got / gains.get(t.name, 1.0))
     return result
+
+
+def left_of(want: Array | None, tensor: Tensor) -> Array | None:
+    """The channels that the tensor still has."""
+    return want if want is None or tensor.kept is None else want[..., tensor.kept]
 
 
 def scores_decibels(real: Graph, noises: Mapping[str, Noise]) -> float:

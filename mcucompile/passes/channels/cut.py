@@ -33,6 +33,8 @@ def cut(graph: Graph, masks: Masks, readings: Mapping[Node, Reading] = NO_READIN
         else:
             cut_other(node, masks)
     for t, mask in masks.items():
+        if not mask.all():
+            t.kept = tuple(np.arange(len(mask))[mask].tolist() if t.kept is None else np.asarray(t.kept)[mask].tolist())
         t.shape = (*t.shape[:-1], int(mask.sum())) if t.shape else ()
     rename_twice_used(graph)
 
