@@ -48,6 +48,7 @@ from .report import Json, plain, report_of, source_json
 from .run.build import build
 from .run.flash import Flashed, How, flash, no_progress
 from .run.interface import Interface
+from .run.mlperf import mlperf_network
 from .saved import Reference, Saved, read_saved
 from .target.board import Board
 from .verify import Progress, Verification
@@ -182,14 +183,20 @@ class Compiled:
         *,
         port: str | None = None,
         opt: str | None = None,
+        mlperf: str | None = None,
         progress: Progress | None = None,
     ) -> Flashed:
-        """Build the program that `verify` runs, and program a real board with it. Raises E0501, E0502, E06xx, E08xx."""
+        """Build the program that `verify` runs, and program a real board with it.
+
+        `mlperf`: the program that answers the runner of MLPerf Tiny instead, as one of run.mlperf.BENCHMARKS. Raises
+        E0501, E0502, E06xx, E0701, E08xx.
+        """
+        network = mlperf_network(self.program, mlperf) if mlperf else None
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
-            library = self.write_library(Path(work) / "library")
+            library, firmware = self.write_library(Path(work) / "library"), Path(work) / "firmware"
             interface, effort = Interface.of(self.program), opt or self.options.effort.value
-            firmware = build(library, interface, self.board, Path(work) / "firmware", opt=effort, hook=False)
-            return flash(firmware, self.board, how or How(), port, progress or no_progress)
+            built = build(library, interface, self.board, firmware, opt=effort, hook=False, mlperf=network)
+            return flash(built, self.board, how or How(), port, progress or no_progress)
 
     def profile(self, *, opt: str | None = None, timeout: float | None = None) -> Profile:
         """Instructions per layer, counted exactly on the emulated board; `timeout` in seconds, for one run.

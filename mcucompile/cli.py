@@ -187,8 +187,11 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
     with progress_bar(console, "programming") as advance:
-        flashed = compiled.flash(how_of(args), port=args.port, progress=advance)
+        flashed = compiled.flash(how_of(args), port=args.port, mlperf=args.mlperf, progress=advance)
     show.flashed(console, flashed)
+    if args.mlperf:
+        show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
+        return asdict(flashed), 0
     port = f" --port {args.port}" if args.port else ""
     show.say(console, f"now: mcucompile verify {args.model} --board {args.board or compiled.board.name}{port}")
     return asdict(flashed), 0

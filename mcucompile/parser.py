@@ -13,6 +13,7 @@ from .errors import CompileError
 from .export import FORMATS, parse_formats
 from .ir import Numerics, Shape
 from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+from .run.mlperf import BENCHMARKS
 from .target.flashing import ENGINES
 
 SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
@@ -61,7 +62,10 @@ def parser() -> Parser:
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
     v.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
-    add("flash", "build the program that verify runs, and put it on a real board", options, reach)
+    f = add("flash", "build the program that verify runs, and put it on a real board", options, reach)
+    f.add_argument(
+        "--mlperf", choices=BENCHMARKS, help="build the program that MLPerf Tiny's runner takes for this model instead"
+    )
     add("profile", "count instructions per layer on the emulator", options, limit)
     i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
     i.add_argument("model", type=Path, metavar="MODEL.onnx")
