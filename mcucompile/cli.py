@@ -21,13 +21,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from . import api, listing, show
+from . import api, html, listing, show
 from .api import Compiled
+from .compare import comparison, comparison_json
 from .errors import USER_ERROR, CompileError
+from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT
 from .parser import parser, refuse_settled
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
+from .report import Json
 from .run.flash import How
 from .run.ports import board_ports, find_port
 from .target.board import Board, load_board
@@ -67,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_command(words: Sequence[str], as_json: bool) -> int:
     args = parser().parse_args(words)
+    if getattr(args, "html", None) is not None:
+        html.check_page(args.html)
     stream = sys.stderr if as_json else sys.stdout
     console = Console(file=stream, highlight=False, markup=False, emoji=False,
                       width=None if stream.isatty() else PIPE_WIDTH)  # fmt: skip
@@ -143,6 +148,28 @@ def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
     )  # fmt: skip
 
 
+def figures_from(args: argparse.Namespace, c: Compiled, verification: Json | None, profile: Json | None) -> Figures:
+    """For a folder those of its own report, which knows more of the model than the folder's twin does."""
+    report = json.loads(c.files[REPORT])
+    if args.model.is_dir():
+        saved = read_figures(args.model, verification, profile)
+        if saved.board == c.board.name:
+            return saved
+        known = read_report(args.model)
+        report |= {key: known[key] for key in ("model", "calibration", "quantization", "quality")}
+    return figures_of(report, verification, profile)
+
+
+def write_page(
+    args: argparse.Namespace, console: Console, c: Compiled, verification: Json | None = None,
+    profile: Json | None = None,
+) -> None:  # fmt: skip
+    """What --html asks for."""
+    if args.html is not None:
+        html.write_page(args.html, html.report_html(figures_from(args, c, verification, profile)))
+        show.say(console, f"page: {args.html}")
+
+
 def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     """The summary is made before anything is written, and printed when everything is."""
     with spinner(console, "compiling") as tell:
@@ -155,6 +182,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")
     show.exports(console, compiled.options.export, folder, compiled.name)
+    write_page(args, console, compiled)
     return json.loads(compiled.files[REPORT]), 0
 
 
@@ -169,7 +197,9 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         )
     metrics = compiled.metrics(result.outputs, samples) if samples and result.ran else {}
     show.verification(console, compiled, result, metrics)
-    return show.verification_json(compiled, result, metrics), COMPARISON_FAILED if result.mismatch else 0
+    found = show.verification_json(compiled, result, metrics)
+    write_page(args, console, compiled, verification=found)
+    return found, COMPARISON_FAILED if result.mismatch else 0
 
 
 def how_of(args: argparse.Namespace) -> How:
@@ -200,10 +230,27 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
-    with spinner(console, "counting instructions"):
-        result = compiled.profile(timeout=args.timeout)
+    port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
+    with spinner(console, "measuring" if port else "counting instructions"):
+        result = compiled.profile(port=port, how=how, timeout=args.timeout)
     show.profile(console, compiled, result)
-    return show.profile_json(compiled, result), 0
+    found = show.profile_json(compiled, result)
+    write_page(args, console, compiled, profile=found)
+    return found, 0
+
+
+def run_compare(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    with spinner(console, "comparing"):
+        found = comparison(args.folders, args.data)
+        page = html.comparison_html(found) if args.html else ""
+    for t in (html.variants_table(found), html.places_table(found)):
+        if t.rows:
+            console.print(show.table(t.caption, [column.text for column in t.columns], t.texts))
+    show.say(console, f"layers that are the same in all: {found.same}")
+    if args.html:
+        html.write_page(args.html, page)
+        show.say(console, f"page: {args.html}")
+    return comparison_json(found), 0
 
 
 def run_inspect(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
@@ -253,8 +300,9 @@ def progress_bar(console: Console, text: str) -> Iterator[Callable[[int, int], N
 
 
 COMMANDS: dict[str, Command] = {
-    "compile": run_compile, "verify": run_verify, "profile": run_profile, "inspect": run_inspect, "boards": run_boards,
-    "flash": run_flash, "ops": run_ops, "passes": run_passes, "explain": run_explain,
+    "compile": run_compile, "compare": run_compare, "verify": run_verify, "profile": run_profile,
+    "inspect": run_inspect, "boards": run_boards, "flash": run_flash, "ops": run_ops,
+    "passes": run_passes, "explain": run_explain,
 }  # fmt: skip
 
 

@@ -51,14 +51,16 @@ def parser() -> Parser:
         shared = (common, *parents)
         return commands.add_parser(name, help=text, description=text, parents=shared, allow_abbrev=False)
 
-    c = add("compile", "turn an ONNX network into C for a board", options)
+    page = Parser(add_help=False)
+    page.add_argument("--html", type=Path, metavar="FILE", help="write a page with figures and pictures, too")
+    c = add("compile", "turn an ONNX network into C for a board", options, page)
     c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
     c.add_argument(
         "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
         help=f"add what drops the folder into a project: {', '.join(FORMATS)}",
     )  # fmt: skip
     reach = board_options()
-    v = add("verify", "build, run on the emulator or board, compare every byte", options, limit, reach)
+    v = add("verify", "build, run on the emulator or board, compare every byte", options, limit, page, reach)
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
     v.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
@@ -66,7 +68,12 @@ def parser() -> Parser:
     f.add_argument(
         "--mlperf", choices=BENCHMARKS, help="build the program that MLPerf Tiny's runner takes for this model instead"
     )
-    add("profile", "count instructions per layer on the emulator", options, limit)
+    about = "count instructions per layer on the emulator, or cycles on a real board"
+    p = add("profile", about, options, limit, page, reach)
+    p.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
+    o = add("compare", "hold networks that were compiled against each other", page)
+    o.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="what compile wrote; the first is the measure")
+    o.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs and labels y, on which accuracy is measured")
     i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
     i.add_argument("model", type=Path, metavar="MODEL.onnx")
     i.add_argument("--board", help="say whether the network fits this board")
