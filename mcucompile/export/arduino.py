@@ -10,9 +10,9 @@ ENDING = "_minimal"
 
 
 def files(library: Library) -> dict[str, bytes]:
-    sketch = library.title[: NAME_LENGTH - len(ENDING)] + ENDING
+    sketch = library.name[: NAME_LENGTH - len(ENDING)] + ENDING
     return {
-        "library.properties": library.render("arduino/library.properties.j2", title=library.title[:NAME_LENGTH]),
+        "library.properties": library.render("arduino/library.properties.j2", title=library.name[:NAME_LENGTH]),
         f"examples/{sketch}/{sketch}.ino": library.render("arduino/sketch.ino.j2", **ports(library)),
     }
 

@@ -43,7 +43,7 @@ def files(library: Library) -> dict[str, bytes]:
         vendor=VENDOR,
         accepted=ACCEPTED[library.isa],
         example=MAIN,
-        component=library.title[:COMPONENT_LENGTH],
+        component=library.name[:COMPONENT_LENGTH],
     )
     own = {f"{VENDOR}.{library.name}.pdsc": description, **main_c(library)}
     archive = f"{VENDOR}.{library.name}.{library.version}.pack"

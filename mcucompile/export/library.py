@@ -26,11 +26,6 @@ class Library:
         return self.program.name
 
     @property
-    def title(self) -> str:
-        """The name where it must begin with a letter."""
-        return self.name if self.name[0].isalpha() else f"network{self.name}"
-
-    @property
     def version(self) -> str:
         """Of the form 1.2.3, which all formats understand."""
         found = re.match(r"\d+\.\d+\.\d+", __version__)

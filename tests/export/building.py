@@ -1,0 +1,34 @@
+"""Running the tools of projects, and reading what the examples print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+SECONDS = 300
+WARNINGS = "-std=c99 -Wall -Wextra -Wconversion -Werror"
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """What a command prints on both streams; an assertion with that text when it fails."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+def scores(text: str) -> list[int]:
+    found = re.findall(r"^scores\[(\d+)\] = (-?\d+)$", text, re.MULTILINE)
+    assert [int(index) for index, _ in found] == list(range(len(found)))
+    return [int(value) for _, value in found]
+
+
+def machine(program: Path) -> str:
+    """ "arm" for a 32-bit Arm ELF file, else "host"."""
+    head = program.read_bytes()[:20]
+    assert head[:4] == b"\x7fELF"
+    return "arm" if head[18:20] == b"\x28\x00" else "host"
