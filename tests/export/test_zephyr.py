@@ -1,4 +1,4 @@
-"""Zephyr's schema of modules, Kconfig as kconfiglib reads it, and a build in which a few functions stand in for Zephyr."""
+"""Zephyr's schema of modules, Kconfig as kconfiglib reads it, and a build where a few functions stand in for Zephyr."""
 
 from __future__ import annotations
 
