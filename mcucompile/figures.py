@@ -135,8 +135,9 @@ class Figures:
     """A compiled network in figures. Sizes are in bytes; limits are the board's.
 
     `flash` are constants and code, as the cost model estimates them or, with `code`, as the linker placed them.
-    `decibels` is the signal-to-noise ratio of the outputs on the calibration samples, `accuracy` the share of samples
-    whose largest output is the label. `verification` and `profile` are what the commands give as JSON.
+    `cycles` are estimated unless `is_measured`. `decibels` is the signal-to-noise ratio of the outputs on the
+    calibration samples, `accuracy` the share of samples whose largest output is the label. `verification` and `profile`
+    are what the commands give as JSON.
     """
 
     origin: Origin
@@ -169,8 +170,21 @@ class Figures:
     profile: Json | None = field(default=None, repr=False)
 
     @property
+    def latency(self) -> Json | None:
+        """What a real board's counter measured, as `run.device.Latency` has it; None where none did."""
+        found = [j["latency"] for j in (self.profile, self.verification) if j and j.get("latency")]
+        return found[0] if found else None
+
+    @property
+    def is_measured(self) -> bool:
+        """Are the layers' cycles those of a real board?"""
+        return bool(self.profile and self.profile.get("latency"))
+
+    @property
     def seconds(self) -> float | None:
-        """Latency, estimated from the estimated cycles and the board's clock."""
+        """Latency: measured, or estimated from the estimated cycles and the board's clock."""
+        if self.latency:
+            return float(self.latency["median"] / self.latency["clock_hz"])
         return None if self.cycles is None else self.cycles / self.clock_hz
 
 
@@ -192,7 +206,7 @@ def figures_of(report: Json, verification: Json | None = None, profile: Json | N
         errors=tuple(error_of(e) for e in quantization["layers"]) if quantization else (),
         trials=tuple(trial_of(e) for e in quantization["trials"]) if quantization else (),
         chosen=trial_of(quantization["chosen"]) if quantization else None,
-        passes=tuple(pass_of(e) for e in r["passes"]), effects=tuple(effect_of(e) for e in r["compression"]),
+        passes=tuple(pass_of(e) for e in r["passes"]), effects=effects_of(r["compression"]),
         decibels=quality["decibels"].number_or_none, accuracy=quality["accuracy"].number_or_none,
         notes=r["notes"].texts, verification=verification, profile=profile,
     )  # fmt: skip
@@ -286,6 +300,14 @@ def error_of(e: Entry) -> LayerError:
 
 def pass_of(e: Entry) -> PassRecord:
     return PassRecord(e["name"].text, e["exact"].flag, e["changes"].integer, tuple(d.object for d in e["details"]))
+
+
+def effects_of(r: Entry) -> tuple[Effect, ...]:
+    """Which all tell of the same layers."""
+    effects = tuple(effect_of(e) for e in r)
+    if len({len(e.layers) for e in effects}) > 1:
+        raise Misread(f"{r.place} lists more layers for one pass than for another")
+    return effects
 
 
 def effect_of(e: Entry) -> Effect:

@@ -203,6 +203,29 @@ def test_cycles_and_instructions_of_a_profile_replace_the_models(report: dict[st
     assert "Instructions" in text_of(section(document, "layers"))
 
 
+def test_what_a_board_measured_is_no_estimate(report: dict[str, Any]) -> None:
+    latency = {"runs": 11, "least": 990, "median": 1000, "most": 1200, "clock_hz": 1_000_000, "counter": "DWT"}
+    layers = [{"index": s["index"], "cycles": 400, "instructions": None, "code": 500} for s in report["steps"]]
+    profile = {"instructions": None, "cycles": 1000, "code": 900, "note": "", "layers": layers, "latency": latency}
+    document = parsed(page_of(report, profile=profile))
+    text = text_of(section(document, "summary"))
+    assert "Latency, measured 1.0 ms The median of 11 runs, from 990 µs to 1.2 ms. 1,000 cycles at 1 MHz." in text
+    assert "Cycles, measured" in text_of(section(document, "layers"))
+    document = parsed(page_of(report, verification={**VERIFIED, "latency": latency}))
+    assert "Latency, measured 1.0 ms" in text_of(section(document, "summary"))
+    assert "Cycles, estimated" in text_of(section(document, "layers")), "verify measures no layers"
+
+
+def test_a_recipe_is_told_layer_by_layer(report: dict[str, Any]) -> None:
+    text = text_of(section(parsed(page_of(report)), "compression"))
+    first, last = report["compression"][0]["layers"], report["compression"][-1]["layers"]
+    assert len(first) == 2
+    for a, b in zip(first, last, strict=True):
+        assert f"prune_weights {a['flash']:,} {b['flash']:,} {b['alpha']:.2f} {a['cycles']:,.0f}" in text
+    with pytest.raises(Misread, match="compression lists"):
+        page_of({**report, "compression": [{**report["compression"][0], "layers": []}, *report["compression"][1:]]})
+
+
 def test_bars_have_the_length_of_their_figures(report: dict[str, Any]) -> None:
     steps = [{**s, "cycles": 400 if i else 100} for i, s in enumerate(report["steps"])]
     rows = section(parsed(page_of({**report, "steps": steps})), "layers").find(f".//{H}tbody")

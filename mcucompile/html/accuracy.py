@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..figures import Figures
+from ..layer_effects import LayerEffect
 from ..passes.error_report import LayerError
 from ..passes.quantize import Trial
 from ..report import Json
+from ..show import changed_by, decibels, times
 from .table import Table, table
-from .words import Name, Nodes, count, decibels, figure, name_of, nodes_of, percent, width
+from .words import Name, Nodes, count, figure, name_of, nodes_of, percent, width
 
 WORST, BEST = 0.0, 60.0  # dB, between which bars are drawn: from as much noise as signal to a thousandth of it
 
@@ -94,17 +96,35 @@ def trial_row(t: Trial, is_chosen: bool) -> Sequence[str]:
     return (t.ranges, yes[t.equalized], yes[t.bias_corrected], "yes" if is_chosen else "", decibels(t.decibels))
 
 
+def layer_effects(f: Figures) -> Table | None:
+    """What all of a recipe did to each layer."""
+    if not f.effects or not any(e.layers for e in f.effects):
+        return None
+    pairs = zip(f.effects[0].layers, f.effects[-1].layers, strict=True)
+    rows = (layer_effect_row(a, b, changed_by(f.effects, i)) for i, (a, b) in enumerate(pairs))
+    numbers = ("Flash before", "after", "α", "Cycles before", "after", "δ", "SNR")
+    caption = "Each layer without the recipe, and with all of it; code and cycles are estimated"
+    return table(caption, ("Layer", "Changed by"), numbers, rows)
+
+
+def layer_effect_row(a: LayerEffect, b: LayerEffect, changes: str) -> Sequence[str | Name]:
+    return (
+        *(name_of(b.layer), changes, count(a.flash), count(b.flash), times(b.alpha)),
+        *(count(a.cycles), count(b.cycles), times(b.delta), decibels(b.decibels)),
+    )
+
+
 def effects(f: Figures) -> Table | None:
     """What each pass of a recipe cost and gained."""
     if not f.effects:
         return None
     rows = [
-        (name_of(e.request or "without the recipe"), count(e.flash), f"{e.alpha:.2f}", count(e.cycles),
-         f"{e.delta:.2f}", count(e.arena), count(e.macs), decibels(e.decibels), percent(e.accuracy))
+        (name_of(e.request or "without the recipe"), count(e.flash), times(e.alpha), count(e.cycles),
+         times(e.delta), count(e.arena), count(e.macs), decibels(e.decibels), percent(e.accuracy))
         for e in f.effects
     ]  # fmt: skip
     numbers = ("Flash, estimated", "α", "Cycles, estimated", "δ", "RAM: arena", "MACs", "SNR", "Accuracy")
     return table("The network before the recipe, and after each of its passes", ("Pass",), numbers, rows)
 
 
-__all__ = ["ErrorRow", "effects", "errors", "metrics", "mismatch", "trials"]
+__all__ = ["ErrorRow", "effects", "errors", "layer_effects", "metrics", "mismatch", "trials"]

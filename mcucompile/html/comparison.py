@@ -9,8 +9,9 @@ from markupsafe import Markup
 from ..compare import Comparison, Part, Place
 from ..emit.page import render_page, svg
 from ..front import Dot, best_known, dots_svg
+from ..show import decibels
 from .table import Table, table
-from .words import DASH, Name, Nodes, change, count, decibels, duration, figure, name_of, nodes_of, percent, signed
+from .words import DASH, Name, Nodes, change, count, duration, figure, name_of, nodes_of, percent, signed
 
 
 def comparison_html(c: Comparison) -> str:

@@ -51,7 +51,8 @@ def layers(f: Figures) -> Layers:
             f"{layer.macs:,}", cell, flash_cell(layer, largest), ram_cell(layer, f))
         for layer, cell in zip(f.layers, cells, strict=True)
     )  # fmt: skip
-    return Layers("Instructions" if f.cycles is None else "Cycles, estimated", rows)
+    cycles = "Cycles, measured" if f.is_measured else "Cycles, estimated"
+    return Layers("Instructions" if f.cycles is None else cycles, rows)
 
 
 def time_of(layer: Layer, f: Figures) -> int:

@@ -11,7 +11,7 @@ from ..emit.page import render_page, svg
 from ..figures import Figures
 from ..front import front_svg
 from ..lower.picture import memory_map_svg
-from .accuracy import effects, errors, metrics, mismatch, trials
+from .accuracy import effects, errors, layer_effects, metrics, mismatch, trials
 from .layers import layers
 from .passes import passes
 from .summary import cards
@@ -24,7 +24,8 @@ def report_html(f: Figures) -> str:
     return render_page(
         "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), cards=cards(f),
         layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f), errors=errors(f),
-        trials=trials(f), effects=effects(f), front=front(f), passes=passes(f), facts=facts(f),
+        trials=trials(f), effects=effects(f), layer_effects=layer_effects(f), front=front(f),
+        passes=passes(f), facts=facts(f),
         notes=[name_of(n, 300).full for n in all_notes(f)],
     )  # fmt: skip
 
@@ -56,6 +57,8 @@ def fact_rows(f: Figures) -> Iterator[tuple[str, str | Name]]:
     yield "its SHA-256", f.origin.sha256
     yield from ((key, name_of(value)) for key, value in f.origin.calibration)
     yield "Computes in", f.dtype
+    if f.verification and f.verification.get("elf_sha256"):
+        yield "SHA-256 of the firmware's ELF", str(f.verification["elf_sha256"])
     yield "Written by", f"mcucompile {f.origin.version}"
     for key, value in f.origin.options.items():
         if value not in (None, "auto", False, [], {}):

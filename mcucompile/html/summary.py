@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..figures import Figures
 from ..report import Json
-from ..show import share
-from .words import count, decibels, duration, frequency, percent, size, width
+from ..show import decibels, share
+from .words import count, duration, frequency, percent, size, width
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def limited(title: str, total: int, limit: int, parts: Sequence[tuple[str, str, 
 
 
 def speed(f: Figures) -> Card:
-    """Latency is cycles by the clock; both are estimates, and are called so."""
+    """Latency is cycles by the clock; both are estimates, and are called so, where no board measured them."""
+    if f.latency and f.seconds is not None:
+        return measured(f.latency, f.seconds)
     counted = [f"{f.instructions:,} instructions, counted exactly."] if f.instructions is not None else []
     macs = f"{f.macs:,} MACs in a run."
     if f.cycles is None or f.seconds is None:
@@ -108,6 +110,14 @@ def speed(f: Figures) -> Card:
     way = "estimated from the instructions that ran" if f.profile else "estimated by the cost model"
     cycles = f"{f.cycles:,} cycles at {frequency(f.clock_hz)}, {way}; memory without wait states."
     return Card("Latency, estimated", f"≈ {duration(f.seconds)}", (cycles, *counted, macs))
+
+
+def measured(t: Json, seconds: float) -> Card:
+    least, most = (duration(t[key] / t["clock_hz"]) for key in ("least", "most"))
+    spread = f"The median of {t['runs']:,} runs, from {least} to {most}."
+    return Card(
+        "Latency, measured", duration(seconds), (spread, f"{t['median']:,} cycles at {frequency(t['clock_hz'])}.")
+    )
 
 
 def quality(f: Figures) -> Card:

@@ -73,10 +73,6 @@ def percent(value: float | None) -> str:
     return DASH if value is None else f"{100 * value:.1f} %"
 
 
-def decibels(value: float | None) -> str:
-    return DASH if value is None else f"{value:.1f} dB"
-
-
 def size(nbytes: float) -> str:
     """Bytes in the largest unit of which there is at least one; 1 KB = 1,024 bytes."""
     for unit, factor in (("MB", 1 << 20), ("KB", 1 << 10)):
