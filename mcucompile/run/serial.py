@@ -51,6 +51,8 @@ _OPEN_FIXES = {
     errno.EAGAIN: "close the other program that holds it: a terminal, or another mcucompile",
 }
 
+_CUT_FIX = "look at the cable and its plugs, then try it again"
+
 
 class SerialPort:
     """A pyserial port or URL; `parity` is N, E or O. Raises E0609 when it cannot be opened, E0605 when it goes away."""
@@ -73,13 +75,13 @@ class SerialPort:
             self._wait(max(0.0, seconds))
             return bytes(self._port.read(4096))
         except (serial.SerialException, OSError) as e:
-            raise CompileError("E0605", f"the serial line was cut: {e}") from e
+            raise CompileError("E0605", f"the serial line was cut: {e}", fix=_CUT_FIX) from e
 
     def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
         except (serial.SerialException, OSError) as e:
-            raise CompileError("E0605", f"the serial line does not take data: {e}") from e
+            raise CompileError("E0605", f"the serial line does not take data: {e}", fix=_CUT_FIX) from e
 
     def close(self) -> None:
         self._port.close()

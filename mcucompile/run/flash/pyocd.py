@@ -132,6 +132,7 @@ def _program(job: Job, session: Any, through: str) -> Written:
         _check_flash(job, target, address, len(data))
         loader.add_data(address, data)
     erased = _erased_nbytes(job, target)
+    target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
     loader.commit()
     for address, data in job.image.segments:
         for at in range(0, len(data), READ_NBYTES):

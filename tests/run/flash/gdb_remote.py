@@ -25,7 +25,10 @@ class GdbRemote:
         self._seconds, self._pending = seconds, b""
         try:
             self._socket = connect()
-            self.command("?")  # stops the processor, removes all breakpoints
+            answer = self.command("qSupported")
+            while not answer.startswith(b"PacketSize"):
+                answer = self.answer()  # that the processor was stopped, since somebody came
+            self.command("?")  # removes all breakpoints
             self.command("qXfer:features:read:target.xml:0,ffb")  # without it QEMU does not answer p and P
         except OSError as e:
             raise Disconnected(str(e)) from e

@@ -1,0 +1,112 @@
+"""The whole way to a board, and the cable that is pulled out on it: never a hang, never a false pass."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cable import Cable, plugged_in
+from machine import EmptyMachine
+from qemu_probe import QemuProbe
+
+import mcucompile
+from mcucompile import Compiled, How, Samples, api
+from mcucompile import verify as verification
+from mcucompile.errors import CompileError
+from mcucompile.run.build import build
+from mcucompile.run.flash import running
+from mcucompile.run.interface import Interface
+from mcucompile.target.board import Board
+
+DIGITS = Path(__file__).parents[3] / "examples" / "digits"
+MOMENTS = 25  # of each kind
+LONGEST_SECONDS = 30.0
+CLEAR = {"E0605", "E0606", "E0609", "E0807"}
+
+
+@pytest.fixture
+def compiled(board: Board) -> Compiled:
+    return mcucompile.compile(DIGITS / "digits.onnx", board, calibration=DIGITS / "calibration.npz")
+
+
+@pytest.fixture
+def images() -> Samples:
+    with np.load(DIGITS / "test.npz") as data:
+        return Samples({"image": data["image"][:2]})
+
+
+@pytest.fixture
+def cable(machine: EmptyMachine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cable]:
+    with plugged_in(machine) as cable:
+        monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})
+        yield cable
+
+
+def test_verify_programs_a_board_that_runs_something_else(
+    compiled: Compiled, images: Samples, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = compiled.verify(images, port=cable.url, how=How())
+    assert first.ok
+    assert first.flashed is not None
+    assert first.flashed.is_read_back
+    assert first.flashed.sha256 == first.elf_sha256
+    again = compiled.verify(images, port=cable.url, how=How())
+    assert again.ok
+    assert again.flashed is None, "it runs that program already"
+    assert again.elf_sha256 == first.elf_sha256, "built in another folder"
+    other = compiled.verify(images, port=cable.url, how=How(), per_layer=True)
+    assert other.ok
+    assert other.flashed is not None, "firmware with hooks is another program"
+    with pytest.raises(CompileError) as caught:
+        compiled.verify(images, port=cable.url)
+    assert caught.value.code == "E0607", "it may not be programmed"
+
+
+def pulled_out(cable: Cable, act: Callable[[], object], moment: int) -> None:
+    """The cable is cut meanwhile, and that is what the error says."""
+    start = time.monotonic()
+    with pytest.raises(CompileError) as caught:
+        act()
+    assert time.monotonic() - start < LONGEST_SECONDS, moment
+    assert cable.is_cut, moment
+    assert caught.value.code in CLEAR, (moment, str(caught.value))
+    assert caught.value.fix, moment
+
+
+def test_pulling_the_cable_at_50_moments(
+    compiled: Compiled, images: Samples, machine: EmptyMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, interface = compiled.write_library(tmp_path / "written"), Interface.of(compiled.program)
+    firmware = build(library, interface, compiled.board, tmp_path / "built", hook=False)
+    for module in (verification, api):
+        monkeypatch.setattr(module, "build", lambda *_, **__: firmware)
+    monkeypatch.setattr(running, "ASK_SECONDS", 0.5)
+
+    def verified(cable: Cable) -> bool:
+        monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})
+        return compiled.verify(images, port=cable.url, how=How()).ok
+
+    def flashed(cable: Cable) -> object:
+        monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})
+        return compiled.flash(How(), port=cable.url)
+
+    with plugged_in(machine) as programmed, plugged_in(machine) as whole:
+        assert verified(programmed)
+        assert verified(whole)
+    flashing, serial = programmed.counts["debug"], whole.counts["serial"]
+    assert whole.counts["debug"] == 0, "it needed no programming"
+    chance = random.Random(50)
+    # Two runs differ by some bytes, such as a question that is asked again: the last 50 may not be needed.
+    for moment in (chance.randrange(serial - 50) for _ in range(MOMENTS)):
+        with plugged_in(machine, serial=moment) as cable:
+            pulled_out(cable, lambda cable=cable: verified(cable), moment)
+    for moment in (chance.randrange(flashing - 50) for _ in range(MOMENTS)):
+        with plugged_in(machine, debug=moment) as cable:
+            pulled_out(cable, lambda cable=cable: flashed(cable), moment)
+    with plugged_in(machine) as again:
+        assert verified(again), "after all that the board can still be programmed"
+        assert again.counts["debug"] > 0, "it was programmed"
