@@ -59,7 +59,8 @@ def step_bound(problem: Problem, step: int) -> int:
     """Bytes that the buffers live in a step need at least: their sizes less the most that they can overlap.
 
     Counted in cells of the smallest alignment among them, since no two disjoint buffers share a cell; only the
-    topmost one does not need its last cell in full.
+    topmost one does not need its last cell in full. No arena is smaller than its largest buffer, though smaller ones may
+    overlap it by more than they need.
     """
     live = problem.live(step)
     if not live:
@@ -70,7 +71,8 @@ def step_bound(problem: Problem, step: int) -> int:
     dying = {b.name: cells[b.name] for b in live if b.first < b.last == step}
     born = {b.name: cells[b.name] for b in live if b.first == step}
     total = sum(cells.values()) - most_overlap(dying, born, gaps)
-    return total * cell - max(cells[b.name] * cell - b.nbytes for b in live)
+    apart = total * cell - max(cells[b.name] * cell - b.nbytes for b in live)
+    return max(apart, *(b.nbytes for b in live))
 
 
 def greedy_orders(problem: Problem) -> Iterator[Order]:

@@ -148,6 +148,13 @@ def test_alignment_costs_what_it_must() -> None:
     assert (found.arena_nbytes, lower_bound(Problem(buffers, {}))) == (21, 21)
 
 
+def test_no_arena_is_smaller_than_its_largest_buffer() -> None:
+    # x may end two bytes into y, which is more than x has.
+    problem = Problem((Buffer("x", 1, 2, -1, 0), Buffer("y", 2, 2, 0, 0)), {("x", "y"): -2})
+    found = plan(problem)
+    assert (found.arena_nbytes, found.lower_bound) == (2, 2)
+
+
 def test_the_optimum_may_lie_above_the_live_bytes() -> None:
     # In 4 bytes c, say, takes the lower half (a the upper one), so e and f take the upper half in step 4. In step 7 b
     # and d take one half each, and because of f in step 6 that of d is the lower one. There f leaves g one place, the
