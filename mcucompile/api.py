@@ -78,12 +78,10 @@ class Compiled:
     @cached_property
     def files(self) -> Mapping[str, bytes]:
         """File name -> content of the output folder."""
-        texts = emit(self.program, self.board.core)
-        texts["memory.svg"] = memory_map_svg(
+        memory = memory_map_svg(
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
-        files = {name: text.encode() for name, text in texts.items()}
-        files |= exported(self.options.export, self.library)
+        files = {**self.emitted, "memory.svg": memory.encode(), **exported(self.options.export, self.library)}
         picture = front_svg(self.effects, self.name) if self.effects else None
         if picture:
             files["compression.svg"] = picture.encode()
@@ -93,11 +91,15 @@ class Compiled:
         report = {**self.report, **measured, "files": sorted([*files, REPORT])}
         return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
 
+    @cached_property
+    def emitted(self) -> dict[str, bytes]:
+        """The C files and CMakeLists.txt."""
+        return {name: text.encode() for name, text in emit(self.program, self.board.core).items()}
+
     @property
     def library(self) -> Library:
         """The C files, for the formats that drop them into a project."""
-        texts = emit(self.program, self.board.core)
-        c_files = {name: text.encode() for name, text in texts.items() if is_library_file(name)}
+        c_files = {name: content for name, content in self.emitted.items() if is_library_file(name)}
         return Library(self.program, self.board.core, c_files)
 
     @cached_property

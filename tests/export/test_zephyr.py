@@ -37,7 +37,7 @@ CORES = ("CPU_CORTEX_M4", "CPU_CORTEX_M7", "ARMV8_M_DSP", "ARMV7_M_ARMV8_M_MAINL
 def test_module_has_the_schema(folder: Path) -> None:
     core = pytest.importorskip("pykwalify.core", reason="pykwalify is not installed")
     found = core.Core(source_file=str(folder / "zephyr" / "module.yml"), schema_data=MODULE).validate()
-    assert found["name"] == "net"
+    assert found["name"] == "mcucompile_net"
     assert (folder / found["build"]["cmake"] / "CMakeLists.txt").is_file()
     assert (folder / found["build"]["kconfig"]).is_file()
 
