@@ -200,17 +200,20 @@ class Compiled:
             built = build(library, interface, self.board, firmware, opt=effort, hook=False, mlperf=network)
             return flash(built, self.board, how or How(), port, progress or no_progress)
 
-    def profile(self, *, opt: str | None = None, timeout: float | None = None) -> Profile:
-        """Instructions per layer, counted exactly on the emulated board; `timeout` in seconds, for one run.
+    def profile(
+        self, *, port: str | None = None, how: How | None = None, opt: str | None = None, timeout: float | None = None
+    ) -> Profile:
+        """What each layer costs: instructions, counted exactly, and estimated cycles on the emulated board; at a `port`
+        measured cycles of a real one, which is programmed as `verify` does it. `timeout` in seconds, for one run.
 
-        Raises E0303, E0501, E0502, E06xx, E0701.
+        Raises E0303, E0501, E0502, E06xx, E0701, E08xx.
         """
         seconds = checked_timeout(timeout)
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             library = self.write_library(Path(work) / "library")
             return profiling.run(
                 self.graph, self.program, library, self.board, self.default_inputs(),
-                opt=opt or self.options.effort.value, seconds=seconds,
+                opt=opt or self.options.effort.value, seconds=seconds, port=port, how=how,
             )  # fmt: skip
 
     def write_library(self, folder: Path) -> Path:

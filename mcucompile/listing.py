@@ -29,6 +29,7 @@ from .passes.wrap_boundary import WrapBoundary
 from .pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_COMPRESSED, PASSES_FIXED, pass_name, prepare, run_passes
 from .recipe import options_text
 from .target.board import Board, list_boards, load_board
+from .target.flashing import engines_of
 
 Row = dict[str, Any]
 
@@ -44,10 +45,20 @@ def boards() -> list[Row]:
             "flash": b.flash_nbytes,
             "RAM": b.ram_nbytes,
             "runs": "emulated" if b.emulator else "builds",
+            "flashed by": flashed_by(b),
             "description": b.description,
+            "tested": b.tested,
         }
         for b in found
     ]
+
+
+def flashed_by(board: Board) -> str:
+    """The engine that is taken, then the others that the board's file has what they need for."""
+    if board.flashing is None:
+        return ""
+    first = board.flashing.engine
+    return ", ".join([first, *(e for e in engines_of(board.flashing) if e != first)])
 
 
 def operators() -> list[Row]:

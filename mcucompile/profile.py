@@ -1,33 +1,37 @@
-"""Instructions, exactly, and estimated cycles per layer on an emulated board, the same in every run."""
+"""What each layer costs: on an emulated board instructions, exactly, and estimated cycles; on a real one cycles."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import CompileError
 from .ir import Array, Graph, Program, Step
 from .run.build import Firmware, build
-from .run.count import count_instructions
+from .run.count import by_step, count_instructions
 from .run.cycles import cycle_plugin, function_symbols, measure
-from .run.device import time_limit
+from .run.device import Device, Latency, open_device, time_limit
+from .run.flash import How, ensure_programmed
 from .run.interface import Interface
 from .target.board import Board, list_boards, load_board
 from .verify import to_bytes
+
+RUNS = 11  # on a real board; an odd number has a median
 
 
 @dataclass(frozen=True, eq=False)
 class LayerProfile:
     """One step's share of a run. `code_nbytes` is of its C function, which steps with equal parameters share.
 
-    `cycles` are estimated by simulating the instructions that ran; None where the emulator could only count.
+    `cycles` are estimated by simulating the instructions that ran; None where the emulator could only count. On a real
+    board they were measured, and nobody counted `instructions`.
     """
 
     step: Step
-    instructions: int
+    instructions: int | None
     cycles: int | None
     code_nbytes: int
 
@@ -38,7 +42,7 @@ class LayerProfile:
 
     @property
     def per_mac(self) -> float | None:
-        return self.instructions / self.step.macs if self.step.macs else None
+        return self.instructions / self.step.macs if self.step.macs and self.instructions is not None else None
 
     @property
     def prediction_error(self) -> float | None:
@@ -66,20 +70,25 @@ class LayerProfile:
 class Profile:
     """What NAME_run executes, without hooks: the layers, and the calls between them.
 
-    `note` says why there are no cycles where there are none.
+    `total` are instructions, unknown on a real board, and `latency` what was measured there: then `cycles` is its
+    median, and those of the layers are medians of runs that were measured layer by layer. `note` says why there are no
+    cycles where there are none.
     """
 
     board: str
     layers: tuple[LayerProfile, ...]
-    total: int
+    total: int | None
     cycles: int | None
     firmware: Firmware
     note: str = ""
+    latency: Latency | None = None
 
     @property
     def overhead(self) -> int:
-        """Instructions that belong to no layer."""
-        return self.total - sum(layer.instructions for layer in self.layers)
+        """Instructions that belong to no layer; measured cycles on a real board."""
+        if self.total is None:
+            return max(0, (self.cycles or 0) - sum(layer.cycles or 0 for layer in self.layers))
+        return self.total - sum(layer.instructions or 0 for layer in self.layers)
 
     @property
     def predicted_cycles(self) -> float:
@@ -102,6 +111,7 @@ class Profile:
             "macs": sum(layer.step.macs for layer in self.layers),
             "code": self.firmware.library_code_nbytes,
             "library_flash": self.firmware.library_flash_nbytes,
+            "latency": asdict(self.latency) if self.latency else None,
             "note": self.note,
             "layers": [layer.figures() for layer in self.layers],
         }
@@ -116,11 +126,20 @@ def run(
     *,
     opt: str = "-O2",
     seconds: float | None = None,
+    port: str | None = None,
+    how: How | None = None,
 ) -> Profile:
-    """Measure one run with the first sample. Raises E0303, E0501, E0502, E06xx."""
-    refuse_real(board)
+    """Measure one run with the first sample; at a real board's `port` several, after programming it as `how` says.
+
+    Raises E0303, E0501, E0502, E06xx, E08xx.
+    """
     interface, data = Interface.of(program), to_bytes(graph, inputs, 0)
     limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
+    if port is not None:
+        with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
+            hooked = build(library, interface, board, Path(work), opt=opt, hook=True)
+            return _timed(program, board, data, hooked, limit, port, how)
+    refuse_real(board)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         plain = build(library, interface, board, Path(work) / "plain", opt=opt, hook=False)
         missing = cycle_plugin().missing
@@ -155,8 +174,32 @@ def _counted(
     return Profile(board.name, layers, whole.total, None, plain, note)
 
 
+def _timed(
+    program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float, port: str,
+    how: How | None,
+) -> Profile:  # fmt: skip
+    """On a real board, by its cycle counter: runs as a whole, then layer by layer with hooks between them."""
+    if how is not None:
+        ensure_programmed(firmware, board, how, port)
+    with open_device(firmware, board, port=port, run_seconds=limit) as device:
+        return measured(program, board, data, firmware, device)
+
+
+def measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, device: Device) -> Profile:
+    """What a board's cycle counter says, with firmware that has hooks. Raises E0608 where there is no counter."""
+    if not device.info.counter:
+        raise CompileError("E0608", f"{board.name} has no cycle counter that counts")
+    for _ in range(RUNS):
+        device.time(data)
+    latency = device.latency
+    runs = [by_step(firmware, device.ticks(data).costs[:-1]) for _ in range(RUNS)]
+    medians = [sorted(steps)[RUNS // 2] for steps in zip(*runs, strict=True)]
+    layers = _layers(program, [(None, cycles) for cycles in medians], firmware)
+    return Profile(board.name, layers, None, latency.median if latency else None, firmware, latency=latency)
+
+
 def _layers(
-    program: Program, counted: Sequence[tuple[int, int | None]], firmware: Firmware
+    program: Program, counted: Sequence[tuple[int | None, int | None]], firmware: Firmware
 ) -> tuple[LayerProfile, ...]:
     sizes = {name: nbytes for name, (_, nbytes) in function_symbols(firmware.elf).items()}
     pairs = zip(program.steps, counted, strict=True)
@@ -172,6 +215,7 @@ def refuse_real(board: Board) -> None:
     raise CompileError(
         "E0303",
         f"{board.name} is not emulated, and instructions are counted on an emulator",
-        why="the cycle counter of a real board is not read",
-        fix="profile for an emulated board like it: " + " or ".join(f"--board {b.name}" for b in alike),
+        why="a real board's cycle counter is read at its serial port",
+        fix="give that (--port), or profile for an emulated board like it: "
+        + " or ".join(f"--board {b.name}" for b in alike),
     )

@@ -19,6 +19,7 @@ from .export import FORMATS
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
+from .run.device import Latency
 from .run.flash import Flashed
 from .target.board import Board
 from .verify import Fit, Verification
@@ -230,8 +231,7 @@ def verification(console: Console, c: Compiled, v: Verification, metrics: Mappin
         ("flash: library", v.firmware.library_flash_nbytes),
     ]
     console.print(table("", ("", "bytes"), figures))
-    if not v.ran:
-        fit(console, v.fit)
+    fit(console, v.fit)
     if metrics:
         names = ("output", "rmse", "mae", "l2r", "nse", "cos", "agreement", "accuracy", "float accuracy")
         lines = [(name, *asdict(m).values()) for name, m in metrics.items()]
@@ -263,6 +263,8 @@ def run_details(console: Console, c: Compiled, v: Verification) -> None:
     else:
         say(console, f"the program's ELF has SHA-256 {v.elf_sha256}")
     say(console, f"{v.samples} samples, {v.over_serial} of them over the serial line")
+    if v.latency:
+        say(console, latency_text(v.latency))
     if v.ulp:
         say(
             console,
@@ -273,6 +275,15 @@ def run_details(console: Console, c: Compiled, v: Verification) -> None:
         say(console, f"{v.layers_compared} intermediate tensors compared, for {v.layer_samples} samples")
         if c.report["fused"]:
             say(console, f"fused into others, without a tensor of their own: {', '.join(c.report['fused'])}")
+
+
+def latency_text(t: Latency) -> str:
+    times = " / ".join(f"{t.milliseconds(c):.3f}" for c in (t.least, t.median, t.most))
+    counter = "the processor's cycle counter" if t.counter == "DWT" else "a timer that counts cycles"
+    return (
+        f"latency: {times} ms (least / median / most of {t.runs} runs), {t.median:,} cycles at "
+        f"{t.clock_hz / 1e6:g} MHz, by {counter}"
+    )
 
 
 def fit(console: Console, f: Fit) -> None:
@@ -309,6 +320,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "code": v.firmware.library_code_nbytes,
         "library_flash": v.firmware.library_flash_nbytes,
         "fit": asdict(v.fit),
+        "latency": asdict(v.latency) if v.latency else None,
         "notes": list(c.notes),
         "metrics": {name: asdict(m) for name, m in metrics.items()},
     }
@@ -330,16 +342,17 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
             layer.instructions,
             layer.per_mac,
             layer.cycles,
-            share(layer.cycles or layer.instructions, p.cycles or p.total),
+            share(layer.cycles or layer.instructions or 0, p.cycles or p.total or 1),
             signed_share(layer.prediction_error),
             layer.flash_nbytes,
             layer.step.scratch_nbytes,
         )
         for layer in p.layers
     ]
-    left_out = ("est. cycles", "predicted") if p.cycles is None else ()
+    left_out: tuple[str, ...] = ("est. cycles", "predicted") if p.cycles is None else ()
+    left_out = ("instructions", "per MAC") if p.total is None else left_out
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
-    columns = [PROFILE_COLUMNS[i] for i in kept]
+    columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
     console.print(table(f"{c.name} on {p.board}", columns, [[line[i] for i in kept] for line in lines]))
     say(console, profile_total(p))
     if p.cycles:
@@ -353,6 +366,8 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
 
 
 def profile_total(p: Profile) -> str:
+    if p.latency:
+        return f"{latency_text(p.latency)}; {p.overhead:,} cycles between layers"
     between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
     cycles = f", estimated cycles: {p.cycles:,}" if p.cycles is not None else ""
     return (

@@ -16,7 +16,7 @@ from . import reference
 from .ir import Array, Graph, Program, Tensor
 from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
 from .run.build import Firmware, build, stack_nbytes
-from .run.device import Device, open_device, time_limit
+from .run.device import Device, Latency, open_device, time_limit
 from .run.flash import Flashed, How, elf_sha256, ensure_programmed
 from .run.interface import Interface
 from .target.board import Board
@@ -43,7 +43,8 @@ class Verification:
 
     Of a board that nothing could be run on `ran` is False, and there is only the firmware and its fit. `layer_samples`
     is for how many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program
-    that ran, `flashed` how it came onto a real board; None where the board had it already.
+    that ran, `flashed` how it came onto a real board; None where the board had it already. `latency` was measured on a
+    real board.
     """
 
     board: str
@@ -61,6 +62,7 @@ class Verification:
     ran: bool = True
     elf_sha256: str = ""
     flashed: Flashed | None = None
+    latency: Latency | None = None
 
     @property
     def ok(self) -> bool:
@@ -210,7 +212,7 @@ class Run:
         with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
-            stack = device.stack_nbytes
+            stack, latency = device.stack_nbytes, device.latency
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(
@@ -218,7 +220,7 @@ class Run:
             mismatch=first or comparison.mismatch,
             layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
             layer_samples=len(self.serial_samples) if per_layer else 0,
-            outputs=comparison.outputs, stack_nbytes=stack, max_ulp=comparison.worst,
+            outputs=comparison.outputs, stack_nbytes=stack, max_ulp=comparison.worst, latency=latency,
         )  # fmt: skip
 
     def program_board(self, firmware: Firmware) -> Flashed | None:

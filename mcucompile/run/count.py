@@ -46,7 +46,7 @@ def count_instructions(
     parts = [_combine(f, c, board) for f, c in zip(fine.parts, coarse.parts, strict=True)]
     hook, empty = _combine(fine.hook, 0, board), _combine(fine.empty, 0, board)
     costs = [part - hook for part in parts[:-1]] + [parts[-1] - empty]
-    return Counts(_by_step(firmware, costs[:-1]), sum(costs))
+    return Counts(by_step(firmware, costs[:-1]), sum(costs))
 
 
 def _ticks(firmware: Firmware, board: Board, inputs: Sequence[bytes], shift: int, run_seconds: float) -> Ticks:
@@ -66,8 +66,8 @@ def _combine(fine: int, coarse: int, board: Board) -> int:
     return round(_instructions(fine + max(0, wraps) * _WRAP, FINE_SHIFT, board))
 
 
-def _by_step(firmware: Firmware, costs: Sequence[int]) -> tuple[int, ...]:
-    """Adds up the costs of the calls that belong to one step."""
+def by_step(firmware: Firmware, costs: Sequence[int]) -> tuple[int, ...]:
+    """Adds up the costs of the calls of the hook that belong to one step, for each step."""
     if not firmware.hooked:
         return ()
     events = firmware.interface.events

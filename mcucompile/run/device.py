@@ -62,7 +62,7 @@ def open_device(
     """
     if port is not None:
         with closing(SerialPort(port, board.uart.baud if board.uart else 115200)) as line:
-            yield Device(Link(line), firmware.interface, firmware.program_id, run_seconds=run_seconds)
+            yield Device(Link(line), firmware.interface, firmware.program_id, run_seconds=run_seconds, timed=True)
         return
     with Qemu(board, firmware.elf, icount=icount, options=options) as qemu, closing(SerialPort(qemu.url)) as line:
         qemu.resume()
@@ -76,6 +76,8 @@ def open_device(
 class Device:
     """The other end of `link`, which must run the program `program_id`; another one is E0607.
 
+    `emulated`: it may read and write files of this machine. `timed`: its cycles are worth measuring.
+
     All methods raise E0605, E0606 and E0608 as Link.request does, and E0202 for inputs of the wrong size.
     """
 
@@ -87,8 +89,10 @@ class Device:
         *,
         run_seconds: float = RUN_SECONDS,
         emulated: bool = False,
+        timed: bool = False,
     ) -> None:
-        self._link, self._interface, self._run_seconds, self._emulated = link, interface, run_seconds, emulated
+        self._link, self._interface, self._run_seconds = link, interface, run_seconds
+        self._emulated, self._timed = emulated, timed
         self.info = _info(link.request(Command.HELLO))
         if self.info.program_id != program_id:
             raise CompileError(
@@ -102,10 +106,20 @@ class Device:
         self.run_cycles: list[int] = []
         """What each timed run took, with the call and the return."""
 
-    def run(self, inputs: Sequence[bytes], *, timed: bool = False) -> list[bytes]:
+    @property
+    def latency(self) -> Latency | None:
+        return Latency.of(self.run_cycles, self.info)
+
+    def time(self, inputs: Sequence[bytes]) -> int:
+        """The cycles of one run; 0 where nothing counts them."""
+        self._write_inputs(inputs)
+        self._run(Mode.TIMED)
+        return self.run_cycles[-1] if self.run_cycles else 0
+
+    def run(self, inputs: Sequence[bytes]) -> list[bytes]:
         """The outputs for one sample, inputs and outputs over the serial line."""
         self._write_inputs(inputs)
-        self._run(Mode.TIMED if timed else Mode.PLAIN)
+        self._run(Mode.TIMED if self._timed else Mode.PLAIN)
         return self._read_outputs()
 
     def run_batch(self, samples: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
@@ -199,12 +213,41 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Cycles of whole runs, which the processor's `counter` measured at `clock_hz`."""
+
+    runs: int
+    least: int
+    median: int
+    most: int
+    clock_hz: int
+    counter: str
+
+    @classmethod
+    def of(cls, cycles: Sequence[int], info: DeviceInfo) -> Latency | None:
+        """None where nothing was, or could be, measured."""
+        if not cycles or not info.counter:
+            return None
+        ordered = sorted(cycles)
+        least, median, most = ordered[0], ordered[len(cycles) // 2], ordered[-1]
+        return cls(len(cycles), least, median, most, info.clock_hz, info.counter)
+
+    def milliseconds(self, cycles: int) -> float:
+        return 1000 * cycles / self.clock_hz
+
+
+@dataclass(frozen=True)
 class Ticks:
     """`parts`: up to each call of the hook, and after the last. `hook` is in each but the last, `empty` in the last."""
 
     parts: tuple[int, ...]
     hook: int
     empty: int
+
+    @property
+    def costs(self) -> list[int]:
+        """The parts without what measuring them cost; a real counter does not wrap, but may be off by some cycles."""
+        return [max(0, p - self.hook) for p in self.parts[:-1]] + [max(0, self.parts[-1] - self.empty)]
 
 
 def _info(data: bytes) -> DeviceInfo:

@@ -1,0 +1,91 @@
+"""The drivers' registers against the makers' descriptions of the parts, and whether that check can fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mcucompile.run.tools import find_tool
+from mcucompile.target.board import Board, list_boards, load_board
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "check_registers.py"
+# What pyOCD 0.46 has a description of; scripts/check_registers.py says where to get others.
+COVERED = ("blue-pill", "netduino-plus-2", "stm32f4-discovery", "microbit-v1", "microbit-v2", "nrf52840-dk")
+
+TINY = b"""<device><peripherals>
+<peripheral><name>RCC</name><baseAddress>0x40021000</baseAddress><registers>
+  <register><name>CR</name><addressOffset>0</addressOffset><fields>
+    <field><name>HSEON</name><bitOffset>16</bitOffset><bitWidth>1</bitWidth></field>
+    <field><name>HSERDY</name><bitOffset>18</bitOffset><bitWidth>1</bitWidth></field>
+    <field><name>PLLENABLE</name><bitRange>[24:24]</bitRange></field>
+  </fields></register>
+  <register><name>CFGR3</name><addressOffset>4</addressOffset></register>
+</registers></peripheral>
+<peripheral><name>USART1</name><baseAddress>0x40013800</baseAddress>
+  <interrupt><name>USART1</name><value>36</value></interrupt></peripheral>
+</peripherals></device>"""
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    if not find_tool("arm-none-eabi-gcc"):
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    spec = importlib.util.spec_from_file_location("check_registers", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["check_registers"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def texts(script: ModuleType) -> dict[str, bytes]:
+    found = {name.lower(): content for name, content in script.svd_texts(script.installed())}
+    if not found:
+        pytest.skip("pyOCD, which brings descriptions of the parts, is not installed")
+    return found
+
+
+def description(board: Board, texts: dict[str, bytes]) -> str:
+    assert board.setup is not None
+    return next(name for name in board.setup.svd if name.lower() in texts)
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_registers_are_where_the_maker_says(script: ModuleType, texts: dict[str, bytes], name: str) -> None:
+    board = load_board(name)
+    svd = description(board, texts)
+    # Taken for the part itself, so that differences count even where the description is of a close relative.
+    assert board.setup is not None
+    board = replace(board, setup=replace(board.setup, svd=(svd,)))
+    findings = script.check(board, script.read_svd(svd, texts[svd.lower()]))
+    assert findings.wrong == []
+    assert findings.unchecked == []
+    assert findings.checked > 20
+
+
+def test_a_difference_is_found(script: ModuleType) -> None:
+    board = load_board("blue-pill")
+    assert board.setup is not None
+    board = replace(board, setup=replace(board.setup, svd=("TINY",)))
+    findings = script.check(board, script.read_svd("TINY", TINY))
+    wrong = "\n".join(findings.wrong)
+    assert "interrupt is 37; TINY has [36]" in wrong
+    assert "RCC_CFGR is at 0x40021004, where TINY has RCC.CFGR3" in wrong
+    assert "RCC_CR_HSERDY is (17, 1); it should be (18, 1)" in wrong
+    assert "RCC_CR_PLLON: these bits are called PLLENABLE" in wrong
+    assert any("RCC_APB2ENR" in line for line in findings.unchecked)
+    assert findings.checked == 2  # RCC_CR and its HSEON
+
+
+@pytest.mark.parametrize("name", [n for n in list_boards() if load_board(n).setup])
+def test_every_macro_of_the_drivers_can_be_evaluated(script: ModuleType, name: str) -> None:
+    findings = script.check(load_board(name), script.Svd("nothing"))
+    registers = [line for line in findings.unchecked if "nothing has nothing there" in line]
+    assert len(registers) > 8
+    assert findings.checked == 0
