@@ -166,7 +166,7 @@ def problem_of_options(options: Json, resolved: Json) -> str:
         if value is not None and (type(value) is not int or value < 0):
             return f"its option {key!r} is no number of bytes"
     formats = options.get("export")
-    if not isinstance(formats, list) or any(name not in FORMATS for name in formats):
+    if not isinstance(formats, list) or not all(isinstance(f, str) and f in FORMATS for f in formats):
         return "its option 'export' is missing, or names a format that does not exist"
     encodings = resolved.get("encodings")
     if not isinstance(encodings, dict) or not all(isinstance(e, str) for e in encodings.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,17 @@ def test_a_folder_with_exports_is_taken_up_again(folder: Path, compiled: Compile
     assert again.options.export == tuple(FORMATS)
     assert again.files.keys() == compiled.files.keys()
     assert "examples" not in {p.name for p in again.write_library(folder.parent / "library").iterdir()}
+
+
+@pytest.mark.parametrize("given", [None, "cmake", ["ninja"], [["cmake"]], [0]])
+def test_a_report_with_other_formats_is_damaged(given: object, folder: Path) -> None:
+    report = json.loads((folder / "report.json").read_text())
+    report["options"]["export"] = given
+    (folder / "report.json").write_text(json.dumps(report))
+    with pytest.raises(CompileError) as e:
+        mcucompile.load_compiled(folder)
+    assert e.value.code == "E0703"
+    assert "'export'" in str(e.value)
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
