@@ -1,0 +1,128 @@
+"""ST's bootloader protocol, against a part that follows it to the letter."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_bootloader import ORIGIN, FakeBootloader, connected
+
+from mcucompile.errors import CompileError
+from mcucompile.run.flash import stm32_uart
+from mcucompile.run.flash.engine import Job, Written, no_progress
+from mcucompile.run.flash.image import Image
+from mcucompile.target.board import load_board
+
+BOARD = load_board("nucleo-f446re")
+PROGRAM = bytes(range(1, 201)) * 100  # 20,000 bytes: they end within the second sector of 16 KB
+IMAGE = Image(Path("firmware.elf"), "0" * 64, ((ORIGIN, PROGRAM[:300]), (ORIGIN + 512, PROGRAM[300:])))
+
+
+def job(part: FakeBootloader, image: Image = IMAGE) -> Job:
+    assert BOARD.flashing is not None
+    return Job(image, BOARD, BOARD.flashing, no_progress, port=part.port)
+
+
+def programmed(part: FakeBootloader) -> Written:
+    with connected(part):
+        return stm32_uart.program(job(part))
+
+
+def refused(part: FakeBootloader) -> CompileError:
+    start = time.monotonic()
+    with pytest.raises(CompileError) as caught:
+        programmed(part)
+    assert time.monotonic() - start < 30
+    assert caught.value.fix
+    return caught.value
+
+
+@pytest.mark.parametrize("is_extended", [True, False])
+def test_program(is_extended: bool) -> None:
+    part = FakeBootloader(is_extended=is_extended)
+    written = programmed(part)
+    assert part.flash[:300] == PROGRAM[:300]
+    assert part.flash[512 : 512 + len(PROGRAM) - 300] == PROGRAM[300:]
+    assert part.flash[300:512] == b"\xff" * 212, "the gap is as erased"
+    assert part.flash[2 * 16384 :] == b"\x5a" * (len(part.flash) - 2 * 16384), "what is not needed stays"
+    assert (part.erased, written.erased_nbytes, written.is_read_back) == ([0, 1], 2 * 16384, True)
+    assert part.started_at == 0
+    assert not part.problems
+
+
+def test_a_part_that_takes_its_time() -> None:
+    assert programmed(FakeBootloader(is_busy=True)).is_read_back
+
+
+def test_what_came_before_does_not_count() -> None:
+    part = FakeBootloader(noise=b"hello\x79\x1f")
+    with connected(part):
+        time.sleep(0.1)
+        assert stm32_uart.program(job(part)).is_read_back
+
+
+def test_another_part_is_left_alone() -> None:
+    part = FakeBootloader(chip_id=0x413)
+    error = refused(part)
+    assert error.code == "E0805"
+    assert "0x413" in error.why and "0x421" in error.why
+    assert part.erased == []
+
+
+def test_readout_protection() -> None:
+    part = FakeBootloader(is_protected=True)
+    assert refused(part).code == "E0804"
+    assert part.erased == []
+
+
+def test_flash_that_does_not_keep_what_was_written() -> None:
+    part = FakeBootloader(is_weak=True)
+    error = refused(part)
+    assert error.code == "E0808"
+    assert f"{ORIGIN + 256 + 7:#010x}" in error.why
+    assert part.started_at is None
+
+
+@pytest.mark.parametrize("commands", [2, 120])
+def test_a_part_that_falls_silent(commands: int) -> None:
+    part = FakeBootloader(silent_after=commands)
+    assert refused(part).code == "E0807"
+    assert part.started_at is None
+
+
+def test_nobody_there() -> None:
+    part = FakeBootloader()
+    with pytest.raises(CompileError) as caught:
+        stm32_uart.program(job(part))
+    assert caught.value.code == "E0802"
+    assert "BOOT0" in caught.value.fix
+
+
+def test_a_program_is_no_bootloader() -> None:
+    """What it sends is taken for neither yes nor no."""
+    part = FakeBootloader()
+    answer = threading.Timer(0.2, lambda: part._send(b"\x00\xfe\x01"))
+    answer.start()
+    with pytest.raises(CompileError) as caught:
+        stm32_uart.program(job(part))
+    assert caught.value.code == "E0802"
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.02, 0.05, 0.1])
+def test_the_adapter_is_unplugged(seconds: float) -> None:
+    part = FakeBootloader()
+    pulled = threading.Timer(seconds, part.unplug)
+    pulled.start()
+    error = refused(part)
+    assert error.code in ("E0802", "E0807", "E0609", "E0605")
+    assert part.started_at is None
+
+
+def test_a_board_whose_file_names_no_sectors_cannot_be_asked() -> None:
+    from mcucompile.target.flashing import engines_of
+
+    assert BOARD.flashing is not None
+    assert "stm32-uart" not in engines_of(replace(BOARD.flashing, sectors=()))

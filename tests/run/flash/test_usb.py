@@ -1,0 +1,79 @@
+"""Why there is no debug probe, by what Linux shows of USB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcucompile.errors import CompileError
+from mcucompile.run.flash import usb
+from mcucompile.target.board import load_board
+
+BOARD = load_board("nucleo-f446re")
+
+
+class Bus:
+    """/sys/bus/usb/devices and /dev/bus/usb of a machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sysfs, self.nodes = folder / "devices", folder / "nodes"
+        (self.nodes / "001").mkdir(parents=True)
+        (self.sysfs / "1-0:1.0").mkdir(parents=True)  # an interface: no ids of its own
+
+    def plug(self, number: int, vendor: int, product: int, name: str) -> Path:
+        device = self.sysfs / f"1-{number}"
+        device.mkdir()
+        texts = {
+            "idVendor": f"{vendor:04x}\n",
+            "idProduct": f"{product:04x}\n",
+            "busnum": "1\n",
+            "devnum": f"{number}\n",
+        }
+        for file, text in {**texts, "product": f"{name}\n"}.items():
+            (device / file).write_text(text)
+        node = self.nodes / "001" / f"{number:03}"
+        node.write_bytes(b"")
+        return node
+
+    def error(self) -> CompileError:
+        return usb.no_probe(BOARD, self.sysfs, self.nodes)
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Bus:
+    return Bus(tmp_path)
+
+
+def test_nothing_plugged_in(bus: Bus) -> None:
+    bus.plug(1, 0x1D6B, 0x0002, "xHCI Host Controller")
+    error = bus.error()
+    assert error.code == "E0802"
+    assert "data lines" in error.why
+
+
+def test_a_probe_that_may_not_be_opened(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = bus.plug(5, 0x0483, 0x374B, "STM32 STLink")
+    monkeypatch.setattr(usb.os, "access", lambda path, mode: path != node)
+    error = bus.error()
+    assert error.code == "E0806"
+    assert error.where == str(node)
+    assert 'ATTR{idVendor}=="0483", ATTR{idProduct}=="374b"' in error.fix
+    assert "STM32 STLink" in error.what
+
+
+def test_a_probe_that_pyocd_does_not_take(bus: Bus) -> None:
+    bus.plug(5, 0x0483, 0x3748, "STM32 STLink")
+    error = bus.error()
+    assert error.code == "E0802"
+    assert "0483:3748 STM32 STLink" in error.why
+
+
+def test_a_device_that_is_unplugged_meanwhile(bus: Bus) -> None:
+    bus.plug(5, 0x0483, 0x374B, "STM32 STLink")
+    (bus.sysfs / "1-5" / "idVendor").unlink()
+    assert bus.error().code == "E0802"
+
+
+def test_another_system_shows_nothing(tmp_path: Path) -> None:
+    assert usb.usb_devices(tmp_path / "none", tmp_path) == []

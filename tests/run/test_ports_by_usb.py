@@ -1,0 +1,102 @@
+"""Which serial port is a board's: never a guess, and what is there is told."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from mcucompile.errors import CompileError
+from mcucompile.run import serial as line
+from mcucompile.run.ports import board_ports, find_port, serial_number_of
+from mcucompile.target.board import load_board
+
+BOARD = load_board("nucleo-f446re")
+
+
+def port(device: str, vendor: int | None = None, product: int | None = None, serial: str | None = None) -> ListPortInfo:
+    found = ListPortInfo(device)
+    found.vid, found.pid, found.serial_number, found.description = vendor, product, serial, "a device"
+    return found
+
+
+ST_LINK = port("/dev/ttyACM0", 0x0483, 0x374B, "066AFF")
+SECOND = port("/dev/ttyACM1", 0x0483, 0x374E, "0031")
+ADAPTER = port("/dev/ttyUSB0", 0x0403, 0x6001)
+BUILT_IN = port("/dev/ttyS0")
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr(list_ports, "comports", lambda: request.param)
+
+
+def refused(board: str = "nucleo-f446re") -> CompileError:
+    with pytest.raises(CompileError) as caught:
+        find_port(load_board(board))
+    assert caught.value.code == "E0610"
+    assert "--port" in caught.value.fix
+    return caught.value
+
+
+@pytest.mark.parametrize("plugged", [[ADAPTER, ST_LINK, BUILT_IN]], indirect=True)
+def test_the_only_one_of_the_board(plugged: None) -> None:
+    assert find_port(BOARD) == "/dev/ttyACM0"
+    assert serial_number_of("/dev/ttyACM0") == "066AFF"
+    assert serial_number_of("/dev/ttyS0") == ""
+
+
+@pytest.mark.parametrize("plugged", [[SECOND, ST_LINK, ADAPTER]], indirect=True)
+def test_two_that_may_be_it(plugged: None) -> None:
+    assert [p.device for p in board_ports(BOARD)] == ["/dev/ttyACM0", "/dev/ttyACM1"]
+    error = refused()
+    assert "ttyACM0 (0483:374b" in error.why and "ttyACM1" in error.why
+    assert "ttyUSB0" not in error.why
+
+
+@pytest.mark.parametrize("plugged", [[ADAPTER, BUILT_IN]], indirect=True)
+def test_others_are_listed(plugged: None) -> None:
+    assert "ttyUSB0" in refused().why
+    assert "adapter" in refused("blue-pill").fix, "it has no serial port on its own USB"
+
+
+@pytest.mark.parametrize("plugged", [[], [BUILT_IN]], indirect=True)
+def test_nothing_on_usb(plugged: None) -> None:
+    assert "data lines" in refused().why
+
+
+def test_a_board_without_ids_is_on_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_ports, "comports", lambda: [ST_LINK])
+    assert board_ports(replace(BOARD, usb=())) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "dialout"), (errno.EBUSY, "other program"), (errno.ENOENT, "cable")]
+)
+def test_why_a_port_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, number: int, words: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise line.serial.SerialException(number, "could not open port")
+
+    monkeypatch.setattr(line.serial, "serial_for_url", refuse)
+    with pytest.raises(CompileError) as caught:
+        line.SerialPort("/dev/ttyACM0")
+    assert caught.value.code == "E0609"
+    assert words in caught.value.fix
+
+
+def test_a_port_that_another_program_holds() -> None:
+    import os
+    import pty
+
+    master, slave = pty.openpty()
+    first = line.SerialPort(os.ttyname(slave))
+    with pytest.raises(CompileError) as caught:
+        line.SerialPort(os.ttyname(slave))
+    assert caught.value.code == "E0609"
+    assert "other program" in caught.value.fix
+    first.close()
+    os.close(slave)
+    os.close(master)
