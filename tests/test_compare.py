@@ -22,7 +22,7 @@ from mcucompile.front import Dot
 from mcucompile.html import comparison_html, places_table, variants_table
 from mcucompile.html.comparison import unbeaten
 
-VARIANTS = {"plain": {}, "small": {"effort": "-Os"}, "pruned": {"passes": "prune_weights=0.9"}}
+VARIANTS = {"plain": {}, "small": {"effort": "-Os"}, "pruned": {"passes": "prune_filters=0.5"}}
 
 
 @pytest.fixture(scope="module")

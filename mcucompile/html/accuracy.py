@@ -101,15 +101,16 @@ def layer_effects(f: Figures) -> Table | None:
     if not f.effects or not any(e.layers for e in f.effects):
         return None
     pairs = zip(f.effects[0].layers, f.effects[-1].layers, strict=True)
-    rows = (layer_effect_row(a, b, changed_by(f.effects, i)) for i, (a, b) in enumerate(pairs))
+    nodes = nodes_of(a.layer.split(" + ") for a in f.effects[0].layers)
+    rows = (layer_effect_row(a, b, nodes, changed_by(f.effects, i)) for i, (a, b) in enumerate(pairs))
     numbers = ("Flash before", "after", "α", "Cycles before", "after", "δ", "SNR")
     caption = "Each layer without the recipe, and with all of it; code and cycles are estimated"
     return table(caption, ("Layer", "Changed by"), numbers, rows)
 
 
-def layer_effect_row(a: LayerEffect, b: LayerEffect, changes: str) -> Sequence[str | Name]:
+def layer_effect_row(a: LayerEffect, b: LayerEffect, nodes: Nodes, changes: str) -> Sequence[str | Name]:
     return (
-        *(name_of(b.layer), changes, count(a.flash), count(b.flash), times(b.alpha)),
+        *(nodes.name(b.layer.split(" + ")), changes, count(a.flash), count(b.flash), times(b.alpha)),
         *(count(a.cycles), count(b.cycles), times(b.delta), decibels(b.decibels)),
     )
 

@@ -40,7 +40,8 @@ def variants_table(c: Comparison) -> Table:
 
 def variant_rows(c: Comparison) -> Iterator[tuple[str, ...]]:
     v = c.variants
-    yield "Board", *(f"{f.board} ({f.core})" for f in v)
+    yield "Board", *(f.board for f in v)
+    yield "Core", *(f.core for f in v)
     yield "Computes in", *(f.dtype for f in v)
     yield "Flash, with code (estimated)", *against_first([f.flash for f in v])
     yield "of it constants", *against_first([f.constants for f in v])

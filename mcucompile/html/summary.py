@@ -40,7 +40,7 @@ def verdict(f: Figures) -> Card:
     v = f.verification
     if v is None:
         how = "mcucompile verify compares every byte with the reference, on the emulator or a board."
-        return Card("Bits", "Not verified yet", (how,))
+        return Card("Bits", "Not verified", (how,))
     state = {True: "good", False: "bad", None: "plain"}[v["equal"]]
     words = {True: "Verified", False: "Different", None: "Built, not run"}[v["equal"]]
     return Card("Bits", words, tuple(verdict_lines(v)), state=state)
