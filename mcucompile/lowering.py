@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import partial
 
 from .ir import Graph, Program
-from .lower.choose import SIZE, SPEED, choose, least_arena
+from .lower.choose import choose, least_arena
 from .lower.fit import check_flash, check_flash_budget, check_ram, fits, room_by_region, room_nbytes
+from .lower.goal import SIZE, SPEED
 from .lower.lower import lower
 from .lower.tiling import Fitted, fit_by_tiling
 from .options import Effort, Options

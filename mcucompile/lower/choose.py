@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from ..ir import Graph, Node
 from ..kernels.kernel import Kernel
 from ..target.cores import Core, Isa
+from .goal import Goal, Scale, Weights
 from .memory import Schedule, lifetimes, most_overlap, step_gaps
 from .order import best_order, peak_live_nbytes
 from .select import fastest, fitting
@@ -27,21 +28,6 @@ ROUNDS = 8  # of nodes changing their kernels
 HARDER = 1.5  # by which flash weighs more as long as it is above its limit
 MOST_HARDER = 40
 LEAST_WEIGHT = 0.01
-
-
-@dataclass(frozen=True)
-class Goal:
-    """How much one per cent more cycles, flash or RAM weighs, relative to the least possible; limits are in bytes."""
-
-    cycles: float
-    flash: float
-    ram: float
-    flash_limit: int | None = None
-    ram_limit: int | None = None
-
-
-SPEED = Goal(cycles=1.0, flash=0.05, ram=0.3)
-SIZE = Goal(cycles=0.3, flash=1.0, ram=0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +79,11 @@ class Choice:
         return {n: c.kernel for n, c in zip(self.nodes, self.candidates, strict=True)}
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The least cycles, flash and RAM: what the goal's weights refer to.
-
-    Flash is that of plain weights. If it were that of encoded ones, a network with weights of few bits would be given
-    slower kernels for the sake of their code, which would weigh more in it.
-    """
-
-    cycles: float
-    flash: float
-    ram: float
-
-    @classmethod
-    def of(cls, table: Sequence[Row]) -> Scale:
-        cycles = sum(min(c.cycles for c in row) for row in table)
-        flash = sum(min((c.flash_nbytes for c in plain(row)), default=0) for row in table)
-        ram = max((min(c.live_nbytes for c in row) for row in table), default=0)
-        return cls(max(cycles, 1), max(flash, 1), max(ram, 1))
+def scale_of(table: Sequence[Row]) -> Scale:
+    cycles = sum(min(c.cycles for c in row) for row in table)
+    flash = sum(min((c.flash_nbytes for c in plain(row)), default=0) for row in table)
+    ram = max((min(c.live_nbytes for c in row) for row in table), default=0)
+    return Scale(max(cycles, 1), max(flash, 1), max(ram, 1))
 
 
 def plain(row: Row) -> Row:
@@ -124,14 +97,14 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
     A limit that no choice found keeps is missed; whether it was is for the caller to see.
     """
     nodes, table = candidates(graph, core, isa)
-    scale, table = Scale.of(table), worthwhile(table)
-    best = cheapest(nodes, table, goal, scale)
+    scale, table = scale_of(table), worthwhile(table)
+    best = cheapest(nodes, table, goal, Weights.of(goal, scale))
     harder = goal
     for _ in range(MOST_HARDER):
         if goal.flash_limit is None or best.flash_nbytes <= goal.flash_limit:
             break
         harder = replace(harder, flash=max(harder.flash, LEAST_WEIGHT) * HARDER)
-        best = cheapest(nodes, table, harder, scale)
+        best = cheapest(nodes, table, harder, Weights.of(harder, scale))
     return best
 
 
@@ -169,7 +142,7 @@ def plausible(node: Node, core: Core, isa: Isa) -> list[Kernel]:
     kernels = fitting(node, isa)
     speed = [(k, k.cycles(node, core)) for k in kernels]
     limit = FAR_SLOWER * min(cycles for _, cycles in speed)
-    extreme = leanest(node, kernels), *smallest(node, kernels)
+    extreme = leanest(node, kernels), *smallest(node, speed)
     return [k for k, cycles in speed if cycles <= limit or k in extreme]
 
 
@@ -178,12 +151,16 @@ def leanest(node: Node, kernels: Sequence[Kernel]) -> Kernel:
     return min(kernels, key=lambda k: (k.trace(node) is None, k.scratch_nbytes(node)))
 
 
-def smallest(node: Node, kernels: Sequence[Kernel]) -> list[Kernel]:
+def smallest(node: Node, speed: Sequence[tuple[Kernel, float]]) -> list[Kernel]:
     """Of the kernels with encoded weights the one with the fewest bytes of constants, of equals the one with the least
-    scratch; none where there are none.
+    scratch, then the fastest; none where there are none. `speed` has the cycles of each.
     """
-    encoded = [k for k in kernels if k.encoding != "plain"]
-    return sorted(encoded, key=lambda k: (sum(p.values.nbytes for p in k.constants(node)), k.scratch_nbytes(node)))[:1]
+
+    def need(k: Kernel, cycles: float) -> tuple[int, int, float]:
+        return sum(p.values.nbytes for p in k.constants(node)), k.scratch_nbytes(node), cycles
+
+    encoded = [(k, cycles) for k, cycles in speed if k.encoding != "plain"]
+    return [k for k, _ in sorted(encoded, key=lambda pair: need(*pair))[:1]]
 
 
 class Memory:
@@ -235,15 +212,15 @@ def measures(c: Candidate) -> tuple[float, int, int]:
     return c.cycles, c.flash_nbytes, c.live_nbytes
 
 
-def cheapest(nodes: tuple[Node, ...], table: Sequence[Row], goal: Goal, scale: Scale) -> Choice:
+def cheapest(nodes: tuple[Node, ...], table: Sequence[Row], goal: Goal, weights: Weights) -> Choice:
     """The best choice over all heights of the arena within the goal's limit, or at the least height there is."""
     best, lowest = None, None
     for height in heights(table):
         if best is not None and goal.ram_limit is not None and height > goal.ram_limit:
             break
         rows = [[c for c in row if c.live_nbytes <= height] for row in table]
-        choice = Choice(nodes, tuple(settled(rows, goal, scale)))
-        cost = total(choice, goal, scale)
+        choice = Choice(nodes, tuple(settled(rows, weights)))
+        cost = total(choice, weights)
         if lowest is None or cost < lowest:
             best, lowest = choice, cost
     assert best is not None
@@ -258,25 +235,21 @@ def heights(table: Sequence[Row]) -> list[int]:
     return [least, *above[step - 1 :: step], *above[-1:]]
 
 
-def total(choice: Choice, goal: Goal, scale: Scale) -> float:
-    return (
-        goal.cycles * choice.cycles / scale.cycles
-        + goal.flash * choice.flash_nbytes / scale.flash
-        + goal.ram * choice.ram_nbytes / scale.ram
-    )
+def total(choice: Choice, weights: Weights) -> float:
+    flash, ram = weights.flash * choice.flash_nbytes, weights.ram * choice.ram_nbytes
+    return weights.cycle * choice.cycles + flash + ram
 
 
-def settled(rows: Sequence[Row], goal: Goal, scale: Scale) -> list[Candidate]:
+def settled(rows: Sequence[Row], weights: Weights) -> list[Candidate]:
     """For every row the candidate that adds the least cost, what another row puts into flash anyway being free."""
-    per_cycle, per_byte = goal.cycles / scale.cycles, goal.flash / scale.flash
     users = possible(rows)
 
     def alone(c: Candidate) -> float:
         """As if everybody who could use a part took its share."""
-        return per_cycle * c.cycles + per_byte * sum(nbytes / users[key] for key, nbytes in c.parts)
+        return weights.cycle * c.cycles + weights.flash * sum(nbytes / users[key] for key, nbytes in c.parts)
 
     def added(c: Candidate, present: Counter[Hashable]) -> float:
-        return per_cycle * c.cycles + per_byte * sum(nbytes for key, nbytes in c.parts if not present[key])
+        return weights.cycle * c.cycles + weights.flash * sum(nbytes for key, nbytes in c.parts if not present[key])
 
     taken = [min(row, key=alone) for row in rows]
     present = Counter(key for c in taken for key, _ in c.parts)

@@ -59,8 +59,8 @@ def step_bound(problem: Problem, step: int) -> int:
     """Bytes that the buffers live in a step need at least: their sizes less the most that they can overlap.
 
     Counted in cells of the smallest alignment among them, since no two disjoint buffers share a cell; only the
-    topmost one does not need its last cell in full. No arena is smaller than its largest buffer, though smaller ones may
-    overlap it by more than they need.
+    topmost one does not need its last cell in full. No arena is smaller than its largest buffer, though another one may
+    be allowed to overlap it by more bytes than it has.
     """
     live = problem.live(step)
     if not live:

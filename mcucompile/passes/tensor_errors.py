@@ -14,7 +14,7 @@ from .calibrate import Runner, Samples, runner
 from .error_report import real_of
 from .output_error import PERFECT, before_squashing
 
-Gains = Mapping[str, Array]  # by tensor: a factor per channel
+Gains = Mapping[str, Array]  # by tensor: a factor per channel, of those that the tensor once had
 
 
 @dataclass
@@ -63,13 +63,19 @@ def tensor_noises(real: Graph, others: Sequence[tuple[Graph, Gains]], samples: S
             for t, stored in run.trace(quantized_inputs(graph, part)).items():
                 want, got = left_of(wanted.get(t.name), t), real_of(t, stored)
                 if want is not None and want.shape == got.shape:
-                    noises.setdefault(t.name, Noise()).add(want, got / gains.get(t.name, 1.0))
+                    noises.setdefault(t.name, Noise()).add(want, got / gain_of(t, gains))
     return result
 
 
 def left_of(want: Array | None, tensor: Tensor) -> Array | None:
     """The channels that the tensor still has."""
     return want if want is None or tensor.kept is None else want[..., tensor.kept]
+
+
+def gain_of(tensor: Tensor, gains: Gains) -> Array | float:
+    """Of the channels that the tensor still has, fewer perhaps than when its gain was measured."""
+    gain = gains.get(tensor.name, 1.0)
+    return gain if isinstance(gain, float) or tensor.kept is None else gain[np.asarray(tensor.kept)]
 
 
 def scores_decibels(real: Graph, noises: Mapping[str, Noise]) -> float:
@@ -81,7 +87,17 @@ def scores_decibels(real: Graph, noises: Mapping[str, Noise]) -> float:
 def gains_of(graph: Graph, equalized: Graph, samples: Samples) -> dict[str, Array]:
     """By what the tensors of an equalized float network are stretched, channel by channel."""
     plain, stretched = magnitudes(graph, samples), magnitudes(equalized, samples)
-    return {name: gain(plain[name], s) for name, s in stretched.items() if name in plain}
+    tensors = {t.name: t for t in graph.activations()}
+    return {n: in_place(gain(plain[n], s), tensors[n].kept) for n, s in stretched.items() if n in plain}
+
+
+def in_place(gain: Array, kept: Sequence[int] | None) -> Array:
+    """At the channels that the tensor once had; 1 for those that are gone."""
+    if kept is None:
+        return gain
+    places = np.ones(max(kept, default=-1) + 1)
+    places[list(kept)] = gain
+    return places
 
 
 def magnitudes(graph: Graph, samples: Samples) -> dict[str, Array]:

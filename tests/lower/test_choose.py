@@ -14,18 +14,8 @@ from test_views import CORE, conv, image, network
 
 from mcucompile.ir import Graph, Node, verify
 from mcucompile.kernels.conv2d.direct import Direct
-from mcucompile.lower.choose import (
-    SIZE,
-    SPEED,
-    Candidate,
-    Choice,
-    Goal,
-    Scale,
-    cheapest,
-    choose,
-    total,
-    undominated,
-)
+from mcucompile.lower.choose import Candidate, Choice, cheapest, choose, scale_of, total, undominated
+from mcucompile.lower.goal import SIZE, SPEED, Goal, Scale, Weights
 from mcucompile.lower.lower import lower
 from mcucompile.ops.window import Window
 from mcucompile.target.cores import CORES, Isa
@@ -56,34 +46,44 @@ def nodes_of(table: Table) -> tuple[Any, ...]:
     return tuple(object() for _ in table)
 
 
+def weights_of(table: Table, goal: Goal) -> Weights:
+    return Weights.of(goal, scale_of(table))
+
+
 def best_of_all(table: Table, goal: Goal) -> float:
-    scale, nodes = Scale.of(table), nodes_of(table)
+    weights, nodes = weights_of(table, goal), nodes_of(table)
     choices = [Choice(nodes, combination) for combination in product(*table)]
     allowed = [c for c in choices if goal.ram_limit is None or c.ram_nbytes <= goal.ram_limit]
-    return min(total(c, goal, scale) for c in allowed or choices)
+    return min(total(c, weights) for c in allowed or choices)
 
 
 @given(tables("a", shared=False), st.sampled_from([SPEED, SIZE]))
 @settings(deadline=None)
 def test_the_best_of_all_combinations_where_no_function_is_shared(table: Table, goal: Goal) -> None:
-    scale = Scale.of(table)
-    found = cheapest(nodes_of(table), table, goal, scale)
-    assert total(found, goal, scale) == pytest.approx(best_of_all(table, goal))
+    weights = weights_of(table, goal)
+    found = cheapest(nodes_of(table), table, goal, weights)
+    assert total(found, weights) == pytest.approx(best_of_all(table, goal))
 
 
 @given(tables("abc", shared=True), st.sampled_from([SPEED, SIZE]))
 @settings(deadline=None)
 def test_sharing_never_makes_it_worse_than_every_node_alone(table: Table, goal: Goal) -> None:
-    scale = Scale.of(table)
-    found = cheapest(nodes_of(table), table, goal, scale)
-    assert total(found, goal, scale) <= total(cheapest(nodes_of(table), apart(table), goal, scale), goal, scale) + 1e-9
+    weights = weights_of(table, goal)
+    found = cheapest(nodes_of(table), table, goal, weights)
+    assert total(found, weights) <= total(cheapest(nodes_of(table), apart(table), goal, weights), weights) + 1e-9
+
+
+def test_a_byte_of_flash_weighs_an_eighth_of_one_of_ram_or_more() -> None:
+    few, many = Weights.of(SIZE, Scale(1e6, 300_000, 1_000)), Weights.of(SIZE, Scale(1e6, 20_000, 40_000))
+    assert few.ram / few.flash == pytest.approx(8)
+    assert many.ram / many.flash == pytest.approx(0.5 * 20_000 / 40_000)
 
 
 @given(tables("ab", shared=True), st.integers(1, 9))
 @settings(deadline=None)
 def test_a_limit_of_ram_is_kept_where_it_can_be(table: Table, limit: int) -> None:
     goal = Goal(1.0, 0.0, 0.0, ram_limit=limit)
-    found = cheapest(nodes_of(table), table, goal, Scale.of(table))
+    found = cheapest(nodes_of(table), table, goal, weights_of(table, goal))
     least = max(min(c.live_nbytes for c in row) for row in table)
     assert found.ram_nbytes <= max(limit, least)
 

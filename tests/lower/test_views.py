@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mcucompile.ir import Clip, DType, Graph, Node, Numerics, Program, QuantParams, Tensor, constant, verify
-from mcucompile.lower.choose import SPEED, choose, least_arena
+from mcucompile.lower.choose import choose, least_arena
+from mcucompile.lower.goal import SPEED
 from mcucompile.lower.lower import lower
 from mcucompile.lower.tiling import Fitted, fit_by_tiling
 from mcucompile.lower.views import View, Views
