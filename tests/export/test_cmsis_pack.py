@@ -80,15 +80,14 @@ def test_description_has_the_schema(compiled: Compiled, board: str) -> None:
     assert {component.attrib["condition"]} == conditions if conditions else "condition" not in component.attrib
 
 
-@pytest.mark.parametrize("board", ["qemu-m0", "qemu-m4", "qemu-m55"])
-def test_schema_itself(compiled: Compiled, board: str) -> None:
-    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+def test_schema_itself(compiled: Compiled) -> None:
     if "MCUCOMPILE_PACK_XSD" not in os.environ:
-        pytest.skip("MCUCOMPILE_PACK_XSD does not name a copy of Open-CMSIS-Pack's PACK.xsd")
+        pytest.skip("set MCUCOMPILE_PACK_XSD to a copy of Open-CMSIS-Pack's PACK.xsd, which no package brings")
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
     schema = etree.XMLSchema(etree.parse(os.environ["MCUCOMPILE_PACK_XSD"]))
-    schema.assertValid(
-        etree.fromstring(exported(["cmsis-pack"], compiled.for_board(board).library)["mcucompile.net.pdsc"])
-    )
+    for board in ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"):
+        files = exported(["cmsis-pack"], compiled.for_board(board).library)
+        schema.assertValid(etree.fromstring(files["mcucompile.net.pdsc"]))
 
 
 def accepts(compiled: Compiled, **device: str) -> bool:
