@@ -9,6 +9,7 @@ import pytest
 from test_binary_conv2d import POINT, Binary
 
 from mcucompile import profile
+from mcucompile import verify as verification
 from mcucompile.emit.c import emit
 from mcucompile.lower.lower import lower
 from mcucompile.lower.select import fastest
@@ -39,8 +40,11 @@ def test_instructions_per_multiplication(board_name: str, layer: Binary) -> None
         for name, text in emit(program, board.core).items():
             (Path(folder) / name).write_text(text)
         inputs = {"x": case.samples[0]["x"][None]}
-        (measured,) = profile.run(case.graph, program, Path(folder), board, inputs, opt="-O2").layers
-    assert measured.per_mac is not None
-    assert measured.per_mac <= BOUNDS[board_name, layer]
+        run = case.graph, program, Path(folder), board, inputs
+        (measured,) = profile.run(*run, opt="-O2").layers
+        assert verification.run(*run, opt="-O2").ok
+    _, height, width, channels, outputs = layer.size
+    taps = 1 if layer.kernel == (1, 1) else 9
+    assert measured.instructions <= BOUNDS[board_name, layer] * height * width * channels * outputs * taps
     if measured.prediction_error is not None:  # where the emulator estimates cycles
         assert abs(measured.prediction_error) < MOST_WRONG
