@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import struct
 import sys
 from pathlib import Path
 
 import pytest
 import tiny
+from elftools.elf.elffile import ELFFile
 
 from mcucompile.errors import CompileError
-from mcucompile.run.build import build
+from mcucompile.run.build import build, crc32_mpeg2
 from mcucompile.run.device import open_device
 from mcucompile.run.interface import Block, Interface
 from mcucompile.run.tools import Toolchain
@@ -28,6 +30,38 @@ def test_every_board_links_the_tiny_library(arm_compiler: None, library: Path, t
     assert firmware.library_ram_nbytes in range(44, 64)  # the arena's 40, a pointer, alignment
     assert firmware.library_flash_nbytes < firmware.flash_nbytes < 8192
     assert firmware.ram_nbytes < board.ram_nbytes
+
+
+def test_checksum_of_a_boot_stage() -> None:
+    assert crc32_mpeg2(b"123456789") == 0x0376E6E7  # the check value of CRC-32/MPEG-2 in the catalogue of CRCs
+
+
+def memory(elf: Path, address: int, nbytes: int) -> bytes:
+    """What the file puts there."""
+    with elf.open("rb") as file:
+        for segment in ELFFile(file).iter_segments("PT_LOAD"):
+            start = segment["p_paddr"]
+            if start <= address and address + nbytes <= start + segment["p_filesz"]:
+                return bytes(segment.data()[address - start : address - start + nbytes])
+    raise AssertionError(f"nothing at {address:#x}")
+
+
+def test_an_rp2040_gets_its_second_boot_stage(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    board = load_board("raspberry-pi-pico")
+    elf = build(library, tiny.INTERFACE, board, tmp_path / "work").elf
+    stage = memory(elf, 0x10000000, 256)
+    assert int.from_bytes(stage[252:], "little") == crc32_mpeg2(stage[:252])
+    assert any(stage[:64])
+    stack, reset = struct.unpack("<II", memory(elf, 0x10000100, 8))
+    assert 0x20000000 < stack <= 0x20042000
+    assert 0x10000100 < reset < 0x10002000
+
+
+def test_an_rp2350_gets_an_image_definition(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    """The minimum Arm image of the data sheet, section 5.9.5, within the first 4 KB."""
+    elf = build(library, tiny.INTERFACE, load_board("raspberry-pi-pico-2"), tmp_path / "work").elf
+    block = struct.pack("<5I", 0xFFFFDED3, 0x10210142, 0x000001FF, 0, 0xAB123579)
+    assert block in memory(elf, 0x10000000, 320)
 
 
 def test_code_that_nobody_calls_does_not_count(arm_compiler: None, tmp_path: Path) -> None:

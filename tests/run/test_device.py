@@ -21,7 +21,6 @@ from mcucompile.target.board import Board, list_boards, load_board
 
 SAMPLE = [bytes([1, 2, 3, 255, 5, 128, 7, 8]), bytes([10, 20, 30, 127, 50, 128, 70, 1])]
 EMULATED = [name for name in list_boards() if name.startswith("qemu-")]
-MACHINES = Path(__file__).parent / "machines"
 # The part number, bits 4 to 15 of the CPUID register, from Arm's reference manuals.
 PARTS = {"m0": 0xC20, "m3": 0xC23, "m4": 0xC24, "m7": 0xC27, "m33": 0xD21, "m55": 0xD22}
 
@@ -45,11 +44,52 @@ def test_answers_and_trace(emulator: None, library: Path, tmp_path: Path, name: 
         assert device.run(SAMPLE) == [negated, total]
 
 
-@pytest.mark.parametrize("machine", ["netduinoplus2", "lm3s6965evb"])
-def test_the_other_serial_ports(emulator: None, library: Path, tmp_path: Path, machine: str) -> None:
-    board = load_board(str(MACHINES / f"{machine}.toml"))
+@pytest.mark.parametrize("name", ["netduino-plus-2", "lm3s6965evb", "microbit-v1", "stm32vldiscovery"])
+def test_the_firmware_of_real_parts(emulator: None, library: Path, tmp_path: Path, name: str) -> None:
+    board = load_board(name)
+    added, negated, total = tiny.expected(*SAMPLE)
     with open_device(make(library, board, tmp_path / "work"), board) as device:
-        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+        assert device.run(SAMPLE) == [negated, total]
+        assert [s.data for s in device.trace(SAMPLE)] == [added, negated, total]
+        assert device.info.counter == "timer"
+        assert device.time(SAMPLE) > 0
+        with pytest.raises(CompileError) as caught:  # it has no way to the files of this machine
+            device._link.request(Command.BATCH, bytes(8))
+        assert "does not know this command" in caught.value.what
+
+
+def test_a_burst_is_kept_while_the_network_runs(emulator: None, tmp_path: Path) -> None:
+    """A host that repeats itself too early: each request comes twice, the second one while the first is carried out."""
+    slow = tiny.NETWORK.replace(
+        "tiny_add(arena, ", "for (volatile int i = 0; i < 300000; i++) {}\n    tiny_add(arena, ", 1
+    )
+    board = load_board("netduino-plus-2")
+    firmware = make(tiny.write(tmp_path / "library", network=slow), board, tmp_path / "work")
+    with Qemu(board, firmware.elf) as qemu, closing(SerialPort(qemu.url)) as line:
+        qemu.resume()
+        line.read(2.0)
+        qemu.wake()
+        device = Device(Link(TwicePort(line)), tiny.INTERFACE, firmware.program_id)
+        for _ in range(3):
+            sample = [os.urandom(8), os.urandom(8)]
+            assert device.run(sample) == list(tiny.expected(*sample)[1:])
+
+
+class TwicePort:
+    """A line on which everything is sent twice."""
+
+    def __init__(self, line: SerialPort) -> None:
+        self._line = line
+
+    def read(self, seconds: float) -> bytes:
+        return self._line.read(seconds)
+
+    def write(self, data: bytes) -> None:
+        self._line.write(data)
+        self._line.write(data)
+
+    def close(self) -> None:
+        self._line.close()
 
 
 def test_a_large_batch(emulator: None, library: Path, tmp_path: Path) -> None:

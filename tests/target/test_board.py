@@ -10,6 +10,7 @@ from mcucompile.errors import CompileError
 from mcucompile.target.board import HELD, list_boards, load_board
 from mcucompile.target.cores import Isa
 from mcucompile.target.flashing import ENGINES, engines_of
+from mcucompile.target.setup import Pin
 
 GOOD = """\
 description = "a board"
@@ -153,6 +154,88 @@ def test_a_wrong_field_is_named(tmp_path: Path, old: str, new: str, field: str) 
     assert caught.value.code == "E0302"
     assert field in caught.value.what
     assert "mine.toml" in caught.value.where
+
+
+SETUP = """
+[setup]
+family = "stm32f4"
+svd = ["STM32F446x"]
+oscillator = "crystal"
+oscillator_hz = 8_000_000
+m = 4
+n = 100
+p = 8
+apb1_divider = 4
+apb2_divider = 2
+wait_states = 0
+overdrive = 0
+"""
+PINS = 'irq = 0\ntx = "PA2"\nrx = "PD13"\nalternate = 7\nclock_hz = 6_000_000\n'
+
+
+def set_up() -> str:
+    return GOOD.replace("irq = 0\n", PINS) + SETUP
+
+
+def test_how_a_part_is_set_up(tmp_path: Path) -> None:
+    board = load_board(write(tmp_path, set_up()))
+    assert board.setup is not None and board.uart is not None
+    assert board.setup.clock_hz == board.clock_hz == 25_000_000  # 8 MHz / 4 * 100 / 8
+    assert {"-DFAMILY_STM32F4", "-DFALLBACK_HZ=16000000u", "-DSETUP_N=100"} <= set(board.setup.defines)
+    assert (board.uart.tx, board.uart.rx) == (Pin(0, 2), Pin(3, 13))
+    assert "-DUART_CLOCK_HZ=0x5b8d80u" in board.uart.defines
+    assert not board.is_virtual
+    assert load_board(write(tmp_path, GOOD)).is_virtual
+
+
+@pytest.mark.parametrize(
+    ("text", "pin"),
+    [("PA2", Pin(0, 2)), ("PG7", Pin(6, 7)), ("P0.06", Pin(0, 6)), ("P1.08", Pin(1, 8)), ("GPIO1", Pin(0, 1))],
+)
+def test_pins_are_written_as_their_makers_do(tmp_path: Path, text: str, pin: Pin) -> None:
+    board = load_board(write(tmp_path, set_up().replace('"PA2"', f'"{text}"')))
+    assert board.uart is not None and board.uart.tx == pin
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"stm32f4"', '"stm32q9"', "setup.family"),
+        ('"crystal"', '"quartz"', "setup.oscillator"),
+        ("n = 100\n", "", "setup.n"),
+        ("n = 100\n", "n = 101\n", "clock_hz"),
+        ("wait_states = 0", "wait_states = -1", "setup.wait_states"),
+        ("overdrive = 0", "overdrive = 0\nspeed = 1", "setup.speed"),
+        ('tx = "PA2"\n', "", "uart.tx"),
+        ('"PA2"', '"A2"', "uart.tx"),
+    ],
+)
+def test_a_wrong_field_of_a_setup_is_named(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in set_up()
+    with pytest.raises(CompileError) as caught:
+        load_board(write(tmp_path, set_up().replace(old, new, 1)))
+    assert caught.value.code == "E0302"
+    assert field in caught.value.what
+
+
+# By hand from the factors in the board files and the clock trees in the reference manuals: what drives the serial port.
+UART_HZ = {
+    "nucleo-f446re": 180_000_000 // 4,
+    "nucleo-f767zi": 216_000_000 // 4,
+    "stm32f4-discovery": 168_000_000 // 4,
+    "netduino-plus-2": 168_000_000 // 2,  # USART6 is on the faster bus
+    "nucleo-h743zi": 400_000_000 // 2 // 2,
+    "raspberry-pi-pico": 12_000_000,
+    "raspberry-pi-pico-2": 12_000_000,
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_serial_port_is_driven_by(name: str) -> None:
+    board = load_board(name)
+    assert board.uart is not None and board.setup is not None
+    assert board.uart.clock_hz == UART_HZ.get(name, board.clock_hz)
+    assert board.uart.baud == 115200
 
 
 FLASH = """
