@@ -148,17 +148,21 @@ def _program(job: Job, session: Any, through: str) -> Written:
 
 @dataclass
 class _Steps:
-    """Progress in bytes: each is written once, and read once."""
+    """Progress in bytes: each is erased, written and read. pyOCD counts to one twice, for erasing and for writing."""
 
     job: Job
-    done: int = 0
+    phase: int = 0
+    share: float = 0.0
+    nbytes: int = 0
 
     def written(self, share: float) -> None:
-        self.job.progress(int(share * self.job.image.nbytes), 2 * self.job.image.nbytes)
+        self.phase += share < self.share
+        self.share = share
+        self.job.progress(int((min(self.phase, 1) + share) * self.job.image.nbytes), 3 * self.job.image.nbytes)
 
     def read(self, nbytes: int) -> None:
-        self.done += nbytes
-        self.job.progress(self.job.image.nbytes + self.done, 2 * self.job.image.nbytes)
+        self.nbytes += nbytes
+        self.job.progress(2 * self.job.image.nbytes + self.nbytes, 3 * self.job.image.nbytes)
 
 
 def _check_part(job: Job, read32: Callable[[int], int]) -> None:

@@ -180,12 +180,10 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
         self.core = self._reached(lambda: Core(GdbRemote(self.connections[self.name])))
 
     def close(self) -> None:
+        """The processor stays as it is, running or halted."""
         core, self.core = self.core, None
         if core is not None:
-            try:
-                core.gdb.command("D") if core.is_halted else None
-            finally:
-                core.gdb.close()
+            core.gdb.close()
 
     def connect(self, protocol: object = None) -> None: ...
 

@@ -28,7 +28,7 @@ LONGEST_SECONDS = 30.0
 CLEAR = {"E0605", "E0606", "E0609", "E0807"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compiled(board: Board) -> Compiled:
     return mcucompile.compile(DIGITS / "digits.onnx", board, calibration=DIGITS / "calibration.npz")
 
@@ -46,9 +46,7 @@ def cable(machine: EmptyMachine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         yield cable
 
 
-def test_verify_programs_a_board_that_runs_something_else(
-    compiled: Compiled, images: Samples, cable: Cable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verify_programs_a_board_that_runs_something_else(compiled: Compiled, images: Samples, cable: Cable) -> None:
     first = compiled.verify(images, port=cable.url, how=How())
     assert first.ok
     assert first.flashed is not None
@@ -61,9 +59,6 @@ def test_verify_programs_a_board_that_runs_something_else(
     other = compiled.verify(images, port=cable.url, how=How(), per_layer=True)
     assert other.ok
     assert other.flashed is not None, "firmware with hooks is another program"
-    with pytest.raises(CompileError) as caught:
-        compiled.verify(images, port=cable.url)
-    assert caught.value.code == "E0607", "it may not be programmed"
 
 
 def pulled_out(cable: Cable, act: Callable[[], object], moment: int) -> None:

@@ -1,20 +1,170 @@
-"""pyOCD's own flash engine on an emulated processor: erase, program, read back, run."""
+"""pyOCD's own flash engine on an emulated processor: erase, program, read back, run; and what can be wrong."""
 
 from __future__ import annotations
 
-import tiny
-from machine import EmptyMachine
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
+import tiny
+from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
+from pyocd.target import TARGET as TARGETS
+from qemu_probe import Core, QemuProbe
+
+from mcucompile.errors import CompileError
+from mcucompile.run import ports
 from mcucompile.run.build import Firmware
 from mcucompile.run.device import open_device
-from mcucompile.run.flash import How, flash
+from mcucompile.run.flash import How, flash, pyocd
+from mcucompile.run.flash.image import read_image
 from mcucompile.target.board import Board
+from mcucompile.target.cores import CORES
+from mcucompile.target.flashing import ChipId, UsbId
 
 SAMPLE = [bytes([1, 2, 3, 255, 5, 128, 7, 8]), bytes([10, 20, 30, 127, 50, 128, 70, 1])]
 
 
+def with_flashing(board: Board, **changed: Any) -> Board:
+    assert board.flashing is not None
+    return replace(board, flashing=replace(board.flashing, **changed))
+
+
+def refused(firmware: Firmware, board: Board, how: How | None = None, port: str | None = None) -> CompileError:
+    with pytest.raises(CompileError) as caught:
+        flash(firmware, board, how or How(), port)
+    assert caught.value.fix
+    return caught.value
+
+
+def content(machine: EmptyMachine, nbytes: int) -> bytes:
+    core = QemuProbe("emulated")
+    core.open()
+    try:
+        assert isinstance(core.core, Core)
+        return core.core.read_block(0, nbytes)
+    finally:
+        core.close()
+
+
 def test_what_was_flashed_runs(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
-    flashed = flash(firmware, board, How())
-    print(flashed)
+    done: list[tuple[int, int]] = []
+    image = read_image(firmware.elf, board)
+    flashed = flash(firmware, board, How(), progress=lambda *step: done.append(step))
+    assert (flashed.sha256, flashed.nbytes, flashed.is_read_back) == (image.sha256, image.nbytes, True)
+    assert flashed.erased_nbytes == -(-image.nbytes // SECTOR_NBYTES) * SECTOR_NBYTES
+    assert flashed.program_id == firmware.program_id.hex()
+    assert done == sorted(done) and done[-1] == (3 * image.nbytes, 3 * image.nbytes)
     with open_device(firmware, board, port=machine.url) as device:
         assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+    assert flash(firmware, board, How()).is_read_back, "a board whose program runs can be programmed"
+
+
+def test_no_probe(machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QemuProbe, "connections", {})
+    assert refused(firmware, board).code in ("E0802", "E0806")
+
+
+def test_two_probes(machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QemuProbe, "connections", {"066AFF01": machine.connect, "066AFF02": machine.connect})
+    error = refused(firmware, board)
+    assert error.code == "E0803"
+    assert "066AFF01" in error.why and "066AFF02" in error.why
+    assert flash(firmware, board, How(probe="AFF02")).through.endswith("066AFF02")
+    assert refused(firmware, board, How(probe="B1")).code in ("E0802", "E0806")
+    other = ports.UsbPort("/dev/ttyACM3", UsbId(0x483, 0x374B), "066AFF01", "")
+    monkeypatch.setattr(ports, "usb_ports", lambda: [other])
+    flashed = flash(firmware, board, How(), "/dev/ttyACM3")
+    assert flashed.through.endswith("066AFF01"), "the probe that the serial port is on"
+
+
+def test_another_core_is_left_alone(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+    error = refused(firmware, replace(board, core=CORES["cortex-m7"]))
+    assert error.code == "E0805"
+    assert "0xc24" in error.why and "cortex-m7" in error.why
+    assert content(machine, 64) == bytes(64)
+
+
+def test_another_chip_is_left_alone(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+    """The word at CPUID stands in for a chip's id: 0x410fc241 on this core, r0p1."""
+    right = ChipId(pyocd.CPUID, 0xFFF0, (0xC240,))
+    error = refused(firmware, with_flashing(board, chip=replace(right, ids=(0xC230, 0xC200))))
+    assert error.code == "E0805"
+    assert "0xc240, not 0xc230 or 0xc200" in error.why
+    assert content(machine, 64) == bytes(64)
+    assert flash(firmware, with_flashing(board, chip=right), How()).is_read_back
+
+
+@pytest.mark.parametrize("address", [0x20000000, 0xE0042000])
+def test_an_id_that_reads_as_nothing_says_nothing(
+    machine: EmptyMachine, board: Board, firmware: Firmware, address: int
+) -> None:
+    assert flash(firmware, with_flashing(board, chip=ChipId(address, 0xFFF, (0x421,))), How()).is_read_back
+
+
+def test_a_locked_chip(machine: EmptyMachine, board: Board, firmware: Firmware, tmp_path: Path) -> None:
+    TARGETS[TARGET].is_locked = lambda self: True
+    error = refused(firmware, board)
+    assert error.code == "E0804"
+    assert "erases it" in error.fix
+    assert content(machine, 64) == bytes(64)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("word[i] = data[i];", "word[i] = i == 20u ? 0u : data[i];", "E0808"),
+        ("word[i] = 0xFFFFFFFFu;", "word[i] = 0x0FFFFFFFu;", "E0807"),
+    ],
+)
+def test_flash_that_does_not_do_what_it_should(
+    machine: EmptyMachine, board: Board, firmware: Firmware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    old: str, new: str, code: str,
+) -> None:  # fmt: skip
+    """Words that do not come, with an algorithm that says they do; and sectors that are not erased."""
+    monkeypatch.setitem(TARGETS, TARGET, target_class(flash_algorithm(tmp_path, **{old: new})))
+    assert refused(firmware, board).code == code
+
+
+def test_an_algorithm_that_hangs(
+    machine: EmptyMachine, board: Board, firmware: Firmware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = flash_algorithm(tmp_path, **{"if ((word[i] & data[i]) != data[i]) {": 'for (;;) { __asm__ volatile("");'})
+    monkeypatch.setitem(TARGETS, TARGET, target_class(hanging))
+    monkeypatch.setitem(pyocd.OPTIONS, "flash.timeout.program", 0.5)
+    assert refused(firmware, board).code == "E0807"
+
+
+def test_a_part_that_pyocd_does_not_know(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+    error = refused(firmware, with_flashing(board, target="stm32z999"))
+    assert error.code == "E0810"
+    assert "pyocd pack install stm32z999" in error.fix
+
+
+def test_a_part_without_flash_there(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = refused(firmware, with_flashing(board, target="cortex_m"))
+    assert error.code == "E0810"
+    assert "0x00000000" in error.what
+
+
+def test_pyocd_is_not_installed(board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    error = refused(firmware, board)
+    assert (error.code, error.exit_code) == ("E0801", 3)
+    assert "mcucompile[boards]" in error.fix
+
+
+def test_engines_that_the_board_file_does_not_know(board: Board, firmware: Firmware) -> None:
+    for engine in ("openocd", "stm32-uart", "uf2", "command"):
+        error = refused(firmware, board, How(engine=engine))
+        assert error.code == "E0810"
+        assert "pyocd" in error.why
+    assert refused(firmware, replace(board, flashing=None)).code == "E0810"
+
+
+def test_a_command_of_the_users(board: Board, firmware: Firmware) -> None:
+    flashed = flash(firmware, board, How(engine="command", command="test -s {elf}"))
+    assert (flashed.engine, flashed.is_read_back, flashed.erased_nbytes) == ("command", False, None)
