@@ -58,6 +58,7 @@ def classifier() -> Compiled:
 
 
 def firmware_of(c: Compiled, work: Path, hook: bool = False) -> Firmware:
+    work.mkdir(exist_ok=True)
     library = c.write_library(work / "library")
     return build(library, Interface.of(c.program), c.board, work / "work", opt=c.options.effort.value, hook=hook)
 

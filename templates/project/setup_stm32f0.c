@@ -12,7 +12,10 @@
 #define RCC_APB1ENR REGISTER(0x4002101Cu)
 #define RCC_CFGR2 REGISTER(0x4002102Cu)
 #define FLASH_ACR REGISTER(0x40022000u)
+#define SYSCFG_CFGR1 REGISTER(0x40010000u)
 
+#define RCC_CR_HSION BIT(0)
+#define RCC_CR_HSIRDY BIT(1)
 #define RCC_CR_HSEON BIT(16)
 #define RCC_CR_HSERDY BIT(17)
 #define RCC_CR_HSEBYP BIT(18)
@@ -20,12 +23,15 @@
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
+#define RCC_CFGR_PPRE FIELD(8, 3)
 #define RCC_CFGR_PLLSRC FIELD(15, 2)
 #define RCC_CFGR_PLLMUL FIELD(18, 4)
 #define RCC_CFGR2_PREDIV FIELD(0, 4)
 #define RCC_AHBENR_IOPxEN(port) BIT(17u + (port))
 #define RCC_APB1ENR_USART2EN BIT(17)
+#define RCC_APB2ENR_SYSCFGEN BIT(0)
 #define RCC_APB2ENR_USART1EN BIT(14)
+#define SYSCFG_CFGR1_MEM_MODE FIELD(0, 2)
 #define FLASH_ACR_LATENCY FIELD(0, 3)
 #define FLASH_ACR_PRFTBE BIT(4)
 
@@ -36,6 +42,17 @@
 #define PLLSRC_HSE 2u
 #define SW_HSI 0u
 #define SW_PLL 2u
+
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
+static int select_internal(void) {
+    RCC_CR |= RCC_CR_HSION;
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE, 0u);
+    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    RCC_CR &= ~RCC_CR_PLLON;
+    return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
+}
 
 static int start_oscillator(void) {
     if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
@@ -80,7 +97,11 @@ static void enable_uart(void) {
 }
 
 int setup(void) {
-    int is_set = start_oscillator() && start_pll() && select_pll();
+    /* The vectors are read at address 0, where a boot loader in the chip's own memory leaves its own. */
+    RCC_APB2ENR |= RCC_APB2ENR_SYSCFGEN;
+    (void)RCC_APB2ENR;
+    SYSCFG_CFGR1 &= ~SYSCFG_CFGR1_MEM_MODE;
+    int is_set = select_internal() && start_oscillator() && start_pll() && select_pll();
     enable_uart();
     return is_set;
 }

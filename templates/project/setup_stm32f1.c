@@ -10,6 +10,8 @@
 #define GPIOx_CRH(port) REGISTER(0x40010800u + 0x400u * (port) + 0x04u)
 #define GPIOx_BSRR(port) REGISTER(0x40010800u + 0x400u * (port) + 0x10u)
 
+#define RCC_CR_HSION BIT(0)
+#define RCC_CR_HSIRDY BIT(1)
 #define RCC_CR_HSEON BIT(16)
 #define RCC_CR_HSERDY BIT(17)
 #define RCC_CR_HSEBYP BIT(18)
@@ -18,6 +20,7 @@
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
 #define RCC_CFGR_PPRE1 FIELD(8, 3)
+#define RCC_CFGR_PPRE2 FIELD(11, 3)
 #define RCC_CFGR_PLLSRC BIT(16)
 #define RCC_CFGR_PLLMUL FIELD(18, 4)
 #define RCC_APB2ENR_AFIOEN BIT(0)
@@ -45,6 +48,18 @@
 
 /* The code of a divider of a peripheral bus: 1, 2, 4, 8, 16. */
 #define BUS_CODE(divider) ((divider) == 1 ? 0u : (divider) == 2 ? 4u : (divider) == 4 ? 5u : (divider) == 8 ? 6u : 7u)
+
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
+static int select_internal(void) {
+    RCC_CR |= RCC_CR_HSION;
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
+    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    RCC_CR &= ~RCC_CR_PLLON;
+    return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
+}
 
 static int start_oscillator(void) {
     if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
@@ -103,7 +118,7 @@ static void enable_uart(void) {
 }
 
 int setup(void) {
-    int is_set = start_oscillator() && start_pll() && select_pll();
+    int is_set = select_internal() && start_oscillator() && start_pll() && select_pll();
     enable_uart();
     return is_set;
 }

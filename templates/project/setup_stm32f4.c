@@ -18,6 +18,8 @@
 #define PWR_CSR REGISTER(0x40007004u)
 #define FLASH_ACR REGISTER(0x40023C00u)
 
+#define RCC_CR_HSION BIT(0)
+#define RCC_CR_HSIRDY BIT(1)
 #define RCC_CR_HSEON BIT(16)
 #define RCC_CR_HSERDY BIT(17)
 #define RCC_CR_HSEBYP BIT(18)
@@ -62,6 +64,18 @@
 
 #define SW_HSI 0u
 #define SW_PLL 2u
+
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
+static int select_internal(void) {
+    RCC_CR |= RCC_CR_HSION;
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
+    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    RCC_CR &= ~RCC_CR_PLLON;
+    return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
+}
 
 static int start_oscillator(void) {
     if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
@@ -135,7 +149,7 @@ int setup(void) {
 #endif
     RCC_APB1ENR |= RCC_APB1ENR_PWREN;
     FLASH_ACR |= FLASH_ACR_ACCELERATION;
-    int is_set = start_oscillator() && start_pll() && overdrive() && select_pll();
+    int is_set = select_internal() && start_oscillator() && start_pll() && overdrive() && select_pll();
     enable_uart();
     return is_set;
 }

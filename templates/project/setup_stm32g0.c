@@ -36,6 +36,14 @@
 #define SW_HSI 0u
 #define SW_PLL 2u
 
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
+static int select_internal(void) {
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    RCC_CR &= ~RCC_CR_PLLON;
+    return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
+}
+
 static int start_pll(void) {
     RCC_PLLCFGR = IN_FIELD(RCC_PLLCFGR_PLLSRC, PLLSRC_HSI16) | IN_FIELD(RCC_PLLCFGR_PLLM, SETUP_M - 1) |
                   IN_FIELD(RCC_PLLCFGR_PLLN, SETUP_N) | IN_FIELD(RCC_PLLCFGR_PLLR, SETUP_R - 1) | RCC_PLLCFGR_PLLREN;
@@ -69,7 +77,7 @@ static void enable_uart(void) {
 
 int setup(void) {
     FLASH_ACR |= FLASH_ACR_PRFTEN | FLASH_ACR_ICEN;
-    int is_set = start_pll() && select_pll();
+    int is_set = select_internal() && start_pll() && select_pll();
     enable_uart();
     return is_set;
 }

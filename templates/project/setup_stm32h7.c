@@ -25,6 +25,8 @@
 #define DBGMCU_IDC REGISTER(0x5C001000u)
 #define AXI_TARG7_FN_MOD REGISTER(0x51008108u)
 
+#define RCC_CR_HSION BIT(0)
+#define RCC_CR_HSIRDY BIT(2)
 #define RCC_CR_HSEON BIT(16)
 #define RCC_CR_HSERDY BIT(17)
 #define RCC_CR_HSEBYP BIT(18)
@@ -86,6 +88,26 @@ static int raise_voltage(void) {
     return wait_for(&PWR_D3CR, PWR_D3CR_VOSRDY, PWR_D3CR_VOSRDY);
 }
 
+/* The buses run at half the processor's clock, the peripherals at a quarter. */
+static void divide_buses(uint32_t hpre, uint32_t ppre) {
+    SET_FIELD(RCC_D1CFGR, RCC_D1CFGR_HPRE, hpre);
+    SET_FIELD(RCC_D1CFGR, RCC_D1CFGR_D1PPRE, ppre);
+    SET_FIELD(RCC_D2CFGR, RCC_D2CFGR_D2PPRE1, ppre);
+    SET_FIELD(RCC_D2CFGR, RCC_D2CFGR_D2PPRE2, ppre);
+    SET_FIELD(RCC_D3CFGR, RCC_D3CFGR_D3PPRE, ppre);
+}
+
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
+static int select_internal(void) {
+    RCC_CR |= RCC_CR_HSION;
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    divide_buses(0u, 0u);
+    RCC_CR &= ~RCC_CR_PLL1ON;
+    return wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
+}
+
 static int start_oscillator(void) {
     if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
         return 1;
@@ -107,15 +129,6 @@ static int start_pll(void) {
     SET_FIELD(RCC_PLL1DIVR, RCC_PLL1DIVR_DIVP1, SETUP_P - 1);
     RCC_CR |= RCC_CR_PLL1ON;
     return wait_for(&RCC_CR, RCC_CR_PLL1RDY, RCC_CR_PLL1RDY);
-}
-
-/* The buses run at half the processor's clock, the peripherals at a quarter. */
-static void divide_buses(uint32_t hpre, uint32_t ppre) {
-    SET_FIELD(RCC_D1CFGR, RCC_D1CFGR_HPRE, hpre);
-    SET_FIELD(RCC_D1CFGR, RCC_D1CFGR_D1PPRE, ppre);
-    SET_FIELD(RCC_D2CFGR, RCC_D2CFGR_D2PPRE1, ppre);
-    SET_FIELD(RCC_D2CFGR, RCC_D2CFGR_D2PPRE2, ppre);
-    SET_FIELD(RCC_D3CFGR, RCC_D3CFGR_D3PPRE, ppre);
 }
 
 static int select_pll(void) {
@@ -154,7 +167,7 @@ int setup(void) {
     RCC_AHB2ENR |= RCC_AHB2ENR_SRAM1EN | RCC_AHB2ENR_SRAM2EN | RCC_AHB2ENR_SRAM3EN;
     (void)RCC_AHB2ENR;
     enable_caches();
-    int is_set = raise_voltage() && start_oscillator() && start_pll() && select_pll();
+    int is_set = select_internal() && raise_voltage() && start_oscillator() && start_pll() && select_pll();
     enable_uart();
     return is_set;
 }

@@ -58,10 +58,13 @@ static int select_clock(uint32_t source) {
     return wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, source));
 }
 
-/* An L4 starts with another oscillator. */
+/* An L4 starts with another oscillator; a boot loader may have left the PLL running. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
-    return wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY) && select_clock(SW_HSI16);
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    int is_internal = select_clock(SW_HSI16);
+    RCC_CR &= ~RCC_CR_PLLON;
+    return is_internal && wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }
 
 static int start_pll(void) {

@@ -61,9 +61,13 @@ static int select_clock(uint32_t source) {
     return wait_for(&RCC_CFGR1, RCC_CFGR1_SWS, IN_FIELD(RCC_CFGR1_SWS, source));
 }
 
+/* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
-    return wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY) && select_clock(SW_HSI16);
+    (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
+    int is_internal = select_clock(SW_HSI16);
+    RCC_CR &= ~RCC_CR_PLL1ON;
+    return is_internal && wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
 }
 
 /* The booster that the highest clocks need gets its own clock from the input of the PLL. */

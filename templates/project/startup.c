@@ -161,7 +161,7 @@ extern void (*const vectors[VECTORS])(void);
 
 void Reset_Handler(void) {
     enable_extensions();
-#if __ARM_ARCH >= 7
+#if __ARM_ARCH >= 7 || defined(HAS_VTOR)
     VTOR = (uint32_t)(uintptr_t)vectors;
 #endif
     __asm__ volatile("dsb\n isb" ::: "memory");

@@ -11,7 +11,6 @@
 #define SYST_CSR_TICKINT BIT(1)
 #define SYST_CSR_CLKSOURCE BIT(2) /* the processor's clock */
 #define ICSR_PENDSTCLR BIT(25)
-#define ICSR_PENDSTSET BIT(26)
 
 #define SYST_BITS 24u
 #define SYST_MASK 0xFFFFFFu

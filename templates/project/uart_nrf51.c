@@ -35,7 +35,9 @@
 #define PIN(port, pin) 0u
 #endif
 
+/* Off, to be configured: a boot loader may have used it. */
 void uart_init(void) {
+    UART_ENABLE = 0u;
     UART_PSELTXD = PIN(UART_TX_PORT, UART_TX_PIN);
     UART_PSELRXD = PIN(UART_RX_PORT, UART_RX_PIN);
     UART_BAUDRATE = BAUDRATE_115200;

@@ -7,6 +7,7 @@
 #define USART_DR REGISTER(UART_BASE + 0x04u)
 #define USART_BRR REGISTER(UART_BASE + 0x08u)
 #define USART_CR1 REGISTER(UART_BASE + 0x0Cu)
+#define USART_CR2 REGISTER(UART_BASE + 0x10u)
 
 #define USART_SR_ORE BIT(3)
 #define USART_SR_RXNE BIT(5)
@@ -18,7 +19,10 @@
 
 #define DIVIDER(hz) (((hz) + UART_BAUD / 2u) / UART_BAUD)
 
+/* Off, to be configured: a boot loader may have used it. */
 void uart_init(void) {
+    USART_CR1 = 0u;
+    USART_CR2 = 0u;
     USART_BRR = cpu_clock_is_set() ? DIVIDER(UART_CLOCK_HZ) : DIVIDER(FALLBACK_HZ);
     USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
     cpu_interrupt_enable(UART_IRQ);

@@ -4,6 +4,7 @@
 #include "uart.h"
 
 #define USART_CR1 REGISTER(UART_BASE + 0x00u)
+#define USART_CR2 REGISTER(UART_BASE + 0x04u)
 #define USART_CR3 REGISTER(UART_BASE + 0x08u)
 #define USART_BRR REGISTER(UART_BASE + 0x0Cu)
 #define USART_ISR REGISTER(UART_BASE + 0x1Cu)
@@ -24,7 +25,10 @@
 #define DIVIDER(hz) (((hz) + UART_BAUD / 2u) / UART_BAUD)
 #endif
 
+/* Off, to be configured: a boot loader may have used it. */
 void uart_init(void) {
+    USART_CR1 = 0u;
+    USART_CR2 = 0u;
     USART_BRR = cpu_clock_is_set() ? DIVIDER(UART_CLOCK_HZ) : DIVIDER(FALLBACK_HZ);
     USART_CR3 = USART_CR3_OVRDIS; /* else an overrun would stop reception for good */
     USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
