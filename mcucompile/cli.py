@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -32,7 +32,7 @@ from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
 from .report import Json
 from .run.flash import How
-from .run.ports import board_ports, find_port
+from .run.ports import board_ports, find_port, usb_ports
 from .target.board import Board, load_board
 
 COMPARISON_FAILED = 1
@@ -191,6 +191,8 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         compiled = compiled_from(args, tell)
         samples = compiled.samples_from(args.data) if args.data else None
     port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
+    if port is None and compiled.board.emulator is None:
+        compiled = replace(compiled, notes=(*compiled.notes, *other_ports()))
     with progress_bar(console, "verifying") as advance:
         result = compiled.verify(
             samples, per_layer=args.per_layer, port=port, how=how, timeout=args.timeout, progress=advance
@@ -211,6 +213,12 @@ def port_of(args: argparse.Namespace, board: Board) -> str | None:
     if args.port or board.emulator:
         return str(args.port) if args.port else None
     return find_port(board) if board_ports(board) else None
+
+
+def other_ports() -> list[str]:
+    """What to say where the board's port was not found, and others are there."""
+    there = ", ".join(map(str, usb_ports()))
+    return [f"no serial port here has a USB id of the board; --port can name one of {there}"] if there else []
 
 
 def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:

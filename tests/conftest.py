@@ -13,6 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
+@pytest.fixture(autouse=True)
+def no_real_board(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board that happens to be plugged in is not found, and so neither programmed nor asked."""
+    if request.node.get_closest_marker("board") is None:
+        monkeypatch.setattr("serial.tools.list_ports.comports", list)
+
+
 @pytest.fixture(scope="session")
 def shared_model() -> Callable[[str], Path]:
     """The path of a real network by its name; skips where the collection is not installed.

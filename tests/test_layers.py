@@ -40,6 +40,8 @@ DOORS = {
     "serial": ("run",),
     "elftools": ("run",),
     "tensorly": ("passes",),
+    "pyocd": ("run",),
+    "usb": ("run",),
 }
 MODULES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

@@ -1,0 +1,83 @@
+"""`mcucompile flash` and `verify --port` as a user meets them, with an emulated board at the other end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machine import EmptyMachine
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from mcucompile.cli import INTERRUPTED, main
+from mcucompile.resources import folder
+from mcucompile.run import flash as flashing
+from mcucompile.target.board import Board
+
+DIGITS = Path(__file__).parents[3] / "examples" / "digits"
+MODEL = (str(DIGITS / "digits.onnx"), "--dtype", "float32")
+
+
+@pytest.fixture(scope="module")
+def written(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `compile` wrote for the board, whose file lies beside it."""
+    place = tmp_path_factory.mktemp("written")
+    text = (folder("boards") / "qemu-m4.toml").read_text()
+    assert board.flashing is not None
+    table = f'\n[flash]\nengine = "pyocd"\ntarget = "{board.flashing.target}"\n'
+    (place / "flashed.toml").write_text(text + table)
+    words = ["--board", str(place / "flashed.toml"), "--calibration", str(DIGITS / "calibration.npz")]
+    assert main(["compile", str(DIGITS / "digits.onnx"), *words, "-o", str(place / "out")]) == 0
+    return place
+
+
+def said(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> Any:
+    capsys.readouterr()
+    assert main([*words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_flash_then_verify(machine: EmptyMachine, written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = ("--board", str(written / "flashed.toml"))
+    assert main(["flash", str(written / "out"), *board]) == 0
+    text = capsys.readouterr().out
+    assert "bytes programmed, after erasing" in text
+    assert "read back, and equal" in text
+    assert f"now: mcucompile verify {written / 'out'}" in text
+    found = said(capsys, 0, "verify", str(written / "out"), *board, "--port", machine.url, "--no-flash")
+    assert found["equal"] is True
+    assert found["flashed"] is None
+    assert f"SHA-256 {found['elf_sha256']}" in text, "the program that was flashed is the one that was verified"
+
+
+def test_a_board_that_is_only_emulated(compiler: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, 2, "flash", *MODEL, "--board", "qemu-m4")["error"]["code"] == "E0810"
+
+
+def test_interrupted(written: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(job: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(flashing.PROGRAM, "pyocd", interrupt)  # type: ignore[arg-type]
+    assert main(["flash", str(written / "out"), "--board", str(written / "flashed.toml")]) == INTERRUPTED
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_ports_are_named_where_none_is_the_boards(
+    compiler: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = ListPortInfo("/dev/ttyUSB7")
+    adapter.vid, adapter.pid = 0x0403, 0x6001
+    monkeypatch.setattr(list_ports, "comports", lambda: [adapter])
+    found = said(capsys, 0, "verify", *MODEL, "--board", "nucleo-f446re")
+    assert found["ran"] is False
+    assert any("/dev/ttyUSB7" in note for note in found["notes"])
+    first, second = ListPortInfo("/dev/ttyACM0"), ListPortInfo("/dev/ttyACM1")
+    for port in (first, second):
+        port.vid, port.pid = 0x0483, 0x374B
+    monkeypatch.setattr(list_ports, "comports", lambda: [first, second])
+    error = said(capsys, 2, "verify", *MODEL, "--board", "nucleo-f446re")["error"]
+    assert error["code"] == "E0610"
+    assert "/dev/ttyACM0" in error["why"] and "/dev/ttyACM1" in error["why"]
