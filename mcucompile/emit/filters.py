@@ -46,8 +46,9 @@ def c_values(values: Array, dtype: DType) -> str:
 
 
 def c_comment(text: str) -> str:
-    """Text that is safe inside a C comment: one line, no comment marks."""
-    return re.sub(r"\s+", " ", text.replace("/*", "/ *").replace("*/", "* /").replace("\\", "/")).strip()
+    """Text that is safe inside a C comment: one line, no comment marks, nothing that reorders what an editor shows."""
+    line = re.sub(r"\s+", " ", text.replace("/*", "/ *").replace("*/", "* /").replace("\\", "/")).strip()
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def times(factor: str, number: int) -> str:

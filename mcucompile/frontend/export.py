@@ -76,7 +76,7 @@ class Export:
         for proto in (main, *(n for n in own if n is not main)):
             count = self.titles.get(self.title, 0)
             proto.name = f"{self.title}/{count}" if count else self.title
-            proto.doc_string = "\n".join(self.sources)
+            proto.doc_string = "\n".join(s.replace("\n", " ") for s in self.sources)
             self.titles[self.title] = count + 1
 
     def fresh(self) -> str:

@@ -45,6 +45,12 @@ def test_comments_cannot_end_early(text: str) -> None:
     assert not shown.endswith("\\")
 
 
+def test_comments_show_what_compilers_read() -> None:
+    """No directional marks (Boucher, Anderson 2021, "Trojan Source"), and nothing that moves a terminal's cursor."""
+    assert c_comment("a\u202eb\u2066c\x1b[31m\u2028d") == "a?b?c?[31m d"
+    assert c_comment("\u00e9\u05d0") == "\u00e9\u05d0"
+
+
 def test_neutral_operands_are_not_printed() -> None:
     assert [times("x", 1), times("x", 3)] == ["x", "x * 3"]
     assert [plus("x", 0), plus("x", 3), plus("x", -3)] == ["x", "x + 3", "x - 3"]
