@@ -38,6 +38,7 @@ def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("check_registers", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(SCRIPT.parent))
     sys.modules["check_registers"] = module
     spec.loader.exec_module(module)
     return module
