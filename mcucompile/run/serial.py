@@ -6,6 +6,7 @@ import errno
 import secrets
 import select
 import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -66,7 +67,7 @@ class SerialPort:
                 # Two programs on one port would each take some of the other's bytes.
                 exclusive = {} if "://" in url else {"exclusive": True}
                 self._port = serial.serial_for_url(url, **options, **exclusive)
-        except (serial.SerialException, ValueError, OSError) as e:
+        except (serial.SerialException, ValueError, OSError, termios.error) as e:
             fix = _OPEN_FIXES.get(getattr(e, "errno", None) or 0, "look at the cable, and at the port's name")
             raise CompileError("E0609", f"the serial port {url} cannot be opened: {e}", fix=fix) from e
 

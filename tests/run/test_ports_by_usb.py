@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import termios
 from dataclasses import replace
 
 import pytest
@@ -85,6 +86,16 @@ def test_why_a_port_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, number: in
         line.SerialPort("/dev/ttyACM0")
     assert caught.value.code == "E0609"
     assert words in caught.value.fix
+
+
+def test_a_port_that_does_not_take_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise termios.error(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(line.serial, "serial_for_url", refuse)
+    with pytest.raises(CompileError) as caught:
+        line.SerialPort("/dev/ttyACM0", parity="E")
+    assert caught.value.code == "E0609"
 
 
 def test_a_port_that_another_program_holds() -> None:

@@ -78,9 +78,16 @@ def ensure_programmed(
     """Programs the board unless it runs this very program already; None then. Raises as `flash`, and E0607 when the
     board runs something else even after that.
     """
-    if running_program(port, board) == firmware.program_id:
+    is_asked_first = board.flashing is None or (how.engine or board.flashing.engine) != "stm32-uart"
+    if is_asked_first and running_program(port, board) == firmware.program_id:
         return None
-    flashed = flash(firmware, board, how, port, progress)
+    try:
+        flashed = flash(firmware, board, how, port, progress)
+    except CompileError as e:
+        # The STM32's bootloader would take the question for its first byte, and a wrong baud rate from it.
+        if is_asked_first or e.code != "E0802" or running_program(port, board) != firmware.program_id:
+            raise
+        return None
     _wait_for_program(firmware, board, port)
     return flashed
 

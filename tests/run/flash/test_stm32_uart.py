@@ -11,7 +11,8 @@ import pytest
 from fake_bootloader import ORIGIN, FakeBootloader, connected
 
 from mcucompile.errors import CompileError
-from mcucompile.run.flash import stm32_uart
+from mcucompile.run.build import Firmware
+from mcucompile.run.flash import How, ensure_programmed, stm32_uart
 from mcucompile.run.flash.engine import Job, Written, no_progress
 from mcucompile.run.flash.image import Image
 from mcucompile.target.board import load_board
@@ -119,6 +120,24 @@ def test_the_adapter_is_unplugged(seconds: float) -> None:
     error = refused(part)
     assert error.code in ("E0802", "E0807", "E0609", "E0605")
     assert part.started_at is None
+
+
+def test_the_bootloader_is_not_asked_for_its_program(firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first byte must be the one from which it learns the baud rate; after that nothing runs on this fake part."""
+    monkeypatch.setattr("mcucompile.run.flash.running.ASK_SECONDS", 0.3)
+    monkeypatch.setattr("mcucompile.run.flash.read_image", lambda elf, board: IMAGE)
+    part = FakeBootloader()
+    with connected(part), pytest.raises(CompileError) as caught:
+        ensure_programmed(firmware, BOARD, How(engine="stm32-uart"), part.port)
+    assert part.flash[:300] == PROGRAM[:300]
+    assert caught.value.code == "E0607"
+    silent = FakeBootloader()
+    with pytest.raises(CompileError) as caught:
+        ensure_programmed(firmware, BOARD, How(engine="stm32-uart"), silent.port)
+    assert caught.value.code == "E0802", "neither the bootloader answers nor the program"
+    monkeypatch.setattr("mcucompile.run.flash.running_program", lambda port, board: firmware.program_id)
+    running = FakeBootloader()
+    assert ensure_programmed(firmware, BOARD, How(engine="stm32-uart"), running.port) is None
 
 
 def test_a_board_whose_file_names_no_sectors_cannot_be_asked() -> None:
