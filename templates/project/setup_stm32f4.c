@@ -1,4 +1,4 @@
-/* STM32F4 and F7: the main PLL from the external clock or the internal oscillator of 16 MHz (RM0090, RM0390, RM0410). */
+/* STM32F4 and F7: the main PLL from the external clock or the internal oscillator (RM0090, RM0390, RM0410). */
 #include "registers.h"
 #include "setup.h"
 

@@ -29,7 +29,7 @@ int uart_receive(void) {
     return byte;
 }
 
-/* With interrupts off between the look and the sleep: one that comes there still ends the sleep, and is taken behind. */
+/* With interrupts off between the look and the sleep: one that comes there ends the sleep, and is taken after it. */
 void uart_wait(void) {
     if (cpu_is_in_fault()) {
         return;

@@ -1,5 +1,5 @@
-/* A serial line. The receive interrupt fills a ring that holds a whole frame, and the host sends one frame at a time, so
- * that no byte is lost however long the processor does something else. One of the files uart_*.c drives the hardware.
+/* A serial line. The receive interrupt fills a ring that holds a whole frame, and the host sends one frame at a time:
+ * no byte is lost, however long the processor does something else. One of the files uart_*.c drives the hardware.
  */
 #ifndef UART_H
 #define UART_H
