@@ -254,7 +254,7 @@ def run_compare(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     for t in (html.variants_table(found), html.places_table(found)):
         if t.rows:
             console.print(show.table(t.caption, [column.text for column in t.columns], t.texts))
-    show.say(console, f"layers that are the same in all: {found.same}")
+    show.say(console, f"note: {found.note}" if found.note else f"layers that are the same in all: {found.same}")
     if args.html:
         html.write_page(args.html, page)
         show.say(console, f"page: {args.html}")

@@ -14,6 +14,7 @@ from .figures import Figures, Layer, read_figures
 from .report import Json
 
 CALIBRATION = "the calibration samples"
+OWN = "each one's own calibration samples"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ class Comparison:
     samples: str = CALIBRATION
 
     @property
+    def note(self) -> str:
+        """What keeps the variants from being compared; nothing where they can be."""
+        if any(sum(part is not None for part in p.parts) > 1 for p in self.places):
+            return ""
+        return "they have no node of a model in common, so that no layer of one stands for a layer of another"
+
+    @property
     def differing(self) -> list[Place]:
         """Those that differ, the largest change first."""
         return sorted((p for p in self.places if p.differs), key=self.change, reverse=True)
@@ -75,7 +83,8 @@ def comparison(folders: Sequence[Path], data: Path | None = None) -> Comparison:
     if len(folders) < 2:
         raise CompileError("E0701", "one folder has nothing to be compared with", fix="give two or more")
     variants = tuple(map(read_figures, folders))
-    found = Comparison(labels(folders), variants, places(variants))
+    is_alike = len({v.origin.calibration for v in variants}) == 1
+    found = Comparison(labels(folders), variants, places(variants), CALIBRATION if is_alike else OWN)
     if data is None:
         return found
     again = tuple(measured(folder, v, data) for folder, v in zip(folders, variants, strict=True))
@@ -176,4 +185,5 @@ def comparison_json(c: Comparison) -> Json:
             {"nodes": list(p.nodes), "parts": [asdict(part) if part else None for part in p.parts]} for p in c.differing
         ],
         "same": c.same,
+        "note": c.note,
     }

@@ -116,6 +116,22 @@ def test_layers_that_share_a_node_are_one_place() -> None:
     assert not found["c",].differs
 
 
+def test_networks_without_common_nodes_are_told(folders: list[Path]) -> None:
+    first, second = layered((("a",), 60, 10)), layered((("b",), 30, 10))
+    assert "no node" in Comparison(("1", "2"), (first, second), places([first, second])).note
+    assert comparison(folders).note == ""
+
+
+def test_accuracies_on_different_data_are_told(folders: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(folders[0], tmp_path / "out")
+    path = tmp_path / "out" / "report.json"
+    text = path.read_text()
+    sha = json.loads(text)["calibration"]["sha256"]
+    path.write_text(text.replace(sha, "0" * 64))
+    assert comparison(folders).samples == "the calibration samples"
+    assert comparison([folders[0], tmp_path / "out"]).samples == "each one's own calibration samples"
+
+
 def test_change_is_a_share_of_the_first_ones_total() -> None:
     first, second = layered((("a",), 60, 10), (("b",), 40, 90)), layered((("a",), 30, 10), (("b",), 40, 50))
     c = Comparison(("1", "2"), (first, second), places([first, second]))

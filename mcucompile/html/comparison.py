@@ -19,7 +19,7 @@ def comparison_html(c: Comparison) -> str:
     labels = shown_labels(c)
     return render_page(
         "report/compare.html.j2", title=f"Comparison: {' / '.join(labels)}", labels=labels, variants=variants_table(c),
-        front=variants_front(c), places=places_table(c), same=c.same,
+        front=variants_front(c), places=places_table(c), same=c.same, note=c.note,
     )  # fmt: skip
 
 
