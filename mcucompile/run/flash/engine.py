@@ -68,11 +68,12 @@ def locked(job: Job, why: str) -> CompileError:
     )
 
 
-def failed(job: Job, engine: str, why: str) -> CompileError:
+def failed(job: Job, engine: str, why: str, *, has_begun: bool = True) -> CompileError:
+    state = "the board may hold a part of the program now" if has_begun else "nothing was erased or programmed"
     return CompileError(
         "E0807",
         f"{engine} could not program {job.board.name}",
-        why=f"{why}\nthe board may hold a part of the program now",
+        why=f"{why}\n{state}",
         fix="look at cable and supply, reset the board, and flash it again",
     )
 

@@ -7,6 +7,7 @@ place in flash, and the rest would then count as success.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator
@@ -42,13 +43,15 @@ def program(job: Job) -> Written:
         raise CompileError("E0801", "pyOCD is not installed", fix="pip install 'mcucompile[boards]'")
     from pyocd.core.exceptions import Error
 
+    steps = _Steps(job)
     try:
         with _quiet():
             probe = choose_probe(job)
             with _opened(job, probe) as session:
-                return _program(job, session, f"pyOCD, {probe.description} {probe.unique_id}")
+                erased = _program(job, session, steps)
+                return Written(f"pyOCD, {probe.description} {probe.unique_id}", erased, True)
     except (Error, OSError, ValueError, *_usb_errors()) as e:
-        raise _explained(job, e) from e
+        raise _explained(job, e, steps.has_begun) from e
 
 
 @contextlib.contextmanager
@@ -119,31 +122,36 @@ def _connected(job: Job, probe: Any) -> Any:
     raise AssertionError
 
 
-def _program(job: Job, session: Any, through: str) -> Written:
+def _program(job: Job, session: Any, steps: _Steps) -> int:
+    """Recognizes the part, writes, reads back, starts the program; the number of bytes erased."""
     from pyocd.flash.loader import MemoryLoader
 
     target = session.target
     if _is_locked(session):
         raise locked(job, "its debug port says so")
     _check_part(job, target.read32)
-    progress = _Steps(job)
-    loader = MemoryLoader(session, progress=progress.written)
+    loader = MemoryLoader(session, progress=steps.written)
     for address, data in job.image.segments:
         _check_flash(job, target, address, len(data))
         loader.add_data(address, data)
     erased = _erased_nbytes(job, target)
     target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
+    steps.has_begun = True
     loader.commit()
+    _read_back(job, target, steps)
+    session.options["resume_on_disconnect"] = True
+    target.reset()
+    return erased
+
+
+def _read_back(job: Job, target: Any, steps: _Steps) -> None:
     for address, data in job.image.segments:
         for at in range(0, len(data), READ_NBYTES):
             wanted = data[at : at + READ_NBYTES]
             found = bytes(target.read_memory_block8(address + at, len(wanted)))
             if found != wanted:
                 raise differs(job, address + at, wanted, found)
-            progress.read(len(wanted))
-    session.options["resume_on_disconnect"] = True
-    target.reset()
-    return Written(through, erased, True)
+            steps.read(len(wanted))
 
 
 @dataclass
@@ -151,6 +159,7 @@ class _Steps:
     """Progress in bytes: each is erased, written and read. pyOCD counts to one twice, for erasing and for writing."""
 
     job: Job
+    has_begun: bool = False
     phase: int = 0
     share: float = 0.0
     nbytes: int = 0
@@ -166,7 +175,7 @@ class _Steps:
 
 
 def _check_part(job: Job, read32: Callable[[int], int]) -> None:
-    from pyocd.core.exceptions import TransferError
+    from pyocd.core.exceptions import TransferError, TransferFaultError
 
     core, found = PARTS[job.board.core.cpu], read32(CPUID) >> 4 & 0xFFF
     if found != core:
@@ -174,6 +183,10 @@ def _check_part(job: Job, read32: Callable[[int], int]) -> None:
     if job.flashing.chip is not None:
         with contextlib.suppress(TransferError):  # a part without anything there is not recognized by that
             check_chip_id(job, read32(job.flashing.chip.address))
+    try:
+        read32(job.image.origin)
+    except TransferFaultError as e:
+        raise locked(job, "its flash cannot be read: readout protection is on, or what it holds is damaged") from e
 
 
 def _check_flash(job: Job, target: Any, address: int, nbytes: int) -> None:
@@ -224,16 +237,14 @@ def _unknown_target(job: Job) -> CompileError:
     )
 
 
-def _explained(job: Job, error: Exception) -> CompileError:
+def _explained(job: Job, error: Exception, has_begun: bool) -> CompileError:
     from pyocd.core.exceptions import DebugError, ProbeError
 
-    why = f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.errno == 13:
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
         return no_probe(job.board)
+    why = f"{type(error).__name__}: {error}"
     if isinstance(error, DebugError) and "No cores" in str(error):
-        return failed(
-            job, "pyOCD", f"{why}\nthe probe is there, the chip does not answer: no power, or SWD is not wired"
-        )
+        why += "\nthe probe is there, the chip does not answer: it has no power, or SWD is not wired"
     if isinstance(error, ProbeError):
-        return failed(job, "pyOCD", f"{why}\nthe connection to the probe was lost")
-    return failed(job, "pyOCD", why)
+        why += "\nthe connection to the probe was lost"
+    return failed(job, "pyOCD", why, has_begun=has_begun)

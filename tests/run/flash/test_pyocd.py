@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tiny
+from gdb_remote import GdbRemote, MemoryFault
 from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
 from pyocd.target import TARGET as TARGETS
 from qemu_probe import Core, QemuProbe
@@ -109,6 +110,21 @@ def test_a_locked_chip(machine: EmptyMachine, board: Board, firmware: Firmware, 
     assert error.code == "E0804"
     assert "erases it" in error.fix
     assert content(machine, 64) == bytes(64)
+
+
+def test_flash_that_cannot_be_read(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an STM32's with readout protection, as soon as a debugger is there."""
+    read = GdbRemote.read
+
+    def guarded(self: GdbRemote, address: int, nbytes: int) -> bytes:
+        if address < 0x400000:
+            raise MemoryFault("protected")
+        return read(self, address, nbytes)
+
+    monkeypatch.setattr(GdbRemote, "read", guarded)
+    assert refused(firmware, board).code == "E0804"
 
 
 @pytest.mark.parametrize(
