@@ -186,7 +186,9 @@ def _timed(
 
 
 def measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, device: Device) -> Profile:
-    """What a board's cycle counter says, with firmware that has hooks. Raises E0608 where there is no counter."""
+    """What a board's cycle counter says. The firmware must have hooks, which cost some tens of cycles a layer; these are
+    in the latency, but not in the layers. Raises E0608 where there is no counter.
+    """
     if not device.info.counter:
         raise CompileError("E0608", f"{board.name} has no cycle counter that counts")
     for _ in range(RUNS):

@@ -212,7 +212,7 @@ class Run:
         with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
-            stack, latency = device.stack_nbytes, device.latency
+            stack, latency = device.stack_nbytes, None if per_layer else device.latency  # hooks cost time
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(

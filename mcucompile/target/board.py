@@ -161,6 +161,8 @@ def _board(table: Table, name: str) -> Board:
     board = replace(board, uart=table.optional("uart", lambda t: _uart(t, board)))
     if board.setup and board.setup.clock_hz != board.clock_hz:
         raise table.error("clock_hz", f"is {board.clock_hz}, but what [setup] says makes {board.setup.clock_hz}")
+    if board.boot_region and (board.setup is None or board.setup.name != "rp2040"):
+        raise table.error("memory.*.holds", f"names {BOOT!r}; only an rp2040 has a second boot stage")
     if board.isa > core.isa:
         raise table.error("isa", f"is {board.isa.name.lower()}, which {core.name} does not have")
     table.finish()

@@ -135,6 +135,7 @@ def test_unknown_name_lists_the_known_ones() -> None:
         ('"data", "arena"', '"data"', "memory.*.holds"),
         ('"vectors", "code"', '"vectors", "code", "code2"', "memory.flash.holds"),
         ('"vectors", "code"', '"vectors", "code", "stack"', "memory.flash.holds"),
+        ('"vectors", "code"', '"boot", "vectors", "code"', "memory.*.holds"),
         ("0x20000000", "0xfff", "memory.ram"),
         ('"cmsdk"', '"usb"', "uart.kind"),
         ("baud = 115200", "speed = 9600", "uart.baud"),
