@@ -186,7 +186,7 @@ def _timed(
 
 
 def measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, device: Device) -> Profile:
-    """What a board's cycle counter says. The firmware must have hooks, which cost some tens of cycles a layer; these are
+    """What a board's cycle counter says. The firmware must have hooks, which cost some tens of cycles a layer; that is
     in the latency, but not in the layers. Raises E0608 where there is no counter.
     """
     if not device.info.counter:
