@@ -62,7 +62,7 @@ def flash(
 ) -> Flashed:
     """Program `firmware` into the board. Raises E0609, E0610, E0701, E08xx."""
     flashing = _flashing(board, how)
-    engine = how.engine or flashing.engine
+    engine = engine_of(flashing, how)
     job = Job(
         read_image(firmware.elf, board), board, flashing, progress,
         port=port, probe=how.probe, drive=how.drive, command=how.command,
@@ -78,7 +78,7 @@ def ensure_programmed(
     """Programs the board unless it runs this very program already; None then. Raises as `flash`, and E0607 when the
     board runs something else even after that.
     """
-    is_asked_first = board.flashing is None or (how.engine or board.flashing.engine) != "stm32-uart"
+    is_asked_first = board.flashing is None or engine_of(board.flashing, how) != "stm32-uart"
     if is_asked_first and running_program(port, board) == firmware.program_id:
         return None
     try:
@@ -90,6 +90,11 @@ def ensure_programmed(
         return None
     _wait_for_program(firmware, board, port)
     return flashed
+
+
+def engine_of(flashing: Flashing, how: How) -> str:
+    """The one that was named, or that a named command or drive is for; else the board's."""
+    return how.engine or ("command" if how.command else "uf2" if how.drive else flashing.engine)
 
 
 def _wait_for_program(firmware: Firmware, board: Board, port: str) -> None:
@@ -118,7 +123,7 @@ def _flashing(board: Board, how: How) -> Flashing:
         fix = "`mcucompile verify` runs the program on the emulator" if board.emulator else "add it to the board file"
         raise CompileError("E0810", f"the file of {board.name} has no [flash] table", fix=fix)
     flashing = replace(board.flashing, command=how.command or board.flashing.command)
-    engine = how.engine or flashing.engine
+    engine = engine_of(flashing, how)
     if engine not in engines_of(flashing):
         raise CompileError(
             "E0810",

@@ -178,9 +178,10 @@ def test_engines_that_the_board_file_does_not_know(board: Board, firmware: Firmw
         error = refused(firmware, board, How(engine=engine))
         assert error.code == "E0810"
         assert "pyocd" in error.why
+    assert "uf2" in refused(firmware, board, How(drive=Path("/media/PICO"))).what
     assert refused(firmware, replace(board, flashing=None)).code == "E0810"
 
 
 def test_a_command_of_the_users(board: Board, firmware: Firmware) -> None:
-    flashed = flash(firmware, board, How(engine="command", command="test -s {elf}"))
+    flashed = flash(firmware, board, How(command="test -s {elf}"))
     assert (flashed.engine, flashed.is_read_back, flashed.erased_nbytes) == ("command", False, None)
