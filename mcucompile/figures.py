@@ -6,12 +6,12 @@ Pages and comparisons look at nothing else, so that a folder compiled before ser
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .effects import Effect
+from .entry import Entry, Misread
 from .errors import CompileError
 from .files import REPORT
 from .ir.program import Placement
@@ -25,79 +25,12 @@ from .report import SCHEMA, Json
 AGAIN = "compile the model again"
 
 
-class Misread(ValueError):
-    """An entry that is missing or of another type; the text says which."""
-
-
-class Entry:
-    """A JSON value and its place in the document."""
-
-    def __init__(self, value: object, place: str = "") -> None:
-        self.value, self.place = value, place
-
-    def __getitem__(self, key: str) -> Entry:
-        if not isinstance(self.value, dict):
-            raise Misread(f"{self.place or 'it'} is no object")
-        return Entry(self.value.get(key), f"{self.place}.{key}" if self.place else key)
-
-    def __iter__(self) -> Iterator[Entry]:
-        if not isinstance(self.value, list):
-            raise Misread(f"{self.place} is no list")
-        yield from (Entry(v, f"{self.place}[{i}]") for i, v in enumerate(self.value))
-
-    def __bool__(self) -> bool:
-        """Is there anything?"""
-        return bool(self.value)
-
-    @property
-    def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise Misread(f"{self.place} is no text")
-        return self.value
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(e.text for e in self)
-
-    @property
-    def number(self) -> float:
-        if type(self.value) not in (int, float):
-            raise Misread(f"{self.place} is no number")
-        return float(self.value)  # type: ignore[arg-type]
-
-    @property
-    def integer(self) -> int:
-        if type(self.value) is not int:
-            raise Misread(f"{self.place} is no integer")
-        return self.value
-
-    @property
-    def number_or_none(self) -> float | None:
-        return None if self.value is None else self.number
-
-    @property
-    def integer_or_none(self) -> int | None:
-        return None if self.value is None else self.integer
-
-    @property
-    def object(self) -> Json:
-        if not isinstance(self.value, dict):
-            raise Misread(f"{self.place} is no object")
-        return self.value
-
-    @property
-    def flag(self) -> bool:
-        if type(self.value) is not bool:
-            raise Misread(f"{self.place} is neither true nor false")
-        return self.value
-
-
 @dataclass(frozen=True)
 class Layer:
     """A step of the program. `ram` are the bytes of the arena in use while it runs, `code` those of its C function.
 
-    `cycles` and `code` are the cost model's, or of the firmware that ran where there are `instructions`: `cycles` then
-    are estimated from these.
+    `cycles` and `code` are the cost model's or, from a profile, those of the firmware that ran: `cycles` then are
+    estimated from the `instructions`, or measured on a real board, where nobody counted these.
     """
 
     index: int

@@ -22,8 +22,9 @@ from small_network import small_model, small_network, small_samples
 
 from mcucompile.api import compile
 from mcucompile.cli import main
+from mcucompile.entry import Misread
 from mcucompile.errors import CompileError
-from mcucompile.figures import Misread, figures_of
+from mcucompile.figures import figures_of
 from mcucompile.files import REPORT, write_folder
 from mcucompile.html import check_page, report_html, write_page
 from mcucompile.resources import folder
@@ -271,6 +272,11 @@ def test_a_report_of_another_form_is_refused(report: dict[str, Any]) -> None:
         for wrong in (None, "text", [1]):
             with pytest.raises(Misread):
                 page_of({**report, key: wrong})
+    for number in (float("inf"), float("nan"), -(10**400), True, "1"):
+        with pytest.raises(Misread):
+            page_of({**report, "quality": {"decibels": number, "accuracy": None}})
+        with pytest.raises(Misread):
+            page_of({**report, "clock_hz": number})
 
 
 def test_pages_are_written_over_pages_alone(tmp_path: Path, report: dict[str, Any]) -> None:
