@@ -39,7 +39,7 @@ def run_tool(
 
 
 def last_lines(output: str) -> str:
-    return "\n".join(output.strip().splitlines()[-_LINES:])
+    return "\n".join(output.strip().expandtabs(4).splitlines()[-_LINES:])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -68,6 +68,8 @@ def test_openocd_takes_the_probe_that_was_named(tmp_path: Path) -> None:
     [
         ("Error: open failed", "E0802"),
         ("Error: unable to find a matching CMSIS-DAP device", "E0802"),
+        ("Error: No J-Link device found", "E0802"),
+        ("Error: no device found\\nError: unable to open ftdi device with vid 0403, pid bcd9", "E0802"),
         ("Error: libusb_open() failed with LIBUSB_ERROR_ACCESS\\nError: open failed", "E0806"),
         ("Error: stm32x device protected", "E0804"),
         ("Error: contents differ\\n** Verify Failed **", "E0808"),
