@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,12 @@ SAMPLE = [bytes([1, 2, 3, 255, 5, 128, 7, 8]), bytes([10, 20, 30, 127, 50, 128, 
 
 
 @pytest.fixture
-def node() -> Iterator[str]:
+def node() -> str:
     found = find_tool("node")
     probe = [str(found), "--input-type=module", "-e", "import 'rp2040js'"]
     if not found or subprocess.run(probe, cwd=SCRIPT.parent, capture_output=True).returncode:
         pytest.skip("needs Node.js and, in this folder or one above it, `npm install rp2040js`")
-    yield found
+    return str(found)
 
 
 def flash_image(elf: Path) -> bytes:
