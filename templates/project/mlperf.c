@@ -18,9 +18,11 @@
 
 int main(void);
 
+void *memcpy(void *restrict to, const void *restrict from, size_t nbytes); /* of memory.c */
+
 static char command[COMMAND_NBYTES];
 static const char *rest; /* what of the command has not been read yet */
-static uint8_t loaded[MLPERF_INPUT_NBYTES] __attribute__((aligned(4)));
+static uint8_t loaded[MLPERF_INPUT_NBYTES] __attribute__((aligned(4))); /* as the network takes it */
 static uint32_t expected_nbytes;
 static uint32_t loaded_nbytes;
 
@@ -96,7 +98,7 @@ static void read_command(void) {
             command[nbytes] = '\0';
             rest = command;
             return;
-        } else if (nbytes < COMMAND_NBYTES - 1u && byte != '\r' && byte != '\n') {
+        } else if (nbytes < COMMAND_NBYTES - 1u && byte >= ' ') { /* also not the zero that an open line may give */
             command[nbytes++] = (char)byte;
         }
     }
@@ -176,7 +178,7 @@ static void load_digits(void) {
             put_line("e-[Invalid hex digits]");
             return;
         }
-        loaded[loaded_nbytes++] = (uint8_t)(16 * high + low);
+        loaded[loaded_nbytes++] = (uint8_t)(16 * high + low) ^ MLPERF_INPUT_FLIP;
         at += 2;
     }
     if (loaded_nbytes == expected_nbytes) {
@@ -190,17 +192,14 @@ static void print_loaded(void) {
         if (i % PRINTED_PER_LINE == 0u) {
             put("m-buffer-");
         }
-        put_hex(loaded[i]);
+        put_hex(loaded[i] ^ MLPERF_INPUT_FLIP);
         put(is_last ? "\r\n" : "-");
     }
 }
 
 /* Every run needs its input anew: the network's memory plan may put other data there during a run. */
 static void fill_input(void) {
-    uint8_t *input = program_ports[0].address();
-    for (uint32_t i = 0u; i < sizeof loaded; i++) {
-        input[i] = MLPERF_INPUT == MLPERF_PIXELS ? loaded[i] ^ 0x80u : loaded[i];
-    }
+    memcpy(program_ports[0].address(), loaded, sizeof loaded);
 }
 
 static float output(uint32_t i) {
