@@ -187,6 +187,11 @@ class Run:
         return self.port is not None or self.board.emulator is not None
 
     @property
+    def has_files(self) -> bool:
+        """The device takes samples from files of this machine, too."""
+        return self.port is None and self.board.is_virtual
+
+    @property
     def serial_samples(self) -> range:
         return range(min(len(next(iter(self.inputs.values()))), SERIAL_SAMPLES))
 
@@ -216,7 +221,7 @@ class Run:
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(
-            result, ran=True, flashed=flashed, over_serial=len(self.serial_samples),
+            result, ran=True, flashed=flashed, over_serial=len(self.serial_samples) if self.has_files else count,
             mismatch=first or comparison.mismatch,
             layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
             layer_samples=len(self.serial_samples) if per_layer else 0,

@@ -8,12 +8,14 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mcucompile
 from mcucompile import profile as profiling
 from mcucompile import verify as verification
 from mcucompile.api import Compiled
+from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.run.build import Firmware, build
 from mcucompile.run.device import open_device
@@ -111,6 +113,14 @@ def test_what_runs_there_is_what_flash_programs(classifier: Compiled, tmp_path: 
     assert verified.ok
     assert verified.elf_sha256 == flashed.sha256
     assert b"semihost" not in copied.read_bytes()
+
+
+def test_all_samples_go_over_the_serial_line(classifier: Compiled) -> None:
+    (stored,) = classifier.default_inputs().values()
+    samples = {t.name: np.concatenate([stored, stored])[:12] for t in classifier.graph.inputs}
+    found = classifier.verify(Samples(samples))
+    assert found.ok
+    assert found.over_serial == found.samples == 12
 
 
 def test_each_layer_is_compared_over_the_serial_line(classifier: Compiled) -> None:
