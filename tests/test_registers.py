@@ -57,6 +57,12 @@ def description(board: Board, texts: dict[str, bytes]) -> str:
     return next(name for name in board.setup.svd if name.lower() in texts)
 
 
+# What parts got after these descriptions were written.
+NOT_DESCRIBED = {
+    f"nrf{part}": [f"APPROTECT_DISABLE at 0x40000558: nrf{part} has nothing there"] for part in (52833, 52840)
+}
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_registers_are_where_the_maker_says(script: ModuleType, texts: dict[str, bytes], name: str) -> None:
     board = load_board(name)
@@ -66,7 +72,7 @@ def test_registers_are_where_the_maker_says(script: ModuleType, texts: dict[str,
     board = replace(board, setup=replace(board.setup, svd=(svd,)))
     findings = script.check(board, script.read_svd(svd, texts[svd.lower()]))
     assert findings.wrong == []
-    assert findings.unchecked == []
+    assert findings.unchecked == NOT_DESCRIBED.get(svd.lower(), [])
     assert findings.checked > 20
 
 

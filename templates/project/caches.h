@@ -19,8 +19,13 @@
 #define DCISW_SET(set) ((set) << 5)
 #define DCISW_WAY(way) ((way) << 30)
 
-/* Caches hold anything after power-up: they are invalidated before they are used. */
+/* Caches hold anything after power-up: they are invalidated before they are used. One that is on already, as a boot
+ * loader may leave it, holds what memory does not.
+ */
 static inline void enable_caches(void) {
+    if ((CCR & CCR_DC) != 0u) {
+        return;
+    }
     ICIALLU = 0u;
     CSSELR = 0u;
     __asm__ volatile("dsb" ::: "memory");

@@ -14,10 +14,26 @@
 #if defined(FAMILY_NRF52)
 #define NVMC_ICACHECNF REGISTER(0x4001E540u)
 #define NVMC_ICACHECNF_CACHEEN BIT(0)
+#define FICR_INFO_PART REGISTER(0x10000100u)
+#define UICR_APPROTECT REGISTER(0x10001208u)
+#define APPROTECT_DISABLE REGISTER(0x40000558u)
+
+#define PART_NRF52840 0x52840u
+#define PART_NRF52833 0x52833u
+
+/* Later revisions close their debug port at every reset, until the program says what the configuration says. Earlier
+ * ones have nothing at this address.
+ */
+static void keep_debug_port(void) {
+    if (FICR_INFO_PART == PART_NRF52840 || FICR_INFO_PART == PART_NRF52833) {
+        APPROTECT_DISABLE = UICR_APPROTECT;
+    }
+}
 #endif
 
 int setup(void) {
 #if defined(FAMILY_NRF52)
+    keep_debug_port();
     NVMC_ICACHECNF = NVMC_ICACHECNF_CACHEEN;
 #endif
     CLOCK_EVENTS_HFCLKSTARTED = 0u;

@@ -90,11 +90,16 @@ static int start_crystal(void) {
 /* `selected` has one bit for each source. */
 static int select_reference(void) {
     SET_FIELD(CLOCKS_CLK_SYS_CTRL, CLOCKS_CLK_SYS_CTRL_SRC, SYS_SRC_REF);
+    if (!wait_for(&CLOCKS_CLK_SYS_SELECTED, 1u << SYS_SRC_REF, 1u << SYS_SRC_REF)) {
+        return 0;
+    }
     SET_FIELD(CLOCKS_CLK_REF_CTRL, CLOCKS_CLK_REF_CTRL_SRC, REF_SRC_XOSC);
     return wait_for(&CLOCKS_CLK_REF_SELECTED, 1u << REF_SRC_XOSC, 1u << REF_SRC_XOSC);
 }
 
+/* From reset, whatever a program before this one has made of it. */
 static int start_pll(void) {
+    RESETS_RESET |= RESETS_RESET_PLL_SYS;
     if (!release(RESETS_RESET_PLL_SYS)) {
         return 0;
     }

@@ -12,9 +12,6 @@
 
 #define RCC_CR_HSION BIT(0)
 #define RCC_CR_HSIRDY BIT(1)
-#define RCC_CR_HSEON BIT(16)
-#define RCC_CR_HSERDY BIT(17)
-#define RCC_CR_HSEBYP BIT(18)
 #define RCC_CR_PLLON BIT(24)
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 2)
@@ -49,6 +46,8 @@
 /* The code of a divider of a peripheral bus: 1, 2, 4, 8, 16. */
 #define BUS_CODE(divider) ((divider) == 1 ? 0u : (divider) == 2 ? 4u : (divider) == 4 ? 5u : (divider) == 8 ? 6u : 7u)
 
+#include "stm32_oscillator.h"
+
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
@@ -59,17 +58,6 @@ static int select_internal(void) {
     (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
-}
-
-static int start_oscillator(void) {
-    if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
-        return 1;
-    }
-    if (SETUP_OSCILLATOR == OSCILLATOR_BYPASS) {
-        RCC_CR |= RCC_CR_HSEBYP;
-    }
-    RCC_CR |= RCC_CR_HSEON;
-    return wait_for(&RCC_CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
 }
 
 static int start_pll(void) {

@@ -27,9 +27,6 @@
 
 #define RCC_CR_HSION BIT(0)
 #define RCC_CR_HSIRDY BIT(2)
-#define RCC_CR_HSEON BIT(16)
-#define RCC_CR_HSERDY BIT(17)
-#define RCC_CR_HSEBYP BIT(18)
 #define RCC_CR_PLL1ON BIT(24)
 #define RCC_CR_PLL1RDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 3)
@@ -97,6 +94,8 @@ static void divide_buses(uint32_t hpre, uint32_t ppre) {
     SET_FIELD(RCC_D3CFGR, RCC_D3CFGR_D3PPRE, ppre);
 }
 
+#include "stm32_oscillator.h"
+
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
@@ -106,17 +105,6 @@ static int select_internal(void) {
     divide_buses(0u, 0u);
     RCC_CR &= ~RCC_CR_PLL1ON;
     return wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
-}
-
-static int start_oscillator(void) {
-    if (SETUP_OSCILLATOR == OSCILLATOR_INTERNAL) {
-        return 1;
-    }
-    if (SETUP_OSCILLATOR == OSCILLATOR_BYPASS) {
-        RCC_CR |= RCC_CR_HSEBYP;
-    }
-    RCC_CR |= RCC_CR_HSEON;
-    return wait_for(&RCC_CR, RCC_CR_HSERDY, RCC_CR_HSERDY);
 }
 
 static int start_pll(void) {

@@ -8,6 +8,7 @@
 #define USART_BRR REGISTER(UART_BASE + 0x08u)
 #define USART_CR1 REGISTER(UART_BASE + 0x0Cu)
 #define USART_CR2 REGISTER(UART_BASE + 0x10u)
+#define USART_CR3 REGISTER(UART_BASE + 0x14u)
 
 #define USART_SR_ORE BIT(3)
 #define USART_SR_RXNE BIT(5)
@@ -23,6 +24,7 @@
 void uart_init(void) {
     USART_CR1 = 0u;
     USART_CR2 = 0u;
+    USART_CR3 = 0u;
     USART_BRR = cpu_clock_is_set() ? DIVIDER(UART_CLOCK_HZ) : DIVIDER(FALLBACK_HZ);
     USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
     cpu_interrupt_enable(UART_IRQ);
