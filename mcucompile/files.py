@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from .errors import CompileError
 
 REPORT = "report.json"  # its entry "files" lists everything in the folder
 SHOWN = 5
+EXAMPLES_BUILD = re.compile("examples/[^/]+/build")  # where the examples of exports say that they build
+CMAKES_MARK = "CMakeCache.txt"  # in every folder that CMake builds in
 PAGE = b'<meta name="generator" content="mcucompile'  # within the first KB of an HTML report
 
 
@@ -71,16 +74,30 @@ def refuse_foreign(folder: Path, place: Path) -> None:
         )  # fmt: skip
 
 
-def foreign_files(folder: Path, written: Collection[str]) -> list[str]:
-    """Paths in the folder that are not among `written`; a folder that holds nothing of these is one of them."""
+def foreign_files(folder: Path, written: Collection[str], inside: str = "") -> list[str]:
+    """Paths `inside` the folder that are not among `written`; a folder that holds nothing of these is one of them.
+
+    HTML reports are left out, and so is what was built of an earlier output within its folder.
+    """
     found = []
-    for path in sorted(folder.iterdir()):
-        inside = {name.removeprefix(f"{path.name}/") for name in written if name.startswith(f"{path.name}/")}
-        if inside and path.is_dir() and not path.is_symlink():
-            found += [f"{path.name}/{name}" for name in foreign_files(path, inside)]
-        elif (path.name not in written or path.is_dir()) and not is_page(path):
-            found.append(path.name)
+    for path in sorted((folder / inside).iterdir()):
+        name = path.relative_to(folder).as_posix()
+        if is_own_folder(path) and any(file.startswith(f"{name}/") for file in written):
+            found += foreign_files(folder, written, name)
+        elif (name not in written or path.is_dir()) and not is_page(path) and not (written and is_build(path, name)):
+            found.append(name)
     return found
+
+
+def is_build(path: Path, name: str) -> bool:
+    """Is this where an example builds, or CMake (as west does) in the output folder? `name` is the path in that."""
+    if not is_own_folder(path):
+        return False
+    return bool(EXAMPLES_BUILD.fullmatch(name)) or (name == "build" and (path / CMAKES_MARK).is_file())
+
+
+def is_own_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def written_files(folder: Path) -> set[str]:

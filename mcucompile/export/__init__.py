@@ -10,8 +10,14 @@ CMSIS-Pack, which is an archive.
 Decided: one example in C, examples/minimal/main.c, that each format builds in its own way. Arduino alone has another,
 since its programs are sketches.
 
-Decided: the version is that of mcucompile, as the network has none, and no format names a licence. Because: the
-weights are whoever's the model is. Vendor, author and maintainer are "mcucompile" where a format insists on one.
+Decided: an example builds into a folder `build` beside its build file, or CMake into one in the output folder. Because:
+compiling again removes those (files.is_build), and nothing else that was added.
+
+Decided: the version is that of mcucompile, as the network has none. Because: tools look for the newer of two versions,
+and what could be derived from a network's content has no order.
+
+Decided: no format names a licence. Because: the weights are whoever's the model is. Vendor, author and maintainer are
+"mcucompile" where a format insists on one.
 """
 
 from __future__ import annotations

@@ -16,6 +16,6 @@ def files(library: Library) -> dict[str, bytes]:
 
 
 FORMAT = Format(
-    "cmake", "add_subdirectory({folder}) or FetchContent, or install it and find_package({name}); then link "
+    "cmake", 'add_subdirectory("{folder}") or FetchContent, or install it and find_package({name}); then link '
     "{name}::{name}", files,
 )  # fmt: skip

@@ -15,5 +15,6 @@ def files(library: Library) -> dict[str, bytes]:
 
 
 FORMAT = Format(
-    "makefile", "include {folder}/{name}.mk, compile with $({NAME}_CPPFLAGS) and link $({NAME}_OBJECTS)", files
-)
+    "makefile", "include {folder}/{name}.mk (make takes no path with blanks), compile with $({NAME}_CPPFLAGS) and link "
+    "$({NAME}_OBJECTS)", files,
+)  # fmt: skip

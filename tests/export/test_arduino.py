@@ -19,7 +19,7 @@ REQUIRED = {
     "paragraph": r".*",
     "category": "Display|Communication|Signal Input/Output|Sensors|Device Control|Timing|Data Storage|Data Processing|"
     "Other",
-    "url": r"https?://\S+",
+    "url": r"[a-z]+:\S+",
     "architectures": r"\*|[a-z0-9_]+(,[a-z0-9_]+)*",
 }  # fmt: skip
 OPTIONAL = {"includes": r"\S+\.h(,\S+\.h)*"}

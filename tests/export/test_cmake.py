@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from building import WARNINGS, machine, run
 
+from mcucompile.export import FORMATS
+
 PROJECT = """
 cmake_minimum_required(VERSION 3.14)
 project(mine {language})
@@ -76,6 +78,18 @@ def test_fetched_into_a_project_of_another_language(
     prints_the_scores(run(place / "mine"))
     run("cmake", "--install", place)
     assert not (tmp_path / "prefix").exists(), "what a program builds as a part of itself is not installed with it"
+
+
+def test_use_as_it_is_told(
+    folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
+) -> None:
+    """Of a folder whose name has blanks."""
+    tool("cmake")
+    used = FORMATS["cmake"].use.format(folder=folder.name, name="net", NAME="NET").partition(" or ")[0]
+    assert used == f'add_subdirectory("{folder.name}")'
+    mine = project(tmp_path / "mine", used, Path(folder.name, "examples", "minimal", "main.c"))
+    folder.rename(mine / folder.name)
+    prints_the_scores(run(build(mine, tmp_path / "build") / "mine"))
 
 
 def test_example(

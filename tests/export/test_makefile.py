@@ -67,8 +67,8 @@ def test_example(
     tool("make")
     example = project.parent / "library" / "examples" / "makefile"
     run("make", f"CFLAGS=-O2 {WARNINGS}", cwd=example)
-    prints_the_scores(run(example / "minimal"))
+    prints_the_scores(run(example / "build" / "minimal"))
     compiler = f"CC={tool('arm-none-eabi-gcc')}"
     example = m4_folder / "examples" / "makefile"
     run("make", compiler, f"CFLAGS=-O2 {ARM} {WARNINGS}", "LDFLAGS=--specs=nosys.specs", cwd=example)
-    assert machine(example / "minimal") == "arm"
+    assert machine(example / "build" / "minimal") == "arm"

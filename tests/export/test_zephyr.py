@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,13 @@ def test_example(
     run("cmake", "-S", m4_folder / "examples" / "zephyr", "-B", tmp_path / "arm", where, toolchain)
     run("cmake", "--build", tmp_path / "arm")
     assert machine(tmp_path / "arm" / "app") == "arm"
+
+
+def test_stack_has_room_for_the_network_and_more(folder: Path) -> None:
+    """A network may take 1 KB of it, as the tests of networks check."""
+    text = (folder / "examples" / "zephyr" / "prj.conf").read_text()
+    (size,) = re.findall(r"^CONFIG_MAIN_STACK_SIZE=(\d+)$", text, re.MULTILINE)
+    assert int(size) >= 2 * 1024
 
 
 def test_library_is_built_only_where_it_is_asked_for(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
