@@ -167,4 +167,6 @@ def ratio(before: float, after: float) -> float | None:
 
 
 def changes_of(layer: Layer, changes: Sequence[Change]) -> list[Change]:
-    return [c for c in changes if layer.sources.intersection(c.source) or c.layer == layer.name]
+    """Those that did change it."""
+    own = [c for c in changes if layer.sources.intersection(c.source) or c.layer == layer.name]
+    return [c for c in own if not c.is_kept]

@@ -18,7 +18,9 @@ def network_notes(graph: Graph) -> list[str]:
 
 def idle_notes(applied: Iterable[Applied]) -> list[str]:
     """Which passes of a recipe did nothing."""
-    return [f"{a.request} found nothing to change" for a in applied if not a.changes]
+    idle = [a for a in applied if all(c.is_kept for c in a.changes)]
+    why = ": the weights of its layers are on few bits already, and are kept as they are"
+    return [f"{a.request} found nothing to change{why if a.changes else ''}" for a in idle]
 
 
 def sign_notes(details: Iterable[object]) -> list[str]:

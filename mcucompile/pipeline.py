@@ -92,7 +92,8 @@ class PassRecord:
     @classmethod
     def of(cls, applied: Applied) -> PassRecord:
         compression = applied.request.compression
-        return cls(compression.name, compression.exact, len(applied.changes), applied.changes)
+        count = sum(not c.is_kept for c in applied.changes)
+        return cls(compression.name, compression.exact, count, applied.changes)
 
 
 @dataclass(frozen=True, eq=False)

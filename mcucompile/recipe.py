@@ -13,12 +13,13 @@ can. The same in TOML:
     criterion = "taylor"
     layers = "conv*"           # or a list of patterns
 
-In which order requests stand does not matter: passes run in the order of `passes.compress.ALL`.
+A layer has one request of each pass: two that name the same layer contradict each other, and one without a pattern is
+for the layers that others of its pass do not name. So in which order requests stand does not matter: passes run in the
+order of `passes.compress.ALL`, and those of one pass in the order of their layers.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import tomllib
@@ -33,8 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CompileError
-from .ir import Array, Graph, Node, graph_text, verify
-from .passes.base import Dump
+from .ir import Graph, Node
 from .passes.compress import ALL, Change, Compression, Stage
 
 Entry = Mapping[str, Any]
@@ -57,23 +57,9 @@ class Request:
         layers = f"@{'|'.join(self.patterns)}" if self.patterns else ""
         return c.name + (f"={'+'.join(options)}" if options else "") + layers
 
-    def layers(self, graph: Graph) -> list[Node]:
-        """The nodes it is for. Raises E0206 where a pattern names none that the pass can change."""
-        possible = [n for n in graph.nodes if self.compression.takes(n)]
-        if not possible:
-            raise CompileError(
-                "E0206", f"{self.compression.name}: the network has no layer that it could change",
-                why="it takes layers with constant weights of a kind of its own, and none twice that are on few bits",
-                fix="leave the pass away",
-            )  # fmt: skip
-        for pattern in self.patterns:
-            if not any(is_named(n, pattern) for n in possible):
-                names = ", ".join(n.output.name for n in possible) or "none"
-                raise CompileError(
-                    "E0206", f"{self.compression.name}: no layer that it could change is named {pattern!r}",
-                    why=f"it could change: {names}", fix="use one of these names, or * for all of them",
-                )  # fmt: skip
-        return [n for n in possible if not self.patterns or any(is_named(n, p) for p in self.patterns)]
+    def names(self, node: Node) -> bool:
+        """Whether one of its patterns is for the node; one without patterns names none."""
+        return any(is_named(node, p) for p in self.patterns)
 
 
 @dataclass(frozen=True)
@@ -88,6 +74,15 @@ class Recipe:
     def texts(self) -> tuple[str, ...]:
         """Each request in the form of --passes: `parse_recipe` makes the same recipe of them."""
         return tuple(map(str, self.requests))
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """What a request did, and the network as it was then: later passes do not change this copy."""
+
+    request: Request
+    changes: tuple[Change, ...]
+    graph: Graph
 
 
 NOTHING = Recipe()
@@ -107,7 +102,20 @@ def parse_recipe(given: str | Sequence[str | Entry]) -> Recipe:
     items: Sequence[str | Entry] = [given] if isinstance(given, str) else given
     requests = [r for item in items for r in (parsed_text(item) if isinstance(item, str) else [parsed_table(item)])]
     order = {kind: i for i, kind in enumerate(ALL)}
+    check_one_for_all(requests)
     return Recipe(tuple(sorted(requests, key=lambda r: order[type(r.compression)])))
+
+
+def check_one_for_all(requests: Sequence[Request]) -> None:
+    """Raises E0701 where two requests of a pass are for every layer."""
+    first: dict[str, Request] = {}
+    for request in requests:
+        name = request.compression.name
+        if not request.patterns and first.setdefault(name, request) is not request:
+            raise CompileError(
+                "E0701", f"{name} is asked for twice for every layer: {first[name]} and {request}",
+                fix=f"leave one away, or say which layers it is for, e.g. {request}@*Conv*",
+            )  # fmt: skip
 
 
 def read_recipe(path: Path) -> list[Entry]:
@@ -201,7 +209,7 @@ def made(kind: type[Compression], values: Mapping[str, Any]) -> Compression:
     missing = [f.name for f in dataclasses.fields(kind) if is_required(f) and f.name not in values]
     if missing:
         raise CompileError(
-            "E0701", f"{kind.name} needs a value for {missing[0]!r}", fix=f"e.g. {kind.name}={missing[0]}:…"
+            "E0701", f"{kind.name} needs a value for {missing[0]!r}", fix=f"e.g. {kind.name}={kind.example}"
         )
     return without_idle(kind(**values), values)
 
@@ -285,28 +293,3 @@ def value_text(value: Any) -> str:
         return ""
     text = str(value.value if isinstance(value, Enum) else value)
     return text.replace("e+", "e") if isinstance(value, float) else text  # a + would end the option
-
-
-@dataclass(frozen=True, eq=False)
-class Applied:
-    """What a request did, and the network as it was then: later passes do not change this copy."""
-
-    request: Request
-    changes: tuple[Change, ...]
-    graph: Graph
-
-
-def compress(
-    graph: Graph, requests: Sequence[Request], samples: Mapping[str, Array] | None, dump: Dump | None = None
-) -> list[Applied]:
-    """Carry the requests out on `graph`, verifying it after each. Raises E0201, E0206 and what passes raise."""
-    done: list[Applied] = []
-    for request in requests:
-        given = None if samples is None else dict(samples)
-        changes = request.compression.apply(graph, request.layers(graph), given)
-        graph.remove_unread()
-        verify(graph)
-        done.append(Applied(request, changes, copy.deepcopy(graph)))
-        if dump:
-            dump(request.compression.name, graph_text(graph))
-    return done

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +15,15 @@ import pytest
 
 import mcucompile
 from mcucompile import recipe
+from mcucompile.compression import compressed
 from mcucompile.errors import CompileError
+from mcucompile.frontend import load
 from mcucompile.ir import Graph, Node
 from mcucompile.passes.calibrate import Samples
 from mcucompile.passes.compress import ALL, Change, Compression, Stage
-from mcucompile.recipe import Recipe, parse_recipe, read_recipe
+from mcucompile.passes.compress.base import KEPT
+from mcucompile.pipeline import PASSES_BEFORE, run_passes
+from mcucompile.recipe import Applied, Recipe, is_required, parse_recipe, read_recipe
 
 MODELS = Path(__file__).parent / "models"
 
@@ -33,6 +40,7 @@ class Halve(Compression):
 
     name = "halve"
     stage = Stage.PRUNE
+    example = "0.5"
 
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
         return tuple(Change(n.output.name, n.source, "weights", "none", self.amount) for n in layers)
@@ -47,9 +55,20 @@ class Late(Compression):
         return ()
 
 
+@dataclass(frozen=True)
+class Keep(Compression):
+    """Finds every layer as it should be."""
+
+    name = "keep"
+    stage = Stage.QUANTIZE
+
+    def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:
+        return tuple(Change(n.output.name, n.source, KEPT, "already few", 0.0) for n in layers)
+
+
 @pytest.fixture(autouse=True)
 def passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "ALL", (Halve, Late))
+    monkeypatch.setattr(recipe, "ALL", (Halve, Keep, Late))
 
 
 def only(given: Recipe) -> Compression:
@@ -75,7 +94,7 @@ def test_tables() -> None:
 
 
 def test_passes_run_in_one_order() -> None:
-    names = [r.compression.name for r in parse_recipe("late,halve=0.1,late,halve=0.2").requests]
+    names = [r.compression.name for r in parse_recipe("late@a,halve=0.1,late@b,halve=0.2@a").requests]
     assert names == ["halve", "halve", "late", "late"]
 
 
@@ -188,13 +207,114 @@ def test_a_pass_that_changes_nothing_is_noted() -> None:
     assert "late found nothing to change" in compiled("late").prepared.notes
 
 
+def test_a_pass_that_keeps_all_layers_is_noted_and_changes_none() -> None:
+    given = compiled("keep")
+    assert [n for n in given.prepared.notes if "keep" in n] == [
+        "keep found nothing to change: the weights of its layers are on few bits already, and are kept as they are"
+    ]
+    (record,) = (r for r in given.prepared.records if r.name == "keep")
+    assert record.changes == 0 and len(record.details) > 2
+    assert not any(layer.changes or layer.criteria for layer in given.effects[-1].layers)
+
+
+@cache
+def imported(model: str) -> Graph:
+    graph = load(MODELS / model, {}).graph
+    run_passes(graph, PASSES_BEFORE)
+    return graph
+
+
+def carried_out(passes: str, model: str = "classifier.onnx") -> list[Applied]:
+    """Without compiling the network."""
+    return compressed(copy.deepcopy(imported(model)), parse_recipe(passes).requests, None)
+
+
+def names_of_layers() -> list[str]:
+    return [c.source[0] for c in carried_out("halve=0.5")[0].changes]
+
+
+def error_of(passes: str, model: str = "classifier.onnx") -> CompileError:
+    with pytest.raises(CompileError) as e:
+        carried_out(passes, model)
+    return e.value
+
+
+def test_a_layer_has_one_request_of_a_pass() -> None:
+    """Of two, the first or the last would win, though their order is not to matter."""
+    first, second, *_ = names_of_layers()
+    for pair in ((f"halve=0.1@{first}", f"halve=0.2@{second}|{first}"), (f"halve=0.1@{first}", "halve=0.2@*")):
+        for text in (",".join(pair), ",".join(reversed(pair))):
+            error = error_of(text)
+            assert error.code == "E0701" and first in error.where and all(p in error.why for p in pair)
+
+
+@pytest.mark.parametrize(("pair", "model"), [
+    (("encode=huffman", "encode=plain"), "classifier_qdq_int8.onnx"),
+    (("quantize_weights=4+rounding:nearest", "quantize_weights=2+rounding:nearest"), "classifier.onnx"),
+])  # fmt: skip
+def test_a_layer_has_one_request_of_the_passes_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[str, str], model: str
+) -> None:
+    monkeypatch.setattr(recipe, "ALL", ALL)
+    for a, b in (pair, pair[::-1]):
+        error = error_of(f"{a}@*,{b}@*", model)
+        assert error.code == "E0701" and error.where
+
+
+@pytest.mark.parametrize("text", ["late,late", "halve=0.1,halve=0.2@x,halve=0.2"])
+def test_one_request_of_a_pass_is_for_all_layers(text: str) -> None:
+    with pytest.raises(CompileError, match="asked for twice for every layer") as e:
+        parse_recipe(text)
+    assert e.value.code == "E0701"
+
+
+def test_a_request_without_patterns_is_for_what_others_leave() -> None:
+    """In the same way wherever it stands, and whichever of the others comes first."""
+    first, second, *rest = names_of_layers()
+    texts = ["halve=0.1", f"halve=0.2@{first}", f"halve=0.3@{second}"]
+    want = [(0.1, rest), (0.2, [first]), (0.3, [second])]
+    for order in permutations(texts):
+        applied = carried_out(",".join(order))
+        assert [(a.changes[0].score, [c.source[0] for c in a.changes]) for a in applied] == want
+
+
+def test_nothing_is_left_to_a_request() -> None:
+    error = error_of("halve=0.1,halve=0.2@*")
+    assert error.code == "E0206" and "halve=0.1 has no layer left" in error.what
+
+
 def test_a_pass_that_no_layer_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Halve, "takes", classmethod(lambda cls, node: False))
     assert code_of("halve=0.5") == "E0206"
 
 
 def test_a_pattern_without_a_layer() -> None:
-    assert code_of("halve=0.5@nothing") == "E0206"
+    """The names are those of ONNX nodes, and each of them can be copied."""
+    error, names = error_of("halve=0.5@nothing"), names_of_layers()
+    assert error.code == "E0206"
+    assert error.why == f"it could change: {', '.join(names)}" and "one of these names" in error.fix
+    (request,) = carried_out(f"halve=0.5@{'|'.join(names)}")
+    assert [c.source[0] for c in request.changes] == names
+
+
+def test_a_pattern_that_is_a_part_of_a_name() -> None:
+    """The layers are called stem, block1_depthwise and so on."""
+    first, second, *_ = names_of_layers()
+    for wrong, meant in ((first[1:].upper(), f"*{first[1:]}*"), (f"*{second[1:4].upper()}", f"*{second[1:4]}*")):
+        assert error_of(f"halve=0.5@{wrong}").fix == f"perhaps {meant}"
+        assert carried_out(f"halve=0.5@{meant}")
+
+
+def test_a_value_that_is_missing_has_an_example() -> None:
+    with pytest.raises(CompileError) as e:
+        parse_recipe("halve")
+    assert e.value.fix == "e.g. halve=0.5"
+
+
+@pytest.mark.parametrize("kind", [k for k in ALL if any(map(is_required, fields(k)))])
+def test_examples_can_be_copied(monkeypatch: pytest.MonkeyPatch, kind: type[Compression]) -> None:
+    monkeypatch.setattr(recipe, "ALL", ALL)
+    assert isinstance(only(parse_recipe(f"{kind.name}={kind.example}")), kind)
 
 
 def test_a_quantized_network_has_no_real_weights() -> None:

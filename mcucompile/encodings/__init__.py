@@ -7,7 +7,7 @@ from .encoding import MIRRORED, PLAIN, SHIFTED, Encoded, Encoding, Layout, Param
 from .hashed import Hashed, codebook_size, hashed_indices, walk_of
 from .huffman import Huffman
 from .lossless import Lossless
-from .narrow import NARROW
+from .narrow import NARROW, Narrow
 from .words import Words
 
 ALL: tuple[Encoding, ...] = (*NARROW, Codebook(), Words(), Huffman(), Lossless(), Hashed())
@@ -16,6 +16,6 @@ SPARSE = ("bitmap", "relative", "blocks4")  # read by kernels of their own, with
 
 # fmt: off
 __all__ = [
-    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "PLAIN", "Params", "SHIFTED", "SPARSE", "Walk",
-    "codebook_size", "hashed_indices", "masked", "walk_of",
+    "ALL", "BY_NAME", "Encoded", "Encoding", "Layout", "MIRRORED", "Narrow", "PLAIN", "Params", "SHIFTED", "SPARSE",
+    "Walk", "codebook_size", "hashed_indices", "masked", "walk_of",
 ]

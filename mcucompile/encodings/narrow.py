@@ -48,6 +48,12 @@ class Narrow(Encoding):
     def group(self) -> int:
         return 32 // self.bits if self.bits else 20
 
+    @property
+    def span(self) -> str:
+        """Which integers it holds, for messages."""
+        last = self.low + self.step * (self.levels - 1)
+        return f"{self.low}..{last}" if self.step == 1 else f"{self.low} and {last}"
+
     def fits(self, values: Array, layout: Layout = PLAIN) -> bool:
         stored, rest = np.divmod(values.astype(np.int16) - self.low, self.step)
         return bool((rest == 0).all() and (stored >= 0).all() and (stored < self.levels).all())

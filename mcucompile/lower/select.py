@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..encodings import BY_NAME
+import numpy as np
+
+from ..encodings import BY_NAME, Narrow
 from ..errors import CompileError
 from ..ir import Node
 from ..kernels import kernels_of
@@ -13,6 +15,10 @@ from ..kernels.unpacked import unpacked_kernels
 from ..target.cores import Core, Isa
 
 Chooser = Callable[[Node, Core, Isa], Kernel]
+
+# Encoding -> what makes weights that it holds: the bits of quantize_weights, and passes that share weights.
+FEW_BITS = {"int4": "4", "int2": "2", "ternary": "ternary", "binary": "binary"}
+SHARING = {"codebook": "cluster=16", "words": "cluster=16", "hashed": "hash_weights=8"}
 
 
 def fitting(node: Node, isa: Isa) -> list[Kernel]:
@@ -41,15 +47,32 @@ def as_asked(node: Node, kernels: list[Kernel]) -> list[Kernel]:
         return kernels
     found = [k for k in kernels if k.encoding == asked]
     if not found:
+        check_held(node, asked)
         raise CompileError(
             "E0402",
             f"no kernel for {node.op.name} takes weights encoded as {asked}",
             node.where,
             why=why_not(node, kernels),
-            fix="ask for none, and the compiler chooses; encodings of few values need weights of few values: see "
-            "quantize_weights and cluster",
+            fix="ask for none, and the compiler chooses",
         )
     return found
+
+
+def check_held(node: Node, asked: str) -> None:
+    """Raises E0402 where the encoding does not hold the layer's weights, with the pass that makes such ones."""
+    encoding, values = BY_NAME.get(asked), node.inputs[1].const
+    if encoding is None or values is None or encoding.fits(values.reshape(-1)):
+        return
+    name = node.source[0] if node.source else f"%{node.output.name}"
+    if isinstance(encoding, Narrow):
+        zeros = asked == "binary" and int(np.abs(values).max()) <= 1
+        has = "zeros" if zeros else f"integers from {values.min()} to {values.max()}"
+        why = f"the weights of '{name}' have {has}, which {asked} ({encoding.span}) does not hold"
+        fix = f"encode=ternary@{name}" if zeros else f"quantize_weights={FEW_BITS[asked]}@{name}"
+    else:
+        why = f"the weights of '{name}' have {np.unique(values).size} different values, not such as {asked} holds"
+        fix = f"{SHARING.get(asked, 'cluster=16')}@{name}"
+    raise CompileError("E0402", f"weights of {node.op.name} cannot be kept as {asked}", node.where, why=why, fix=fix)
 
 
 def why_not(node: Node, kernels: list[Kernel]) -> str:

@@ -220,9 +220,16 @@ def test_an_encoding_that_cannot_hold_the_weights_is_an_error() -> None:
     case = encoded(Conv((1, 5, 4, 4, 8)), "huffman")
     (node,) = case.graph.nodes
     node.inputs[1].encoding = "ternary"
+    node.source = ("/0/Conv", "/1/Relu")
+    weights = node.inputs[1].const
+    assert weights is not None
     with pytest.raises(CompileError) as caught:
         fitting(node, Isa.DSP)
-    assert caught.value.code == "E0402"
+    assert caught.value.code == "E0402" and caught.value.fix == "quantize_weights=ternary@/0/Conv"
+    assert caught.value.why == (
+        f"the weights of '/0/Conv' have integers from {weights.min()} to {weights.max()}, "
+        "which ternary (-1..1) does not hold"
+    )
 
 
 def test_channels_that_are_filled_up_are_named_as_the_cause() -> None:

@@ -12,6 +12,8 @@ from ...ir import Graph, Node
 from ...ops.weighted import Weighted
 from ..calibrate import Samples
 
+KEPT = "weights, kept"  # the unit of a change that leaves a layer's weights what they are
+
 
 class Stage(Enum):
     """When a pass runs, in this order.
@@ -47,17 +49,24 @@ class Change:
     before: int = 0
     after: int = 0
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it only says why the layer stays as it is."""
+        return self.unit == KEPT
+
 
 @dataclass(frozen=True)
 class Compression(ABC):
     """Base of the passes of a recipe; a subclass is a frozen dataclass whose fields are its options.
 
-    The first field is what NAME=VALUE sets. `exact` as with `Pass`.
+    The first field is what NAME=VALUE sets; where it has no default, `example` is a value for it. `exact` as with
+    `Pass`.
     """
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
     exact: ClassVar[bool] = False
+    example: ClassVar[str] = ""
 
     @abstractmethod
     def apply(self, graph: Graph, layers: Sequence[Node], samples: Samples | None) -> tuple[Change, ...]:

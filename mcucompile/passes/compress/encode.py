@@ -33,6 +33,7 @@ class Encode(Compression):
             )
 
     name = "encode"
+    example = "huffman"
     stage = Stage.CODE
     exact = True
 

@@ -1,7 +1,7 @@
-"""Weights that are on few bits already, as they come from training or from an earlier request.
+"""Weights that are on few bits already, as they come from training.
 
 Rounding them anew would lose something, or spread few values over more integers: of -s, 0 and s, 4 bits make -7, 0 and
-7, which take twice the flash of -1, 0 and 1.
+7, which take twice the flash of -1, 0 and 1. No other request of the recipe can have made them: a layer has one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ MOST = 31  # the largest integer of what counts as few bits
 def kept_integers(node: Node, high: int) -> Rounded | None:
     """The layer's weights as integers, where they are some of -high..high times a scale per output channel.
 
-    Also where they promise to be others of few bits, as an earlier request made them. None for what is to be rounded.
+    Also where they promise to be others of few bits, as a file with such weights has them. None for what is to be
+    rounded.
     """
     found, own = smallest_integers(weight_rows(node), high), promised(node)
     if own is not None and own.high <= (MOST if found is None else found.high):

@@ -40,6 +40,7 @@ class PruneBlocks(Compression):
     damping: float = DAMPING
 
     name = "prune_blocks"
+    example = "0.5"
     stage = Stage.PRUNE
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ class PruneWeights(Compression):
     damping: float = DAMPING
 
     name = "prune_weights"
+    example = "0.9"
     stage = Stage.PRUNE
 
     def __post_init__(self) -> None:

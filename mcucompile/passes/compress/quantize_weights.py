@@ -4,8 +4,8 @@
 
 Which integers: low_bits.py. The weights stay real, on a grid that the quantization to int8 takes over as it is; what
 they take in flash is then an encoding's matter. Zeros stay zero, also among binary weights: zeros that pruning left
-make those ternary. Layers that are on few bits already, no more than asked for or by a grid that they promise, keep
-their weights (few_bits.py).
+make those ternary. Layers that the imported network has on few bits already, no more than asked for or by a grid that
+they promise, keep their weights (few_bits.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import CompileError
 from ...ir import Graph, Node
 from ..calibrate import Samples
-from .base import Change, Compression, Stage
+from .base import KEPT, Change, Compression, Stage
 from .few_bits import kept_integers
 from .hessian import DAMPING, needed_samples
 from .layer_weights import change_of, check_damping, has_real_weights, in_order
@@ -96,4 +96,4 @@ def quantized(graph: Graph, bits: Mapping[Node, Bits], samples: Samples | None, 
 def kept_change(node: Node, kept: Rounded) -> Change:
     high, count = kept.high, int(np.count_nonzero(kept.q))
     few = f"{high.bit_length() + 1} bits" if high > 1 else "ternary" if count < kept.q.size else "binary"
-    return Change(node.output.name, node.source, "weights, kept", f"already {few}", 0.0, None, count, count)
+    return Change(node.output.name, node.source, KEPT, f"already {few}", 0.0, None, count, count)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from float_graphs import RELU, FloatGraph
 
+from mcucompile.compression import compressed
 from mcucompile.ir import Array, Graph, verify
 from mcucompile.ops.add import Add
-from mcucompile.recipe import compress, parse_recipe
+from mcucompile.recipe import parse_recipe
 
 DATA = {"one sample of zeros": np.zeros((1, 48)), "one constant": np.full((3, 48), 3.0)}
 PASSES = [
@@ -37,7 +38,7 @@ def test_passes_do_with_what_there_is(text: str, kind: str) -> None:
     """No warning, no NaN among the constants, none in what is told of them."""
     graph = network()
     samples = DATA[kind].reshape(-1, 4, 4, 3).astype(np.float32)
-    for applied in compress(graph, parse_recipe(text).requests, {"x": samples}):
+    for applied in compressed(graph, parse_recipe(text).requests, {"x": samples}):
         assert all(finite(np.asarray([c.score, c.effect or 0.0])) for c in applied.changes)
     verify(graph)
     assert all(t.const is not None and finite(t.const) for t in graph.constants())

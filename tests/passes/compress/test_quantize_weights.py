@@ -125,7 +125,7 @@ def weights_of(graph: Graph) -> list[Tensor]:
 
 @pytest.mark.parametrize("bits", [2, 4, 6])
 def test_layers_on_a_grid_of_few_bits_are_kept(bits: Literal[2, 4, 6]) -> None:
-    """A later request for all layers leaves those alone that an earlier one names."""
+    """As a file has them, whose weights promise to lie on it; here made by the pass itself."""
     graph, samples = small_network()
     apply(QuantizeWeights(4), graph, samples)
     before = weights_of(graph)
