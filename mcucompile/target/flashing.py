@@ -37,7 +37,7 @@ class Flashing:
     """`engine` is the one that is taken unless the user names another.
 
     `target` is pyOCD's name of the part, `openocd` the configuration files, `sectors` the bytes of each flash sector,
-    `command` what is run for the engine of that name.
+    `command` what is run for the engine of that name, `advice` what one must do for it to work.
     """
 
     engine: str
@@ -47,6 +47,7 @@ class Flashing:
     sectors: tuple[int, ...]
     uf2: Uf2Drive | None
     command: str
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def read_flashing(table: Table) -> Flashing:
         sectors=_sectors(table),
         uf2=table.optional("uf2", _uf2),
         command=table.text("command", ""),
+        advice=table.text("advice", ""),
     )
     table.finish()
     if flashing.engine not in engines_of(flashing):

@@ -25,10 +25,12 @@ def program(job: Job) -> Written:
         values = write_files(job, Path(folder))
         command = [word.format(**values) for word in words]
         if job.port is None and any("{port}" in word for word in words):
-            raise CompileError("E0610", "the command needs the serial port", where=shlex.join(words), fix="give --port")
+            what, fix = "the command needs the serial port", _advised(job, "give --port")
+            raise CompileError("E0610", what, where=shlex.join(words), fix=fix)
         code, output = run_tool(job, command[0], command, Path.cwd())
     if code != 0:
-        raise failed(job, command[0], f"{last_lines(output)}\nexit code {code}".strip())
+        error = failed(job, command[0], f"{last_lines(output)}\nexit code {code}".strip())
+        raise CompileError(error.code, error.what, error.where, error.why, _advised(job, error.fix))
     job.progress(1, 1)
     return Written(shlex.join(words), None, False)
 
@@ -37,12 +39,17 @@ def split(template: str) -> list[str]:
     """The words of the command line; every {name} in them is one of PLACES."""
     try:
         words = shlex.split(template)
-        names = {name for word in words for _, name, form, _ in Formatter().parse(word) if name is not None or form}
+        places = [place for word in words for _, *place in Formatter().parse(word) if place[0] is not None]
     except ValueError as e:
         raise _bad(template, str(e)) from e
-    if not words or not names <= set(PLACES):
+    if not words or any(name not in PLACES or form or conversion for name, form, conversion in places):
         raise _bad(template, f"it may name {', '.join('{' + place + '}' for place in PLACES)}")
     return words
+
+
+def _advised(job: Job, fix: str) -> str:
+    """What the board file says of its own command; nothing of a command of the user's."""
+    return fix if job.command or not job.flashing.advice else f"{job.flashing.advice}; or {fix}"
 
 
 def write_files(job: Job, folder: Path) -> dict[str, str]:

@@ -15,7 +15,12 @@ from .process import last_lines, run_tool
 _VERIFIED = "** Verified OK **"
 _NO_PROBE = re.compile(r"Error: (open failed|unable to find|No J-Link device|.*no device found)", re.IGNORECASE)
 _DENIED = re.compile(r"LIBUSB_ERROR_ACCESS|Access denied|insufficient permissions", re.IGNORECASE)
-_LOCKED = re.compile(r"protected|RDP|readout|APPROTECT|device is locked", re.IGNORECASE)
+# Complaints only: of an unlocked part it says "Info : RDP level 0", and that some blocks are not protected.
+_LOCKED = re.compile(
+    r"^(Error|Warn) *:.*(protected|readout|APPROTECT|device is locked)"
+    r"|RDP level (0\.5|[12])\b|AP lock engaged|Debug access is denied",
+    re.IGNORECASE | re.MULTILINE,
+)
 _WRONG = re.compile(r"UNEXPECTED|Cannot identify target|Unknown device|expected \d+ of \d+", re.IGNORECASE)
 _DIFFERS = re.compile(r"\*\* Verify Failed \*\*|contents differ|checksum mismatch", re.IGNORECASE)
 

@@ -26,11 +26,11 @@ PARTS = {
 }  # fmt: skip
 """Bits 4 to 15 of CPUID, by the compilers' name of the core; from Arm's technical reference manuals."""
 READ_NBYTES = 4096
+UICR_APPROTECT, ERASED, HW_DISABLED = 0x10001208, 0xFFFFFFFF, 0x5A
 OPTIONS = {
     "auto_unlock": False,  # unlocking erases the chip
     "chip_erase": "sector",
     "hide_programming_progress": True,
-    "resume_on_disconnect": False,  # half a program is better not started
     "smart_flash": False,
     "warning.cortex_m_default": False,
 }
@@ -72,7 +72,8 @@ def choose_probe(job: Job) -> Any:
 
     probes = list(ConnectHelper.get_all_connected_probes(blocking=False, unique_id=job.probe))
     if len(probes) > 1 and job.port:
-        same = [p for p in probes if p.unique_id == serial_number_of(job.port)]
+        serial = _plain(serial_number_of(job.port))
+        same = [p for p in probes if _plain(p.unique_id) == serial]
         probes = same or probes
     if len(probes) == 1:
         return probes[0]
@@ -84,6 +85,11 @@ def choose_probe(job: Job) -> Any:
         why="\n".join(f"{p.unique_id}  {p.description}" for p in probes),
         fix="name one with --probe, by as much of its id as is its own",
     )
+
+
+def _plain(probe_id: str) -> str:
+    """A J-Link's number has leading zeros on USB, and none in pyOCD."""
+    return probe_id.lower().lstrip("0")
 
 
 @contextlib.contextmanager
@@ -98,7 +104,8 @@ def _opened(job: Job, probe: Any) -> Iterator[Any]:
 
 
 def _connected(job: Job, probe: Any) -> Any:
-    from pyocd.core.exceptions import DebugError, TargetSupportError
+    """A part that does not answer is a DebugError with some probes, and with ST-Link a ProbeError."""
+    from pyocd.core.exceptions import DebugError, ProbeDisconnected, ProbeError, TargetSupportError
     from pyocd.core.session import Session
 
     for mode in CONNECT_MODES:
@@ -109,13 +116,16 @@ def _connected(job: Job, probe: Any) -> Any:
         try:
             session.open()
             return session
-        except DebugError:
-            is_locked = _is_locked(session)
+        except (DebugError, ProbeError) as e:
+            is_reached = probe.is_open and not isinstance(e, ProbeDisconnected)
+            is_locked = is_reached and _is_locked(session)
             _close(session)
             if is_locked:
                 raise locked(job, "its access port is disabled") from None
-            if mode == CONNECT_MODES[-1]:
+            if not is_reached:
                 raise
+            if mode == CONNECT_MODES[-1]:
+                raise _no_answer(job, e) from e
         except BaseException:
             _close(session)
             raise
@@ -137,11 +147,21 @@ def _program(job: Job, session: Any, steps: _Steps) -> int:
     erased = _erased_nbytes(job, target)
     target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
     steps.has_begun = True
+    session.options["resume_on_disconnect"] = False  # half a program is better not started
+    keep_unlocked(target)
     loader.commit()
     _read_back(job, target, steps)
     session.options["resume_on_disconnect"] = True
     target.reset()
     return erased
+
+
+def keep_unlocked(target: Any) -> None:
+    """nRF52840 from build code F0, nRF52833 from B0 and their like lock the debug port at each reset unless this word
+    of UICR and the program say otherwise: the firmware does its part. What somebody wrote there stays.
+    """
+    if getattr(target, "hardened_approtect", False) and target.read32(UICR_APPROTECT) == ERASED:
+        target.write_uicr(UICR_APPROTECT, HW_DISABLED)
 
 
 def _read_back(job: Job, target: Any, steps: _Steps) -> None:
@@ -237,14 +257,20 @@ def _unknown_target(job: Job) -> CompileError:
     )
 
 
+def _no_answer(job: Job, error: Exception) -> CompileError:
+    hint = (
+        "the probe is there, the chip does not answer: it has no power, SWD is not wired, or its program sleeps or took"
+        " the pins (hold its reset button down for the start)"
+    )
+    return failed(job, "pyOCD", f"{type(error).__name__}: {error}\n{hint}", has_begun=False)
+
+
 def _explained(job: Job, error: Exception, has_begun: bool) -> CompileError:
-    from pyocd.core.exceptions import DebugError, ProbeError
+    from pyocd.core.exceptions import ProbeDisconnected
 
     if isinstance(error, OSError) and error.errno == errno.EACCES:
         return no_probe(job.board)
     why = f"{type(error).__name__}: {error}"
-    if isinstance(error, DebugError) and "No cores" in str(error):
-        why += "\nthe probe is there, the chip does not answer: it has no power, or SWD is not wired"
-    if isinstance(error, ProbeError):
+    if isinstance(error, ProbeDisconnected):
         why += "\nthe connection to the probe was lost"
     return failed(job, "pyOCD", why, has_begun=has_begun)

@@ -105,9 +105,10 @@ class Bootloader:
         self._acknowledged(seconds)
 
     def _acknowledged(self, seconds: float = ANSWER_SECONDS) -> None:
-        answer = BUSY
-        while answer == BUSY:
-            answer = self._read(1, seconds)[0]
+        deadline = time.monotonic() + seconds
+        while (answer := self._read(1, seconds)[0]) == BUSY:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"busy for {seconds:g} s")
         if answer == NACK:
             raise Refused
         if answer != ACK:

@@ -82,7 +82,7 @@ def find_drive(job: Job, places: Sequence[Path]) -> Path:
         where=", ".join(map(str, places)),
         why="a cable without data lines looks just the same",
         fix="hold the BOOTSEL button (elsewhere: press reset twice) while plugging it in; if the drive is mounted"
-        " in another place, name that with --drive",
+        " in another place, and on Windows in any case, name it with --drive",
     )
 
 

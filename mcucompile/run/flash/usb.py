@@ -12,7 +12,8 @@ from ...target.flashing import UsbId
 
 SYSFS = Path("/sys/bus/usb/devices")
 NODES = Path("/dev/bus/usb")
-PROBES = {0x0483: "ST-Link", 0x0D28: "DAPLink", 0x1366: "J-Link", 0x2E8A: "Raspberry Pi", 0xC251: "Keil"}
+JLINK = 0x1366
+PROBES = {0x0483: "ST-Link", 0x0D28: "DAPLink", JLINK: "J-Link", 0x2E8A: "Raspberry Pi", 0xC251: "Keil"}
 """Vendors of debug probes. Others are seen by pyOCD too; only the advice is less precise for them."""
 
 
@@ -45,6 +46,8 @@ def no_probe(board: Board, sysfs: Path = SYSFS, nodes: Path = NODES) -> CompileE
         names = "\n".join(f"{d.usb} {d.product}" for d in probes)
         why = f"on USB there is\n{names}\nwhich is no probe that pyOCD knows, or another program holds it"
         fix = "close other debuggers, update the probe's firmware, or take another --engine"
+        if any(d.usb.vendor == JLINK for d in probes):
+            fix = f"install SEGGER's J-Link software, which pyOCD needs, or take --engine openocd; else {fix}"
         return CompileError("E0802", f"no debug probe for {board.name} was found", why=why, fix=fix)
     why = "nothing that looks like one is on USB; a cable without data lines looks just the same"
     fix = f"plug {board.name} in, by another cable if it was; a board without a probe of its own needs one, on SWD"

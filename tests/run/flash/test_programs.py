@@ -72,6 +72,15 @@ def test_openocd_takes_the_probe_that_was_named(tmp_path: Path) -> None:
         ("Error: no device found\\nError: unable to open ftdi device with vid 0403, pid bcd9", "E0802"),
         ("Error: libusb_open() failed with LIBUSB_ERROR_ACCESS\\nError: open failed", "E0806"),
         ("Error: stm32x device protected", "E0804"),
+        ("Info : RDP level 0 (0xAA)\\nError: flash write failed", "E0807"),
+        ("Info : Padding block 3, not protected\\nError: timed out", "E0807"),
+        ("Info : RDP level 1 (0x55)\\nError: failed erasing sectors 0 to 1", "E0804"),
+        ("Info : RDP level 0.5 (0x55)\\nError: failed erasing sectors 0 to 1", "E0804"),
+        (
+            "Error: [nrf52.cpu] Could not find MEM-AP to control the core\\n****** WARNING ******\\n"
+            "nRF52 device has AP lock engaged (see UICR APPROTECT register).\\nDebug access is denied.",
+            "E0804",
+        ),
         ("Error: contents differ\\n** Verify Failed **", "E0808"),
         ("Error: JTAG tap: stm32f4x.cpu  UNEXPECTED: 0x06413041", "E0805"),
         ("Error: timed out while waiting for target halted", "E0807"),
@@ -118,13 +127,28 @@ def test_a_command_that_fails(path: Path, tmp_path: Path) -> None:
     assert "no such device" in error.why and "exit code 4" in error.why
 
 
-@pytest.mark.parametrize(
-    "template", ["", "   ", "tool {file}", "tool {elf", "tool {}", "tool 'open", "tool {elf.name}"]
-)
+BAD_WORDS = ("{file}", "{elf", "{}", "'open", "{elf.name}", "{elf!x}", "{elf:d}", "{elf:{bin}}")
+
+
+@pytest.mark.parametrize("template", ["", "   ", *(f"tool {word}" for word in BAD_WORDS)])
 def test_commands_that_cannot_be_filled_in(template: str) -> None:
     with pytest.raises(CompileError) as caught:
         command.split(template)
     assert caught.value.code == "E0701"
+    assert command.split("tool {elf} '{{x}}'") == ["tool", "{elf}", "{{x}}"]
+
+
+def test_a_boards_own_command_that_fails_says_what_it_needs(path: Path, tmp_path: Path) -> None:
+    executable(path, "bossac", "#!/bin/sh\necho 'No device found on ttyUSB0'\nexit 1\n")
+    board = "arduino-nano-33-ble"
+    (tmp_path / "other").mkdir()
+    error = error_of(command.program, job(tmp_path, board, port="/dev/ttyUSB0"))
+    assert error.code == "E0807"
+    assert "No device found" in error.why
+    assert "press reset twice" in error.fix and "verify --no-flash" in error.fix
+    missing = error_of(command.program, job(tmp_path / "other", board))
+    assert missing.code == "E0610"
+    assert "press reset twice" in missing.fix
 
 
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:

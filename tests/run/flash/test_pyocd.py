@@ -11,7 +11,9 @@ import pytest
 import tiny
 from gdb_remote import GdbRemote, MemoryFault
 from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
+from pyocd.core.exceptions import ProbeDisconnected, ProbeError
 from pyocd.target import TARGET as TARGETS
+from pyocd.target.family.target_nRF52 import NRF52
 from qemu_probe import Core, QemuProbe
 
 from mcucompile.errors import CompileError
@@ -74,7 +76,7 @@ def test_two_probes(machine: EmptyMachine, board: Board, firmware: Firmware, mon
     assert "066AFF01" in error.why and "066AFF02" in error.why
     assert flash(firmware, board, How(probe="AFF02")).through.endswith("066AFF02")
     assert refused(firmware, board, How(probe="B1")).code in ("E0802", "E0806")
-    other = ports.UsbPort("/dev/ttyACM3", UsbId(0x483, 0x374B), "066AFF01", "")
+    other = ports.UsbPort("/dev/ttyACM3", UsbId(0x483, 0x374B), "00066aff01", "")
     monkeypatch.setattr(ports, "usb_ports", lambda: [other])
     flashed = flash(firmware, board, How(), "/dev/ttyACM3")
     assert flashed.through.endswith("066AFF01"), "the probe that the serial port is on"
@@ -85,6 +87,103 @@ def test_another_core_is_left_alone(machine: EmptyMachine, board: Board, firmwar
     assert error.code == "E0805"
     assert "0xc24" in error.why and "cortex-m7" in error.why
     assert content(machine, 64) == bytes(64)
+
+
+def test_another_board_runs_on(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+    flash(firmware, board, How())
+    assert refused(firmware, replace(board, core=CORES["cortex-m7"])).code == "E0805"
+    with open_device(firmware, board, port=machine.url) as device:
+        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+
+
+class Attempts:
+    """The modes in which pyOCD tried to connect; in `modes` it fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: Exception, modes: tuple[str, ...]) -> None:
+        self.tried: list[str] = []
+
+        def set_clock(probe: Any, frequency: float) -> None:
+            self.tried.append(probe.session.options["connect_mode"])
+            if self.tried[-1] in modes:
+                raise error
+
+        monkeypatch.setattr(QemuProbe, "set_clock", set_clock)  # the first that is asked of an open probe
+
+
+STLINK_WITHOUT_ANSWER = ProbeError("STLink error (9): Get IDCODE error")
+
+
+def test_a_part_that_sleeps_is_reached_under_reset(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = Attempts(monkeypatch, STLINK_WITHOUT_ANSWER, ("halt",))
+    assert flash(firmware, board, How()).is_read_back
+    assert attempts.tried == ["halt", "under-reset"]
+
+
+@pytest.mark.parametrize(
+    ("error", "tried", "told"),
+    [
+        (STLINK_WITHOUT_ANSWER, ["halt", "under-reset"], "the chip does not answer"),
+        (ProbeDisconnected("gone"), ["halt"], "the connection to the probe was lost"),
+    ],
+)
+def test_no_connection(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch,
+    error: Exception, tried: list[str], told: str,
+) -> None:  # fmt: skip
+    attempts = Attempts(monkeypatch, error, ("halt", "under-reset"))
+    found = refused(firmware, board)
+    assert found.code == "E0807"
+    assert attempts.tried == tried
+    hints = [hint for hint in ("the chip does not answer", "the connection to the probe was lost") if hint in found.why]
+    assert hints == [told]
+    assert "nothing was erased" in found.why
+
+
+def test_a_probe_that_does_not_open_is_told_as_it_is(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(probe: QemuProbe) -> None:
+        raise ProbeError("older firmware version. Please update it.")
+
+    monkeypatch.setattr(QemuProbe, "open", refuse)
+    why = refused(firmware, board).why
+    assert "Please update it" in why
+    assert "does not answer" not in why and "lost" not in why
+
+
+class Nordic(NRF52):  # type: ignore[misc]
+    """As far as the word of UICR goes: it takes writes while NVMC's CONFIG allows them, and bits only go to 0."""
+
+    def __init__(self, word: int, is_hardened: bool) -> None:
+        self.hardened_approtect, self.is_writable = is_hardened, False
+        self.word = word
+
+    def read32(self, address: int) -> int:
+        return {pyocd.UICR_APPROTECT: self.word, 0x4001E400: 1}[address]
+
+    def write32(self, address: int, value: int) -> None:
+        if address == 0x4001E504:
+            self.is_writable = value == 1
+        elif address == pyocd.UICR_APPROTECT and self.is_writable:
+            self.word &= value
+
+
+@pytest.mark.parametrize(
+    ("is_hardened", "before", "after"),
+    [
+        (True, 0xFFFFFFFF, 0x5A),
+        (True, 0xFFFFFF5A, 0xFFFFFF5A),
+        (True, 0xFFFFFF00, 0xFFFFFF00),
+        (False, 0xFFFFFFFF, 0xFFFFFFFF),
+    ],
+)
+def test_a_part_that_locks_itself_stays_open(is_hardened: bool, before: int, after: int) -> None:
+    part = Nordic(before, is_hardened)
+    pyocd.keep_unlocked(part)
+    assert part.word == after
+    assert not part.is_writable
 
 
 def test_another_chip_is_left_alone(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:

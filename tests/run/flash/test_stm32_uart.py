@@ -58,6 +58,26 @@ def test_a_part_that_takes_its_time() -> None:
     assert programmed(FakeBootloader(is_busy=True)).is_read_back
 
 
+class AlwaysBusy:
+    """A line on which a part says for ever that it is busy."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def read(self, timeout: float) -> bytes:
+        time.sleep(0.001)
+        return b"\x76" * 8
+
+    def close(self) -> None: ...
+
+
+def test_a_part_that_is_busy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.05)
+    start = time.monotonic()
+    with pytest.raises(TimeoutError, match="busy"):
+        stm32_uart.Bootloader(AlwaysBusy()).sync()
+    assert time.monotonic() - start < 5
+
+
 def test_what_came_before_does_not_count() -> None:
     part = FakeBootloader(noise=b"hello\x79\x1f")
     with connected(part):

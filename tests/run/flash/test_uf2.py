@@ -161,5 +161,12 @@ def test_the_last_block_may_restart_it_before_the_file_is_closed(
     assert not uf2.program(made).is_read_back
 
 
+def test_no_drive_on_windows_either(tmp_path: Path) -> None:
+    with pytest.raises(CompileError) as caught:
+        uf2.find_drive(job(tmp_path, "raspberry-pi-pico"), [])
+    assert caught.value.code == "E0802"
+    assert "on Windows" in caught.value.fix and "--drive" in caught.value.fix
+
+
 def test_places_of_drives_that_may_not_be_read() -> None:
     assert all(isinstance(place, Path) for place in uf2.mount_places())

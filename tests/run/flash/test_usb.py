@@ -69,6 +69,13 @@ def test_a_probe_that_pyocd_does_not_take(bus: Bus) -> None:
     assert "0483:3748 STM32 STLink" in error.why
 
 
+def test_a_jlink_needs_its_makers_software(bus: Bus) -> None:
+    bus.plug(5, 0x1366, 0x1015, "J-Link")
+    error = bus.error()
+    assert error.code == "E0802"
+    assert "SEGGER" in error.fix and "--engine openocd" in error.fix
+
+
 def test_a_device_that_is_unplugged_meanwhile(bus: Bus) -> None:
     bus.plug(5, 0x0483, 0x374B, "STM32 STLink")
     (bus.sysfs / "1-5" / "idVendor").unlink()
