@@ -166,23 +166,31 @@ def write_page(
 ) -> None:  # fmt: skip
     """What --html asks for."""
     if args.html is not None:
-        html.write_page(args.html, html.report_html(figures_from(args, c, verification, profile)))
-        show.say(console, f"page: {args.html}")
+        put_page(args, console, html.report_html(figures_from(args, c, verification, profile)))
+
+
+def put_page(args: argparse.Namespace, console: Console, page: str) -> None:
+    html.write_page(args.html, page)
+    show.say(console, f"page: {args.html}")
 
 
 def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
-    """The summary is made before anything is written, and printed when everything is."""
+    """The summary and the page are made before anything is written, and printed when everything is."""
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
         folder = args.output or Path(compiled.name)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
             show.effects(console, compiled.effects)
+        page = html.report_html(figures_from(args, compiled, None, None)) if args.html else ""
+        if args.html:
+            html.check_beside(args.html, folder, compiled.files)
         compiled.write(folder)
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")
     show.exports(console, compiled.options.export, folder, compiled.name)
-    write_page(args, console, compiled)
+    if args.html:
+        put_page(args, console, page)
     return json.loads(compiled.files[REPORT]), 0
 
 
@@ -192,7 +200,7 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         samples = compiled.samples_from(args.data) if args.data else None
     port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
     if port is None and compiled.board.emulator is None:
-        compiled = replace(compiled, notes=(*compiled.notes, *other_ports()))
+        compiled = replace(compiled, notes=(*compiled.notes, not_found(compiled.board)))
     with progress_bar(console, "verifying") as advance:
         result = compiled.verify(
             samples, per_layer=args.per_layer, port=port, how=how, timeout=args.timeout, progress=advance
@@ -209,16 +217,24 @@ def how_of(args: argparse.Namespace) -> How:
 
 
 def port_of(args: argparse.Namespace, board: Board) -> str | None:
-    """The port that was named, or found by its USB id; None for an emulator, or where no board is plugged in."""
+    """The port that was named, or found by its USB id; None for an emulator, or where no board is plugged in.
+
+    Raises E0610 where several may be the board's, or none is and an option says that there is a board.
+    """
     if args.port or board.emulator:
         return str(args.port) if args.port else None
-    return find_port(board) if board_ports(board) else None
+    means_board = args.no_flash or args.engine or args.probe or args.drive or args.template
+    return find_port(board) if means_board or board_ports(board) else None
 
 
-def other_ports() -> list[str]:
-    """What to say where the board's port was not found, and others are there."""
-    there = ", ".join(map(str, usb_ports()))
-    return [f"no serial port here has a USB id of the board; --port can name one of {there}"] if there else []
+def not_found(board: Board) -> str:
+    """What was looked for, where a board was not found, and what is there."""
+    there = "; ".join(map(str, usb_ports()))
+    choice = f"; --port can name one of those that are: {there}" if there else ""
+    if not board.usb:
+        return f"the board's file has no USB id to look for: use an adapter on its UART's pins, and --port{choice}"
+    looked = f"no serial port with USB id {' or '.join(map(str, board.usb))} is here"
+    return looked + (choice or "; a cable without data lines looks the same; `mcucompile flash` says more")
 
 
 def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
@@ -254,10 +270,12 @@ def run_compare(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     for t in (html.variants_table(found), html.places_table(found)):
         if t.rows:
             console.print(show.table(t.caption, [column.text for column in t.columns], t.texts))
-    show.say(console, f"note: {found.note}" if found.note else f"layers that are the same in all: {found.same}")
+    if found.note:
+        show.say(console, f"note: {found.note}")
+    if found.same or not found.note:
+        show.say(console, f"layers that are the same in all: {found.same}")
     if args.html:
-        html.write_page(args.html, page)
-        show.say(console, f"page: {args.html}")
+        put_page(args, console, page)
     return comparison_json(found), 0
 
 

@@ -52,11 +52,17 @@ class Comparison:
     samples: str = CALIBRATION
 
     @property
+    def same_model(self) -> bool:
+        """All were compiled from the same file."""
+        return len({v.origin.sha256 for v in self.variants}) == 1
+
+    @property
     def note(self) -> str:
-        """What keeps the variants from being compared; nothing where they can be."""
-        if any(sum(part is not None for part in p.parts) > 1 for p in self.places):
-            return ""
-        return "they have no node of a model in common, so that no layer of one stands for a layer of another"
+        """What keeps layers from being compared, or makes it doubtful; nothing where they can be."""
+        count = Counter(name for v in self.variants for name in {n for layer in v.layers for n in layer.source})
+        if all(n == 1 for n in count.values()):
+            return "these are different models, which have no node in common: only totals compare"
+        return "" if self.same_model else "not all are of the same model: layers are matched by the names of ONNX nodes"
 
     @property
     def differing(self) -> list[Place]:
@@ -185,5 +191,6 @@ def comparison_json(c: Comparison) -> Json:
             {"nodes": list(p.nodes), "parts": [asdict(part) if part else None for part in p.parts]} for p in c.differing
         ],
         "same": c.same,
+        "same_model": c.same_model,
         "note": c.note,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -19,10 +20,11 @@ PAGE = b'<meta name="generator" content="mcucompile'  # within the first KB of a
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make `folder` hold exactly these files, whose names may be paths in it; one of them is the report.
+    """Make `folder` hold these files, whose names may be paths in it; one of them is the report.
 
-    An existing folder is replaced, if it is empty or holds nothing but an earlier output. Everything is written beside
-    it first and then takes its place by two renamings, between which there is no folder of that name for a moment.
+    An existing folder is replaced, if it is empty or holds nothing but an earlier output and HTML reports; these stay,
+    for they may be of other runs. Everything is written beside it first and then takes its place by two renamings,
+    between which there is no folder of that name for a moment.
     Raises E0702, leaving everything as it was.
     """
     try:
@@ -35,6 +37,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             for name, data in files.items():
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 (fresh / name).write_bytes(data)
+            for name in kept_pages(place):
+                if name not in files:
+                    (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(place / name, fresh / name, follow_symlinks=False)
             swap(fresh, place, old)
     except (OSError, RuntimeError) as e:  # the latter for a symbolic link to itself
         reason = e.strerror if isinstance(e, OSError) and e.strerror else e
@@ -98,6 +104,11 @@ def is_build(path: Path, name: str) -> bool:
 
 def is_own_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
+
+
+def kept_pages(folder: Path) -> list[str]:
+    """Paths of the HTML reports in the folder, or below."""
+    return [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if is_page(p)]
 
 
 def written_files(folder: Path) -> set[str]:

@@ -53,7 +53,7 @@ def parser() -> Parser:
 
     page = Parser(add_help=False)
     page.add_argument("--html", type=Path, metavar="FILE", help="write a page with figures and pictures, too")
-    c = add("compile", "turn an ONNX network into C for a board", options, page)
+    c = add("compile", "turn an ONNX network into C for a board", compile_options(takes_folder=False), page)
     c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
     c.add_argument(
         "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
@@ -64,6 +64,11 @@ def parser() -> Parser:
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
     v.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
+    v.epilog = (
+        "Exits with 0 when every value is right, 1 when one differs. A board that is not emulated, and is not found by "
+        "its USB id nor named by --port, is only built for: 0 then means that the network fits, and nothing was run. "
+        "With --no-flash, --engine, --probe, --drive or --command that is an error."
+    )
     f = add("flash", "build the program that verify runs, and put it on a real board", options, reach)
     f.add_argument(
         "--mlperf", choices=BENCHMARKS, help="build the program that MLPerf Tiny's runner takes for this model instead"
@@ -96,10 +101,15 @@ def board_options() -> Parser:
     return p
 
 
-def compile_options() -> Parser:
-    """The options that compile, verify and profile share. Defaults are None: what was not given can be told apart."""
+def compile_options(*, takes_folder: bool = True) -> Parser:
+    """The options that compile, verify, profile and flash share. Defaults are None: what was not given can be told
+    apart.
+    """
     p = Parser(add_help=False)
-    p.add_argument("model", type=Path, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote")
+    if takes_folder:
+        p.add_argument("model", type=Path, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote")
+    else:
+        p.add_argument("model", type=Path, metavar="MODEL.onnx", help="a trained network")
     p.add_argument("--board", metavar="BOARD", help="a name that `mcucompile boards` lists, or a TOML file")
     p.add_argument("--name", help="prefix of all C names (default: from the file)")
     p.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")

@@ -202,7 +202,7 @@ def weakest_text(quantization: Json) -> str:
     layers = [e for e in quantization.get("layers", []) if name is not None and e["tensor"] == name]
     if not layers or layers[0]["alone"] is None:
         return ""
-    source = " + ".join(layers[0]["source"]) or name
+    source = one_line(" + ".join(layers[0]["source"]) or str(name))
     return f"{layers[0]['op']} '{source}', {layers[0]['alone']:.1f} dB signal to quantization noise"
 
 
@@ -212,7 +212,13 @@ def gap_text(memory: Json) -> str:
 
 
 def shortened(text: str, width: int = 44) -> str:
-    return text if len(text) <= width else f"…{text[1 - width :]}"
+    """In one line, without its beginning where it is long."""
+    line = one_line(text)
+    return line if len(line) <= width else f"…{line[1 - width :]}"
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
@@ -241,7 +247,7 @@ def verification(console: Console, c: Compiled, v: Verification, metrics: Mappin
 
 def verdict(v: Verification) -> str:
     if not v.ran:
-        return "built; nothing was run, for the board is neither emulated nor at a serial port (--port)"
+        return "built, and it fits; nothing was run, for the board is neither emulated nor at a known port (--port)"
     if v.mismatch:
         return "the outputs DIFFER from the reference"
     return f"every value is within {v.ulp} ULP of the reference" if v.ulp else "every byte equals the reference"
@@ -262,7 +268,7 @@ def run_details(console: Console, c: Compiled, v: Verification) -> None:
         flashed(console, v.flashed)
     else:
         say(console, f"the program's ELF has SHA-256 {v.elf_sha256}")
-    say(console, f"{v.samples} samples, {v.over_serial} of them over the serial line")
+    say(console, f"{counted(v.samples, 'sample')}, {v.over_serial} of them over the serial line")
     if v.latency:
         say(console, latency_text(v.latency))
     if v.ulp:
@@ -272,7 +278,8 @@ def run_details(console: Console, c: Compiled, v: Verification) -> None:
             f"{v.max_ulp:g}",
         )
     if v.layers_compared:
-        say(console, f"{v.layers_compared} intermediate tensors compared, for {v.layer_samples} samples")
+        compared = f"{counted(v.layers_compared, 'intermediate tensor')} compared"
+        say(console, f"{compared}, for {counted(v.layer_samples, 'sample')}")
         if c.report["fused"]:
             say(console, f"fused into others, without a tensor of their own: {', '.join(c.report['fused'])}")
 
@@ -386,7 +393,7 @@ def profile_json(c: Compiled, p: Profile) -> Json:
 def inspection(console: Console, found: Json) -> None:
     """What `inspect` prints."""
     if found["unsupported"]:
-        say(console, f"{found['model']}: {len(found['unsupported'])} nodes cannot be compiled")
+        say(console, f"{found['model']}: {counted(len(found['unsupported']), 'node')} cannot be compiled")
         for line in found["unsupported"]:
             say(console, f"  {line}")
         return

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from mcucompile.cli import main
-from mcucompile.errors import CODES
-from mcucompile.parser import size_option
+from mcucompile.cli import main, not_found, port_of
+from mcucompile.errors import CODES, CompileError
+from mcucompile.parser import parser, size_option
 from mcucompile.run.tools import find_tool
+from mcucompile.show import shortened
+from mcucompile.target.board import load_board
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 MODEL, CALIBRATION = str(DIGITS / "digits.onnx"), str(DIGITS / "calibration.npz")
@@ -245,8 +248,32 @@ def test_a_board_that_is_not_emulated(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(command) == 0
     text = capsys.readouterr().out
     assert "nothing was run" in text
+    assert "no serial port with USB id 0483:374b" in text
     assert "524,288" in text
     assert "every byte" not in text
+
+
+@pytest.mark.parametrize("option", [["--no-flash"], ["--probe", "066B"], ["--engine", "pyocd"], ["--drive", "x"]])
+@pytest.mark.parametrize("command", ["verify", "profile"])
+def test_options_of_a_real_board_need_one(command: str, option: list[str]) -> None:
+    board = load_board("nucleo-f446re")
+    assert port_of(parser().parse_args([command, "out"]), board) is None
+    with pytest.raises(CompileError, match="E0610"):
+        port_of(parser().parse_args([command, "out", *option]), board)
+    assert port_of(parser().parse_args([command, "out", *option, "--port", "/dev/x"]), board) == "/dev/x"
+
+
+def test_what_was_looked_for_is_told() -> None:
+    board = load_board("nucleo-f446re")
+    assert "no serial port with USB id 0483:374b" in not_found(board)
+    assert "adapter" in not_found(replace(board, usb=()))
+
+
+def test_compile_asks_for_a_model_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for command, has_folder in (("compile", False), ("verify", True)):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert ("MODEL.onnx|DIR" in capsys.readouterr().out) == has_folder
 
 
 @needs_emulator
@@ -268,6 +295,11 @@ def oddly_named(tmp_path: Path) -> Path:
     path = tmp_path / "odd.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
+
+
+def test_names_are_printed_in_one_line() -> None:
+    assert shortened("a\n b\t\tc") == "a b c"
+    assert shortened("a\n" * 30, 9) == "…" + " a" * 4
 
 
 def test_names_are_printed_as_they_are(oddly_named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

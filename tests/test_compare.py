@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from small_network import CLASSES, small_network, small_samples
 
 from mcucompile.api import Compiled
 from mcucompile.cli import main
-from mcucompile.compare import Comparison, Part, comparison, labels, places
+from mcucompile.compare import Comparison, Part, comparison, comparison_json, labels, places
 from mcucompile.errors import CompileError
 from mcucompile.figures import Figures, figures_of
 from mcucompile.front import Dot
@@ -119,7 +120,26 @@ def test_layers_that_share_a_node_are_one_place() -> None:
 def test_networks_without_common_nodes_are_told(folders: list[Path]) -> None:
     first, second = layered((("a",), 60, 10)), layered((("b",), 30, 10))
     assert "no node" in Comparison(("1", "2"), (first, second), places([first, second])).note
+    inserted = (((), 5, 0),)
+    first, second = layered((("a",), 60, 10), *inserted), layered((("b",), 30, 10), *inserted)
+    assert "different models" in Comparison(("1", "2"), (first, second), places([first, second])).note
     assert comparison(folders).note == ""
+
+
+def test_another_model_with_the_same_names_is_told(folders: list[Path]) -> None:
+    first = layered((("a",), 60, 10))
+    second = replace(first, origin=replace(first.origin, sha256="1"))
+    found = Comparison(("1", "2"), (first, second), places([first, second]))
+    assert comparison_json(found)["same_model"] is False
+    assert "names" in found.note
+    assert comparison_json(comparison(folders))["same_model"] is True
+
+
+def test_what_nobody_knows_has_no_row(folders: list[Path]) -> None:
+    first = layered((("a",), 60, 10))
+    known = replace(first, accuracy=0.5, decibels=20.0)
+    names = [[row[0] for row in variants_table(Comparison(("1", "2"), (first, v), ())).texts] for v in (first, known)]
+    assert set(names[1]) - set(names[0]) == {"Accuracy on the calibration samples", "SNR against float"}
 
 
 def test_accuracies_on_different_data_are_told(folders: list[Path], tmp_path: Path) -> None:

@@ -41,6 +41,19 @@ def test_an_earlier_output_is_replaced_whole(tmp_path: Path) -> None:
     assert [p.name for p in folder.parent.iterdir()] == ["out"]
 
 
+def test_pages_stay_when_an_output_is_replaced(tmp_path: Path) -> None:
+    folder, page = tmp_path / "out", b'<meta name="generator" content="mcucompile 0">'
+    write_folder(folder, {**output(one=b"1"), "report.json": b'{"mcucompile": "0", "files": ["report.json", "d/x.c"]}'})
+    pages = {"a.html": page + b"a", "d/b.html": page + b"b"}
+    (folder / "one.c").unlink()
+    (folder / "d").mkdir()
+    for name, text in pages.items():
+        (folder / name).write_bytes(text)
+    (folder / "d" / "x.c").write_bytes(b"")
+    write_folder(folder, output(three=b"3"))
+    assert content(folder) == {**output(three=b"3"), **pages}
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     write_folder(tmp_path / "out", output(one=b"1"))

@@ -26,7 +26,7 @@ from mcucompile.entry import Misread
 from mcucompile.errors import CompileError
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT, write_folder
-from mcucompile.html import check_page, report_html, write_page
+from mcucompile.html import check_beside, check_page, report_html, write_page
 from mcucompile.resources import folder
 
 H = "{http://www.w3.org/1999/xhtml}"
@@ -292,6 +292,26 @@ def test_pages_are_written_over_pages_alone(tmp_path: Path, report: dict[str, An
             check_page(path)
 
 
+def test_a_place_that_cannot_be_written_to_is_found_out_before(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (Path("/proc/x.html"), tmp_path / ("x" * 250), tmp_path / "loop" / "x.html"):
+        with pytest.raises(CompileError, match="E0702"):
+            check_page(path)
+    check_page(tmp_path / "new" / ".." / "deep" / "x.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["loop"], "nothing is left of trying"
+
+
+@pytest.mark.parametrize("name", ["out", ".", "out/a.c", "out/a.c/x.html", "out/examples", "new/../out"])
+def test_a_page_takes_no_place_of_the_output(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CompileError, match="E0702"):
+        check_beside(tmp_path / name, tmp_path / "out", ["a.c", "examples/b.c"])
+
+
+def test_a_page_beside_the_output_or_in_it(tmp_path: Path) -> None:
+    for name in ("out.html", "out/x.html", "out/examples/x.html"):
+        check_beside(tmp_path / name, tmp_path / "out", ["a.c", "examples/b.c"])
+
+
 def test_a_page_in_an_output_folder_does_not_keep_it(tmp_path: Path, report: dict[str, Any]) -> None:
     files = {"a.c": b"", REPORT: json.dumps({"mcucompile": "0", "files": ["a.c", REPORT]}).encode()}
     write_folder(tmp_path / "out", files)
@@ -314,6 +334,9 @@ def test_the_command_line_writes_a_page_without_the_places_of_files(tmp_path: Pa
     assert str(tmp_path) not in text
     assert main([*options, "--html", str(model)]) == 2
     assert model.read_bytes() == small_model()
+    for place in ("/proc/x.html", "new"):
+        assert main([*options, "-o", str(tmp_path / "new"), "--html", str(tmp_path / place)]) == 2
+        assert not (tmp_path / "new").exists()
 
 
 def test_a_real_network_gives_a_small_page(shared_model: Callable[[str], Path]) -> None:

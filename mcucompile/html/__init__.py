@@ -1,7 +1,9 @@
 """Self-contained HTML pages of compiled networks."""
 
 from .comparison import comparison_html, places_table, variants_table
-from .file import check_page, write_page
+from .file import check_beside, check_page, write_page
 from .page import report_html
 
-__all__ = ["check_page", "comparison_html", "places_table", "report_html", "variants_table", "write_page"]
+__all__ = [
+    "check_beside", "check_page", "comparison_html", "places_table", "report_html", "variants_table", "write_page",
+]  # fmt: skip

@@ -52,8 +52,10 @@ def variant_rows(c: Comparison) -> Iterator[tuple[str, ...]]:
         yield "Instructions", *(count(f.instructions) for f in v)
     yield "Latency, estimated", *(DASH if f.seconds is None else f"≈ {duration(f.seconds)}" for f in v)
     yield "Layers", *(f"{len(f.layers):,}" for f in v)
-    yield f"Accuracy on {samples_name(c)}", *(percent(f.accuracy) for f in v)
-    yield "SNR against float", *(decibels(f.decibels) for f in v)
+    if any(f.accuracy is not None for f in v):
+        yield f"Accuracy on {samples_name(c)}", *(percent(f.accuracy) for f in v)
+    if any(f.decibels is not None for f in v):
+        yield "SNR against float", *(decibels(f.decibels) for f in v)
 
 
 def against_first(values: Sequence[int]) -> list[str]:

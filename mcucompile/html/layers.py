@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..figures import Figures, Layer
-from ..show import share
+from ..show import counted, share
 from .words import Name, nodes_of, width
 
 
@@ -39,6 +39,10 @@ class Layers:
 
     speed: str
     rows: tuple[Row, ...]
+
+    @property
+    def caption(self) -> str:
+        return f"{counted(len(self.rows), 'layer')}: speed, flash and RAM"
 
 
 def layers(f: Figures) -> Layers:

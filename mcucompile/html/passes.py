@@ -9,6 +9,7 @@ from ..figures import Figures
 from ..listing import passes as listed_passes
 from ..pipeline import PassRecord
 from ..report import Json
+from ..show import counted
 from .table import Table, table
 from .words import Name, Nodes, figure, name_of, nodes_of, percent
 
@@ -20,12 +21,13 @@ REMOVAL_NUMBERS = ("Channels", "MACs saved", "Weights saved")
 
 @dataclass(frozen=True)
 class PassRow:
-    """A pass that changed something; `details` are its reasons, where it tells them."""
+    """A pass that changed something; `details` are its reasons, where it tells them, `reasons` their heading."""
 
     name: str
     purpose: str
     bits: str
     changes: str
+    reasons: str
     details: Table | None
 
 
@@ -47,7 +49,8 @@ def passes(f: Figures) -> Passes:
 
 def row_of(p: PassRecord, purpose: str, nodes: Nodes) -> PassRow:
     bits = "as before" if p.exact else "may change"
-    return PassRow(p.name, purpose[:1].upper() + purpose[1:], bits, f"{p.changes:,}", details(p, nodes))
+    reasons = f"{p.name}: {counted(p.changes, 'change')}, and why"
+    return PassRow(p.name, purpose[:1].upper() + purpose[1:], bits, f"{p.changes:,}", reasons, details(p, nodes))
 
 
 def details(p: PassRecord, nodes: Nodes) -> Table | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..figures import Figures
 from ..report import Json
-from ..show import decibels, share
+from ..show import counted, decibels, share
 from .words import count, duration, frequency, percent, size, width
 
 
@@ -49,9 +49,10 @@ def verdict(f: Figures) -> Card:
 def verdict_lines(v: Json) -> Iterator[str]:
     yield f"{v['verdict'][0].upper()}{v['verdict'][1:]}."
     if v["ran"]:
-        yield f"{v['samples']:,} samples, {v['over_serial']:,} of them over the serial line."
+        yield f"{counted(v['samples'], 'sample')}, {v['over_serial']:,} of them over the serial line."
     if v["layers_compared"]:
-        yield f"{v['layers_compared']:,} intermediate tensors compared, for {v['layer_samples']:,} samples."
+        compared = f"{counted(v['layers_compared'], 'intermediate tensor')} compared"
+        yield f"{compared}, for {counted(v['layer_samples'], 'sample')}."
 
 
 def flash(f: Figures) -> Card:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import select
 import struct
@@ -15,6 +16,7 @@ import serial
 from serial.urlhandler import protocol_socket
 
 from ..errors import CompileError
+from .ports import usb_ports
 from .protocol import DAMAGED, REPLY, VERSION, Command, Frame, Status, decode, encode
 
 RETRY_SECONDS = 1.0
@@ -68,8 +70,7 @@ class SerialPort:
                 exclusive = {} if "://" in url else {"exclusive": True}
                 self._port = serial.serial_for_url(url, **options, **exclusive)
         except (serial.SerialException, ValueError, OSError, termios.error) as e:
-            fix = _OPEN_FIXES.get(getattr(e, "errno", None) or 0, "look at the cable, and at the port's name")
-            raise CompileError("E0609", f"the serial port {url} cannot be opened: {e}", fix=fix) from e
+            raise _not_opened(url, e) from e
 
     def read(self, seconds: float) -> bytes:
         try:
@@ -92,6 +93,17 @@ class SerialPort:
             select.select([self._port.fileno()], [], [], seconds)
         elif not self._port.in_waiting:
             time.sleep(min(seconds, 0.001))
+
+
+def _not_opened(url: str, e: Exception) -> CompileError:
+    """By the error's number, where it has one: pyserial's text repeats the system's and the port's name."""
+    number = getattr(e, "errno", None) or 0
+    reason, why = os.strerror(number) if number else str(e), ""
+    if number == errno.ENOENT:
+        there = [str(port) for port in usb_ports()]
+        why = "\n".join(["on USB there are:", *there]) if there else "on USB there is no serial port"
+    fix = _OPEN_FIXES.get(number, "look at the cable, and at the port's name")
+    return CompileError("E0609", f"the serial port {url} cannot be opened: {reason}", why=why, fix=fix)
 
 
 class Link:

@@ -216,4 +216,5 @@ def test_a_port_that_does_not_exist() -> None:
     with pytest.raises(CompileError) as caught:
         SerialPort("/dev/no-such-port")
     assert caught.value.code == "E0609"
-    assert "/dev/no-such-port" in caught.value.what
+    assert caught.value.what == "the serial port /dev/no-such-port cannot be opened: No such file or directory"
+    assert "on USB there" in caught.value.why
