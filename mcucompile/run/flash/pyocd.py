@@ -31,6 +31,7 @@ OPTIONS = {
     "auto_unlock": False,  # unlocking erases the chip
     "chip_erase": "sector",
     "hide_programming_progress": True,
+    "resume_on_disconnect": False,  # half a program is better not started
     "smart_flash": False,
     "warning.cortex_m_default": False,
 }
@@ -147,7 +148,6 @@ def _program(job: Job, session: Any, steps: _Steps) -> int:
     erased = _erased_nbytes(job, target)
     target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
     steps.has_begun = True
-    session.options["resume_on_disconnect"] = False  # half a program is better not started
     keep_unlocked(target)
     loader.commit()
     _read_back(job, target, steps)

@@ -89,13 +89,6 @@ def test_another_core_is_left_alone(machine: EmptyMachine, board: Board, firmwar
     assert content(machine, 64) == bytes(64)
 
 
-def test_another_board_runs_on(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
-    flash(firmware, board, How())
-    assert refused(firmware, replace(board, core=CORES["cortex-m7"])).code == "E0805"
-    with open_device(firmware, board, port=machine.url) as device:
-        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
-
-
 class Attempts:
     """The modes in which pyOCD tried to connect; in `modes` it fails."""
 
