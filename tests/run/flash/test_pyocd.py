@@ -106,14 +106,6 @@ class Attempts:
 STLINK_WITHOUT_ANSWER = ProbeError("STLink error (9): Get IDCODE error")
 
 
-def test_a_part_that_sleeps_is_reached_under_reset(
-    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = Attempts(monkeypatch, STLINK_WITHOUT_ANSWER, ("halt",))
-    assert flash(firmware, board, How()).is_read_back
-    assert attempts.tried == ["halt", "under-reset"]
-
-
 @pytest.mark.parametrize(
     ("error", "tried", "told"),
     [
