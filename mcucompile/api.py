@@ -105,7 +105,7 @@ class Compiled:
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """What each pass of the recipe cost and gained; () without a recipe."""
-        return effects(self.prepared, self.board, self.options, self.tell)
+        return effects(self.prepared, self.program, self.board, self.options, self.tell)
 
     def reference_npz(self) -> bytes:
         """Arrays `input/NAME` and `output/NAME`, [samples, ...], as stored; outputs are the reference's."""

@@ -4,7 +4,8 @@ Compression rate alpha and speed-up delta are those of Cheng et al. 2017 ("A Sur
 Acceleration for Deep Neural Networks"): size and time before, divided by size and time after. Both are against the
 network without the recipe, compiled for the same board with the same options, with all that is in flash counted:
 constants with their codebooks, indices and tables, and the code. Code and cycles are the cost model's estimates, which
-`verify` and `profile` measure.
+`verify` and `profile` measure. The last one is the program that is compiled; those before it are compiled without limits
+of RAM and flash, which they need not keep.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ class Errors:
     tensors: Mapping[str, float]
 
 
-def effects(prepared: Prepared, board: Board, options: Options, tell: Tell) -> tuple[Effect, ...]:
-    """One entry for the network before, and one for each request; () without a recipe."""
+def effects(prepared: Prepared, program: Program, board: Board, options: Options, tell: Tell) -> tuple[Effect, ...]:
+    """One entry for the network before, and one for each request; () without a recipe. `program` is the compiled one."""
     if not prepared.applied:
         return ()
     found = list(states(prepared, board, options, tell))
+    last = found[-1].graph
+    found = [replace(s, program=program) if s.graph is last else s for s in found]
     tell("comparing with the float network")
     errors, layers = errors_of(found, prepared), layers_of([s.program for s in found])
     result = [effect(found[0], found[0], errors[0], prepared, layers)]

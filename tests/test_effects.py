@@ -84,6 +84,21 @@ def test_each_entry_is_what_two_compilations_give(count: int) -> None:
     assert found.accuracy == pytest.approx(share_right(now))
 
 
+@pytest.mark.parametrize(("limit", "share"), [("ram", 0.9), ("flash_budget", 0.95)])
+def test_the_last_entry_is_the_program_within_its_limits(limit: str, share: float) -> None:
+    free = compiled(1).program
+    limits = {"ram": int(share * free.arena_nbytes), "flash_budget": int(share * free.flash_nbytes)}
+    c = api.compile(
+        DIGITS / "digits.onnx", "qemu-m4", calibration=images(40), passes=list(RECIPE[:1]), ranges="minmax",
+        equalize="off", correct_bias="off", ram=limits["ram"] if limit == "ram" else None,
+        flash_budget=limits["flash_budget"] if limit == "flash_budget" else None,
+    )  # fmt: skip
+    found, program = c.effects[-1], c.program
+    assert (program.arena_nbytes, program.flash_nbytes) != (free.arena_nbytes, free.flash_nbytes)
+    assert (found.flash, found.arena, found.cycles) == (program.flash_nbytes, program.arena_nbytes, cycles(c))
+    assert sum(layer.flash for layer in found.layers) == pytest.approx(found.flash)
+
+
 def test_the_recipe_does_something() -> None:
     flash, macs = [e.flash for e in entries()], [e.macs for e in entries()]
     assert flash[0] > flash[1] > flash[2] > flash[4]
