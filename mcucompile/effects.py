@@ -4,8 +4,8 @@ Compression rate alpha and speed-up delta are those of Cheng et al. 2017 ("A Sur
 Acceleration for Deep Neural Networks"): size and time before, divided by size and time after. Both are against the
 network without the recipe, compiled for the same board with the same options, with all that is in flash counted:
 constants with their codebooks, indices and tables, and the code. Code and cycles are the cost model's estimates, which
-`verify` and `profile` measure. The last one is the program that is compiled; those before it are compiled without limits
-of RAM and flash, which they need not keep.
+`verify` and `profile` measure. The last one is the program that is compiled; those before it are compiled without
+limits of RAM and flash, which they need not keep.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ class Errors:
 
 
 def effects(prepared: Prepared, program: Program, board: Board, options: Options, tell: Tell) -> tuple[Effect, ...]:
-    """One entry for the network before, and one for each request; () without a recipe. `program` is the compiled one."""
+    """One entry for the network before, and one for each request, of which the last is of the compiled `program`; ()
+    without a recipe.
+    """
     if not prepared.applied:
         return ()
     found = list(states(prepared, board, options, tell))
@@ -162,7 +164,9 @@ def errors_of(found: Sequence[State], prepared: Prepared) -> list[Errors]:
     samples = spread_samples(prepared.samples.inputs, ERROR_SAMPLES)
     noises = tensor_noises(prepared.real, [(s.graph, s.gains) for s in found], samples)
     return [
-        Errors(scores_decibels(prepared.real, by_name), {name: n.decibels for name, n in by_name.items()})
+        Errors(
+            scores_decibels(prepared.real, by_name), {name: n.decibels for name, n in by_name.items() if n.signal > 0}
+        )
         for by_name in noises
     ]
 

@@ -141,7 +141,8 @@ def effects(console: Console, found: Sequence[Effect]) -> None:
         console,
         "flash and arena in bytes, flash with code; code and cycles are the cost model's estimates, which verify and "
         "profile measure; α and δ: how many times smaller and faster than without the recipe; SNR: against the float "
-        "network, of the channels that are left; accuracy: on the calibration samples",
+        "network, of the channels that are left; accuracy: on the calibration samples; rows above the last change: "
+        "without --ram and --flash-budget",
     )
 
 
@@ -175,7 +176,7 @@ def times(factor: float | None) -> str:
 
 
 def decibels(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.1f} dB"
+    return "–" if ratio is None else f"{round(ratio, 1) + 0.0:.1f} dB"  # and no -0.0
 
 
 def removed_text(passes: list[Json]) -> str:

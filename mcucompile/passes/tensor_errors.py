@@ -35,9 +35,13 @@ class Noise:
         self.noise += float(np.square(wide - got).sum())
 
     @property
+    def signal(self) -> float:
+        """The variance of the float network's values, times their number."""
+        return self.squares - self.total**2 / max(self.count, 1)
+
+    @property
     def relative(self) -> float:
-        """To the variance of the float network's values."""
-        return self.noise / max(self.squares - self.total**2 / max(self.count, 1), 1e-30)
+        return self.noise / max(self.signal, 1e-30)
 
     @property
     def decibels(self) -> float:
