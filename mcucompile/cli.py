@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from . import api, html, listing, show
+from . import api, html, listing, show, show_effects
 from .api import Compiled
 from .compare import comparison, comparison_json
 from .errors import USER_ERROR, CompileError
@@ -181,7 +181,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         folder = args.output or Path(compiled.name)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
-            show.effects(console, compiled.effects)
+            show_effects.effects(console, compiled.effects)
         page = html.report_html(figures_from(args, compiled, None, None)) if args.html else ""
         if args.html:
             html.check_beside(args.html, folder, compiled.files)

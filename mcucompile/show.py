@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from .api import Compiled
-from .effects import Effect
 from .export import FORMATS
 from .metrics import Metrics
 from .profile import Profile
@@ -114,69 +113,6 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         say(console, f"The layer that loses most to quantization: {weakest}")
     for note in report["notes"]:
         say(console, f"note: {note}")
-
-
-def effects(console: Console, found: Sequence[Effect]) -> None:
-    """What each pass of a recipe cost and gained, and what all of them did to each layer."""
-    if not found:
-        return
-    columns = ("network", "flash", "α", "cycles", "δ", "arena", "MACs", "SNR", "accuracy")
-    lines = [
-        (
-            f"+ {e.request}" if e.request else "without the recipe",
-            e.flash,
-            times(e.alpha),
-            round(e.cycles),
-            times(e.delta),
-            e.arena,
-            e.macs,
-            decibels(e.decibels),
-            None if e.accuracy is None else f"{100 * e.accuracy:.1f} %",
-        )
-        for e in found
-    ]
-    console.print(table("compression, pass by pass", columns, lines))
-    layer_effects(console, found)
-    say(
-        console,
-        "flash and arena in bytes, flash with code; code and cycles are the cost model's estimates, which verify and "
-        "profile measure; α and δ: how many times smaller and faster than without the recipe; SNR: against the float "
-        "network, of the channels that are left; accuracy: on the calibration samples; rows above the last change: "
-        "without --ram and --flash-budget",
-    )
-
-
-def layer_effects(console: Console, found: Sequence[Effect]) -> None:
-    """The layers without the recipe and with all of it, and which passes changed them."""
-    first, last = found[0], found[-1]
-    columns = ("layer", "flash", "→", "α", "cycles", "→", "δ", "arena", "→", "SNR", "changed by")
-    lines = [
-        (
-            shortened(a.layer),
-            *(a.flash, b.flash, times(b.alpha), round(a.cycles), round(b.cycles), times(b.delta), a.arena, b.arena),
-            decibels(b.decibels),
-            changed_by(found, i),
-        )
-        for i, (a, b) in enumerate(zip(first.layers, last.layers, strict=True))
-    ]
-    total = ("all layers", first.flash, last.flash, times(last.alpha), round(first.cycles), round(last.cycles),
-             times(last.delta), first.arena, last.arena, decibels(last.decibels), "")  # fmt: skip
-    console.print(table("compression, layer by layer: without the recipe → with all of it", columns, [*lines, total]))
-
-
-def changed_by(found: Sequence[Effect], index: int) -> str:
-    """The passes that changed a layer; that it is new, or gone."""
-    names = dict.fromkeys(e.request.partition("=")[0].partition("@")[0] for e in found if e.layers[index].changes)
-    gone = ["removed"] if found[0].layers[index].steps and not found[-1].layers[index].steps else []
-    return ", ".join([*names, *gone]) or "–"
-
-
-def times(factor: float | None) -> str:
-    return "–" if factor is None else f"{factor:.2f}"
-
-
-def decibels(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{round(ratio, 1) + 0.0:.1f} dB"  # and no -0.0
 
 
 def removed_text(passes: list[Json]) -> str:

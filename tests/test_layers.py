@@ -29,7 +29,7 @@ LAYERS = (
         *("arguments", "api"),
     ),
     ("train",),
-    ("show", "listing", "parser", "entry", "figures", "compare", "html", "cli", "__main__"),
+    ("show", "show_effects", "listing", "parser", "entry", "figures", "compare", "html", "cli", "__main__"),
 )
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 DOORS = {

@@ -10,7 +10,7 @@ from ..layer_effects import LayerEffect
 from ..passes.error_report import LayerError
 from ..passes.quantize import Trial
 from ..report import Json
-from ..show import changed_by, decibels, times
+from ..show_effects import changed_by, decibels, times
 from .table import Table, table
 from .words import Name, Nodes, count, figure, name_of, nodes_of, percent, width
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ..compare import Comparison, Part, Place
 from ..emit.page import render_page, svg
 from ..front import Dot, best_known, dots_svg
-from ..show import decibels
+from ..show_effects import decibels
 from .table import Table, table
 from .words import DASH, Name, Nodes, change, count, duration, figure, name_of, nodes_of, percent, signed
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..figures import Figures
 from ..report import Json
-from ..show import counted, decibels, share
+from ..show import counted, share
+from ..show_effects import decibels
 from .words import count, duration, frequency, percent, size, width
 
 
