@@ -27,6 +27,12 @@ def source_of_tests(folder: str) -> str:
     return "\n".join(p.read_text() for p in sorted((ROOT / "tests" / folder).rglob("test_*.py")))
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by these names, and leaves out the second one."""
+    names = [p.name for p in (ROOT / "tests").rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 @pytest.mark.parametrize("op", ALL, ids=lambda op: op.name)
 def test_operator_is_frozen_and_documented(op: type[Op]) -> None:
     assert dataclasses.is_dataclass(op)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..ir import Bank
 from .check_plan import PlanError
 from .memory import Buffer, MemoryPlan, Problem
-from .plan import peak_step, plan, step_bound
+from .plan import EFFORT, peak_step, plan, step_bound
 
 ALIGNMENT = 8  # of every bank's first byte
 
@@ -59,11 +59,11 @@ def check_banks(problem: Problem, banked: BankedPlan, capacities: Sequence[int])
 
 
 def fitting(problem: Problem, capacity: int) -> Problem | None:
-    """As much of the problem as has a plan of `capacity` bytes."""
+    """As much of the problem as has a plan of `capacity` bytes. For all of it that is searched thoroughly."""
     kept = problem
     while kept.buffers:
-        step = peak_step(kept)
-        if step_bound(kept, step) <= capacity and plan(kept, effort=0).arena_nbytes <= capacity:
+        step, effort = peak_step(kept), EFFORT if kept is problem else 0
+        if step_bound(kept, step) <= capacity and plan(kept, effort).arena_nbytes <= capacity:
             return kept
         kept = without(kept, {evicted(kept, step, capacity).name})
     return None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 SECONDS = 300
+OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # the tests may be started by one, whose flags are not for these
 WARNINGS = "-std=c99 -Wall -Wextra -Wconversion -Werror"
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """What a command prints on both streams; an assertion with that text when it fails."""
+    own = {k: v for k, v in (os.environ if env is None else env).items() if k not in OF_MAKE}
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [str(word) for word in command], cwd=cwd, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}"

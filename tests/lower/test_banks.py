@@ -18,7 +18,7 @@ from mcucompile.errors import CompileError
 from mcucompile.lower.banks import plan_banks
 from mcucompile.lower.check_plan import check
 from mcucompile.lower.fit import room_by_region, room_nbytes
-from mcucompile.lower.memory import Schedule, planning_problem
+from mcucompile.lower.memory import Buffer, Problem, Schedule, planning_problem
 from mcucompile.lower.plan import plan
 from mcucompile.run.build import build
 from mcucompile.run.interface import Interface
@@ -46,6 +46,15 @@ def test_banked_plans_pass_the_checker(schedule: Schedule, capacities: list[int]
         assert (at - inside[0].base) % b.alignment == 0
     for a, b in combinations(problem.buffers, 2):
         assert may_coexist(problem, a, found.plan.offsets[a.name], b, found.plan.offsets[b.name])
+
+
+def test_what_only_a_search_fits_into_a_memory_is_not_given_up() -> None:
+    """The two aligned bytes, born last, need every second place, which greedy placements take."""
+    alignments = {"t0": 1, "t1": 1, "t2": 1, "t3": 2, "t4": 2}
+    problem = Problem(tuple(Buffer(n, 1, a, k - 1, 4) for k, (n, a) in enumerate(alignments.items())), {})
+    assert plan(problem, effort=0).arena_nbytes > 5
+    found = plan_banks(problem, [5, 5])
+    assert found and [bank.nbytes for bank in found.banks] == [5]
 
 
 def divided(board: Board, first: int, second: int) -> Board:
