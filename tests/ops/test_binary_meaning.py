@@ -152,7 +152,7 @@ def test_sum_that_cannot_be_held_is_an_error() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(scales, zeros), min_size=3, max_size=3))
 def test_8_bit_product_rounds_the_real_value(quants: list[tuple[float, int]]) -> None:
-    assume(quants[0][0] * quants[1][0] < quants[2][0] * 2**20)
+    assume(quants[0][0] * quants[1][0] < quants[2][0] * 2**15)  # of up to 255 * 255: what needs 32 bits is refused
     assert worst_error(grid_node(Mul(), quants), *GRID) <= 0.5 + 2.0**-12
 
 
