@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,11 @@ FIXED_BY_A_FOLDER = {
     "passes": "--passes", "recipe": "--recipe",
 }  # fmt: skip
 """Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
+EXIT_OF_VERIFY = (
+    "Exits with 0 when every value is right, 1 when one differs. A board that is not emulated, and is not found by its "
+    "USB id nor named by --port, is only built for: 0 then means that the network fits, and nothing was run. With "
+    "--no-flash, --engine, --probe, --drive or --command that is an error."
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,44 +47,42 @@ def parser() -> Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="the result as JSON on stdout, everything else on stderr")
-    options, limit = compile_options(), Parser(add_help=False)
-    limit.add_argument(
-        "--timeout", type=seconds_option, metavar="SECONDS",
-        help="for one run of the network (default: 120, more for a large network)",
-    )  # fmt: skip
 
     def add(name: str, text: str, *parents: Parser) -> Parser:
         shared = (common, *parents)
         return commands.add_parser(name, help=text, description=text, parents=shared, allow_abbrev=False)
 
-    page = Parser(add_help=False)
-    page.add_argument("--html", type=Path, metavar="FILE", help="write a page with figures and pictures, too")
+    add_commands_on_networks(add)
+    add_commands_that_list(add)
+    return top
+
+
+def add_commands_on_networks(add: Callable[..., Parser]) -> None:
+    options, limit, page, reach = compile_options(), limit_options(), page_options(), board_options()
     c = add("compile", "turn an ONNX network into C for a board", compile_options(takes_folder=False), page)
     c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
     c.add_argument(
         "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
         help=f"add what drops the folder into a project: {', '.join(FORMATS)}",
     )  # fmt: skip
-    reach = board_options()
     v = add("verify", "build, run on the emulator or board, compare every byte", options, limit, page, reach)
     v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
-    v.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
-    v.epilog = (
-        "Exits with 0 when every value is right, 1 when one differs. A board that is not emulated, and is not found by "
-        "its USB id nor named by --port, is only built for: 0 then means that the network fits, and nothing was run. "
-        "With --no-flash, --engine, --probe, --drive or --command that is an error."
-    )
+    v.epilog = EXIT_OF_VERIFY
     f = add("flash", "build the program that verify runs, and put it on a real board", options, reach)
     f.add_argument(
         "--mlperf", choices=BENCHMARKS, help="build the program that MLPerf Tiny's runner takes for this model instead"
     )
     about = "count instructions per layer on the emulator, or cycles on a real board"
     p = add("profile", about, options, limit, page, reach)
-    p.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
+    for command in (v, p):
+        command.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
     o = add("compare", "hold networks that were compiled against each other", page)
     o.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="what compile wrote; the first is the measure")
     o.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs and labels y, on which accuracy is measured")
+
+
+def add_commands_that_list(add: Callable[..., Parser]) -> None:
     i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
     i.add_argument("model", type=Path, metavar="MODEL.onnx")
     i.add_argument("--board", help="say whether the network fits this board")
@@ -87,7 +91,21 @@ def parser() -> Parser:
     add("ops", "the operators that mcucompile compiles, and their kernels")
     add("passes", "the passes in order")
     add("explain", "what an error code means").add_argument("code", metavar="CODE")
-    return top
+
+
+def limit_options() -> Parser:
+    p = Parser(add_help=False)
+    p.add_argument(
+        "--timeout", type=seconds_option, metavar="SECONDS",
+        help="for one run of the network (default: 120, more for a large network)",
+    )  # fmt: skip
+    return p
+
+
+def page_options() -> Parser:
+    p = Parser(add_help=False)
+    p.add_argument("--html", type=Path, metavar="FILE", help="write a page with figures and pictures, too")
+    return p
 
 
 def board_options() -> Parser:

@@ -41,14 +41,14 @@
 #define SW_PLL 2u
 
 #include "stm32_oscillator.h"
+#include "stm32_switch.h"
 
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    (void)select_clock(SW_HSI);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE, 0u);
-    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }
@@ -65,8 +65,7 @@ static int start_pll(void) {
 static int select_pll(void) {
     FLASH_ACR |= FLASH_ACR_PRFTBE;
     SET_FIELD(FLASH_ACR, FLASH_ACR_LATENCY, SETUP_WAIT_STATES);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL);
-    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL))) {
+    if (select_clock(SW_PLL)) {
         return 1;
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);

@@ -47,15 +47,15 @@
 #define BUS_CODE(divider) ((divider) == 1 ? 0u : (divider) == 2 ? 4u : (divider) == 4 ? 5u : (divider) == 8 ? 6u : 7u)
 
 #include "stm32_oscillator.h"
+#include "stm32_switch.h"
 
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    (void)select_clock(SW_HSI);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
-    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }
@@ -73,8 +73,7 @@ static int select_pll(void) {
     SET_FIELD(FLASH_ACR, FLASH_ACR_LATENCY, SETUP_WAIT_STATES);
 #endif
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, BUS_CODE(SETUP_APB1_DIVIDER));
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL);
-    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL))) {
+    if (select_clock(SW_PLL)) {
         return 1;
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);

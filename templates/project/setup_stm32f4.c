@@ -63,15 +63,15 @@
 #define SW_PLL 2u
 
 #include "stm32_oscillator.h"
+#include "stm32_switch.h"
 
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
+    (void)select_clock(SW_HSI);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
-    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }
@@ -106,8 +106,7 @@ static int select_pll(void) {
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, BUS_CODE(SETUP_APB1_DIVIDER));
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, BUS_CODE(SETUP_APB2_DIVIDER));
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL);
-    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL))) {
+    if (select_clock(SW_PLL)) {
         return 1;
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);

@@ -36,10 +36,11 @@
 #define SW_HSI 0u
 #define SW_PLL 2u
 
+#include "stm32_switch.h"
+
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
-    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    (void)select_clock(SW_HSI);
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }
@@ -56,8 +57,7 @@ static int select_pll(void) {
     if (!wait_for(&FLASH_ACR, FLASH_ACR_LATENCY, IN_FIELD(FLASH_ACR_LATENCY, SETUP_WAIT_STATES))) {
         return 0;
     }
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL);
-    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL))) {
+    if (select_clock(SW_PLL)) {
         return 1;
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);

@@ -95,13 +95,13 @@ static void divide_buses(uint32_t hpre, uint32_t ppre) {
 }
 
 #include "stm32_oscillator.h"
+#include "stm32_switch.h"
 
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);
-    (void)wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_HSI));
+    (void)select_clock(SW_HSI);
     divide_buses(0u, 0u);
     RCC_CR &= ~RCC_CR_PLL1ON;
     return wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
@@ -125,8 +125,7 @@ static int select_pll(void) {
         return 0;
     }
     divide_buses(HPRE_HALF, PPRE_HALF);
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_PLL1);
-    if (wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, SW_PLL1))) {
+    if (select_clock(SW_PLL1)) {
         return 1;
     }
     SET_FIELD(RCC_CFGR, RCC_CFGR_SW, SW_HSI);

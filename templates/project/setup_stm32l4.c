@@ -53,10 +53,7 @@
 #define SW_PLL 3u
 #define HPRE_HALF 8u
 
-static int select_clock(uint32_t source) {
-    SET_FIELD(RCC_CFGR, RCC_CFGR_SW, source);
-    return wait_for(&RCC_CFGR, RCC_CFGR_SWS, IN_FIELD(RCC_CFGR_SWS, source));
-}
+#include "stm32_switch.h"
 
 /* An L4 starts with another oscillator; a boot loader may have left the PLL running. */
 static int select_internal(void) {
