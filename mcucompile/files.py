@@ -90,9 +90,19 @@ def foreign_files(folder: Path, written: Collection[str], inside: str = "") -> l
         name = path.relative_to(folder).as_posix()
         if is_own_folder(path) and any(file.startswith(f"{name}/") for file in written):
             found += foreign_files(folder, written, name)
-        elif (name not in written or path.is_dir()) and not is_page(path) and not (written and is_build(path, name)):
+        elif name in written and not path.is_dir():
+            continue
+        elif not (holds_pages(path) or (written and is_build(path, name))):
             found.append(name)
     return found
+
+
+def holds_pages(path: Path) -> bool:
+    """Is this an HTML report, or a folder with nothing but such?"""
+    if is_own_folder(path):
+        content = list(path.iterdir())
+        return bool(content) and all(map(holds_pages, content))
+    return is_page(path)
 
 
 def is_build(path: Path, name: str) -> bool:

@@ -44,14 +44,32 @@ def test_an_earlier_output_is_replaced_whole(tmp_path: Path) -> None:
 def test_pages_stay_when_an_output_is_replaced(tmp_path: Path) -> None:
     folder, page = tmp_path / "out", b'<meta name="generator" content="mcucompile 0">'
     write_folder(folder, {**output(one=b"1"), "report.json": b'{"mcucompile": "0", "files": ["report.json", "d/x.c"]}'})
-    pages = {"a.html": page + b"a", "d/b.html": page + b"b"}
+    pages = {"a.html": page + b"a", "d/b.html": page + b"b", "pages/c.html": page, "pages/old/d.html": page}
     (folder / "one.c").unlink()
     (folder / "d").mkdir()
+    (folder / "pages" / "old").mkdir(parents=True)
     for name, text in pages.items():
         (folder / name).write_bytes(text)
     (folder / "d" / "x.c").write_bytes(b"")
     write_folder(folder, output(three=b"3"))
     assert content(folder) == {**output(three=b"3"), **pages}
+
+
+@pytest.mark.parametrize("beside", ["a file", "an empty folder", "a link to a folder"])
+def test_a_folder_of_pages_and_more_is_not_lost(tmp_path: Path, beside: str) -> None:
+    folder, page = tmp_path / "out", b'<meta name="generator" content="mcucompile 0">'
+    write_folder(folder, output(one=b"1"))
+    (folder / "pages").mkdir()
+    (folder / "pages" / "a.html").write_bytes(page)
+    if beside == "an empty folder":
+        (folder / "pages" / "empty").mkdir()
+    elif beside == "a file":
+        (folder / "pages" / "notes.txt").write_text("mine")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "a.html").write_bytes(page)
+        (folder / "pages" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert "pages" in refused(folder).why
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
