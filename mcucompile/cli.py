@@ -219,12 +219,19 @@ def how_of(args: argparse.Namespace) -> How:
 def port_of(args: argparse.Namespace, board: Board) -> str | None:
     """The port that was named, or found by its USB id; None for an emulator, or where no board is plugged in.
 
-    Raises E0610 where several may be the board's, or none is and an option says that there is a board.
+    A part that is emulated as well is the real one where an option says how that is programmed. Raises E0610 where
+    several ports may be the board's, or none is and there must be one; E0701 for such an option of an emulator's.
     """
-    if args.port or board.emulator:
-        return str(args.port) if args.port else None
-    means_board = args.no_flash or args.engine or args.probe or args.drive or args.template
-    return find_port(board) if means_board or board_ports(board) else None
+    if args.port:
+        return str(args.port)
+    given = {"--no-flash": args.no_flash, "--engine": args.engine, "--probe": args.probe, "--drive": args.drive,
+             "--command": args.template}  # fmt: skip
+    means_board = [option for option, value in given.items() if value]
+    if means_board and board.is_virtual:
+        what = f"{means_board[0]} is for a real board; {board.name} is emulated"
+        raise CompileError("E0701", what, fix="leave it out, or name another --board; `mcucompile boards` lists them")
+    is_looked_for = not board.emulator and board_ports(board)
+    return find_port(board) if means_board or is_looked_for else None
 
 
 def not_found(board: Board) -> str:

@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from mcucompile.cli import main, not_found, port_of
 from mcucompile.errors import CODES, CompileError
 from mcucompile.parser import parser, size_option
+from mcucompile.run import ports
 from mcucompile.run.tools import find_tool
 from mcucompile.show import shortened
 from mcucompile.target.board import load_board
@@ -253,14 +254,37 @@ def test_a_board_that_is_not_emulated(capsys: pytest.CaptureFixture[str]) -> Non
     assert "every byte" not in text
 
 
-@pytest.mark.parametrize("option", [["--no-flash"], ["--probe", "066B"], ["--engine", "pyocd"], ["--drive", "x"]])
+OF_REAL_BOARDS = [["--no-flash"], ["--probe", "066B"], ["--engine", "pyocd"], ["--drive", "x"], ["--command", "x"]]
+
+
+@pytest.mark.parametrize("name", ["nucleo-f446re", "netduino-plus-2", "microbit-v1"])
+@pytest.mark.parametrize("option", OF_REAL_BOARDS, ids=lambda option: option[0])
 @pytest.mark.parametrize("command", ["verify", "profile"])
-def test_options_of_a_real_board_need_one(command: str, option: list[str]) -> None:
-    board = load_board("nucleo-f446re")
+def test_options_of_a_real_board_need_one(
+    command: str, option: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the board could be emulated."""
+    board = load_board(name)
+    monkeypatch.setattr(ports, "usb_ports", list)
     assert port_of(parser().parse_args([command, "out"]), board) is None
     with pytest.raises(CompileError, match="E0610"):
         port_of(parser().parse_args([command, "out", *option]), board)
     assert port_of(parser().parse_args([command, "out", *option, "--port", "/dev/x"]), board) == "/dev/x"
+
+
+@pytest.mark.parametrize("option", OF_REAL_BOARDS, ids=lambda option: option[0])
+def test_an_emulator_is_not_flashed(option: list[str]) -> None:
+    board = load_board("qemu-m4")
+    with pytest.raises(CompileError, match="E0701") as caught:
+        port_of(parser().parse_args(["verify", "out", *option]), board)
+    assert option[0] in caught.value.what and "qemu-m4" in caught.value.what
+
+
+def test_a_board_that_is_plugged_in_is_found_where_an_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = load_board("microbit-v1")
+    monkeypatch.setattr(ports, "usb_ports", lambda: [ports.UsbPort("/dev/ttyACM0", board.usb[0], "", "")])
+    assert port_of(parser().parse_args(["verify", "out"]), board) is None, "the emulator"
+    assert port_of(parser().parse_args(["verify", "out", "--engine", "pyocd"]), board) == "/dev/ttyACM0"
 
 
 def test_what_was_looked_for_is_told() -> None:
