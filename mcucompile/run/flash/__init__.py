@@ -98,16 +98,10 @@ def engine_of(flashing: Flashing, how: How) -> str:
 
 
 def _wait_for_program(firmware: Firmware, board: Board, port: str) -> None:
-    """A port on the board's own USB may be gone for a moment after a reset."""
+    """A port on the board's own USB may be gone for a moment after a reset, and a program takes time to start."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            found = running_program(port, board)
-            break
-        except CompileError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    while (found := _asked(port, board, deadline)) is None and time.monotonic() < deadline:
+        time.sleep(0.2)
     if found != firmware.program_id:
         raise CompileError(
             "E0607",
@@ -115,6 +109,16 @@ def _wait_for_program(firmware: Firmware, board: Board, port: str) -> None:
             why=f"it runs {found.hex()}" if found else f"nothing answers at {port}",
             fix="reset the board; look whether --port is this board's, and whether its BOOT pins are set to flash",
         )
+
+
+def _asked(port: str, board: Board, deadline: float) -> bytes | None:
+    """As running_program; None also where the port cannot be opened yet."""
+    try:
+        return running_program(port, board)
+    except CompileError:
+        if time.monotonic() >= deadline:
+            raise
+        return None
 
 
 def _flashing(board: Board, how: How) -> Flashing:

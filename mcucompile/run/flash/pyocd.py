@@ -31,7 +31,6 @@ OPTIONS = {
     "auto_unlock": False,  # unlocking erases the chip
     "chip_erase": "sector",
     "hide_programming_progress": True,
-    "resume_on_disconnect": False,  # half a program is better not started
     "smart_flash": False,
     "warning.cortex_m_default": False,
 }
@@ -95,10 +94,17 @@ def _plain(probe_id: str) -> str:
 
 @contextlib.contextmanager
 def _opened(job: Job, probe: Any) -> Iterator[Any]:
-    """A session in which the core is halted; what it says when it is closed after an error is of no interest."""
+    """A session in which the core is halted. When it is closed the program goes on, unless `_program` has begun to
+    replace it, or the probe is gone; what it says then, after an error, is of no interest.
+    """
+    from pyocd.core.exceptions import ProbeDisconnected
+
     session = _connected(job, probe)
     try:
         yield session
+    except ProbeDisconnected:
+        session.options["resume_on_disconnect"] = False  # each question to it could take its time limit
+        raise
     finally:
         with contextlib.suppress(Exception):
             session.close()
@@ -148,6 +154,7 @@ def _program(job: Job, session: Any, steps: _Steps) -> int:
     erased = _erased_nbytes(job, target)
     target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
     steps.has_begun = True
+    session.options["resume_on_disconnect"] = False  # half a program is better not started
     keep_unlocked(target)
     loader.commit()
     _read_back(job, target, steps)

@@ -18,8 +18,9 @@ from pyocd.probe.debug_probe import DebugProbe
 DHCSR, DCRSR, DCRDR, DEMCR, AIRCR, DFSR = 0xE000EDF0, 0xE000EDF4, 0xE000EDF8, 0xE000EDFC, 0xE000ED0C, 0xE000ED30
 KEY, C_DEBUGEN, C_HALT, C_STEP, S_REGRDY, S_HALT, S_RESET = 0xA05F, 1, 2, 4, 1 << 16, 1 << 17, 1 << 25
 WRITE_REGISTER, REQUEST_RESET, CATCH_RESET = 1 << 16, 4, 1
-LR = 14
-NO_CALLER = 0xFFFFFFFF  # LR after reset
+LR, PC = 14, 15
+NO_PROGRAM = (0, 0xFFFFFFFE)  # where empty and erased flash let a part start
+RAM = range(0x20000000, 0x40000000)
 ROM_TABLE, SYSTEM_CONTROL = 0xE00FF000, 0xE000E000
 # What pyOCD asks of the debug hardware that QEMU does not have: trace and breakpoint units are not there.
 ABSENT = (*range(0xE0000000, 0xE0003000, 0x1000), 0xE0040000, 0xE0041000, 0xE0042000, ROM_TABLE)
@@ -94,11 +95,14 @@ class Core:
             self.run()
 
     def run(self) -> None:
-        """QEMU would take the BKPT to which a flash algorithm returns for a fault: a breakpoint lies on it."""
-        if not self.is_halted:
+        """QEMU would take the BKPT to which a flash algorithm returns for a fault: a breakpoint lies on it. That is in
+        RAM; where a program in flash returns to, it shall not stop. Without a program, a part locks up, and QEMU ends:
+        it stands still instead.
+        """
+        if not self.is_halted or self.gdb.read_register(PC) in NO_PROGRAM:
             return
         caller = self.gdb.read_register(LR)
-        if caller != NO_CALLER:
+        if caller in RAM:
             self.breakpoint = caller & ~1
             self.gdb.command(f"Z0,{self.breakpoint:x},2")
         self.is_halted = False

@@ -79,7 +79,7 @@ def test_pulling_the_cable_at_50_moments(
     firmware = build(library, interface, compiled.board, tmp_path / "built", hook=False)
     for module in (verification, api):
         monkeypatch.setattr(module, "build", lambda *_, **__: firmware)
-    monkeypatch.setattr(running, "ASK_SECONDS", 0.5)
+    monkeypatch.setattr(running, "ASK_SECONDS", 2.0)
 
     def verified(cable: Cable) -> bool:
         monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny
-from gdb_remote import GdbRemote, MemoryFault
+from gdb_remote import Disconnected, GdbRemote, MemoryFault
 from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
 from pyocd.core.exceptions import ProbeDisconnected, ProbeError
 from pyocd.target import TARGET as TARGETS
@@ -89,6 +90,32 @@ def test_another_core_is_left_alone(machine: EmptyMachine, board: Board, firmwar
     assert content(machine, 64) == bytes(64)
 
 
+def test_another_board_runs_on(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+    flash(firmware, board, How())
+    assert refused(firmware, replace(board, core=CORES["cortex-m7"])).code == "E0805"
+    with open_device(firmware, board, port=machine.url) as device:
+        assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
+
+
+def test_a_probe_that_is_gone_is_not_asked_for_more(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def ask(self: Core, address: int, *_: object) -> None:
+        asked.append(address)
+        raise Disconnected("gone")
+
+    def unplug(job: object, read32: Callable[[int], int]) -> None:
+        for name in ("read", "write", "read_block"):
+            monkeypatch.setattr(Core, name, ask)
+        read32(pyocd.CPUID)
+
+    monkeypatch.setattr(pyocd, "_check_part", unplug)
+    assert refused(firmware, board).code == "E0807"
+    assert asked == [pyocd.CPUID]
+
+
 class Attempts:
     """The modes in which pyOCD tried to connect; in `modes` it fails."""
 
@@ -104,6 +131,14 @@ class Attempts:
 
 
 STLINK_WITHOUT_ANSWER = ProbeError("STLink error (9): Get IDCODE error")
+
+
+def test_a_part_that_sleeps_is_reached_under_reset(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = Attempts(monkeypatch, STLINK_WITHOUT_ANSWER, ("halt",))
+    assert flash(firmware, board, How()).is_read_back
+    assert attempts.tried == ["halt", "under-reset"]
 
 
 @pytest.mark.parametrize(
