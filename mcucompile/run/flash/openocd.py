@@ -11,6 +11,7 @@ from ...errors import CompileError
 from ..tools import find_tool
 from .engine import Job, Written, failed, locked, wrong_part
 from .process import last_lines, run_tool
+from .usb import debug_probes, named
 
 _VERIFIED = "** Verified OK **"
 _NO_PROBE = re.compile(r"Error: (open failed|unable to find|No J-Link device|.*no device found)", re.IGNORECASE)
@@ -42,8 +43,15 @@ def program(job: Job) -> Written:
 
 def arguments(job: Job) -> list[str]:
     files = [word for path in job.flashing.openocd for word in ("-f", path)]
-    serial = ["-c", f"adapter serial {job.probe}"] if job.probe else []
+    serial = ["-c", f"adapter serial {full_id(job)}"] if job.probe else []
     return [*files, *serial, "-c", "program firmware.elf verify reset exit"]
+
+
+def full_id(job: Job) -> str:
+    """OpenOCD takes no part of an id. What is named is looked for where the system shows USB, else handed on."""
+    wanted = job.probe or ""
+    found = named(wanted, [probe.serial for probe in debug_probes(job.board)])
+    return found[0] if len(found) == 1 else wanted
 
 
 def problem(job: Job, output: str) -> CompileError:

@@ -17,7 +17,7 @@ from typing import Any
 from ...errors import CompileError
 from ..ports import serial_number_of
 from .engine import Job, Written, check_chip_id, differs, failed, locked, wrong_part
-from .usb import no_probe
+from .usb import named, no_probe, plain
 
 CPUID = 0xE000ED00
 PARTS = {
@@ -70,10 +70,13 @@ def choose_probe(job: Job) -> Any:
     """The probe that was named, the only one, or the one on the USB device of the serial port. E0802, E0803, E0806."""
     from pyocd.core.helpers import ConnectHelper
 
-    probes = list(ConnectHelper.get_all_connected_probes(blocking=False, unique_id=job.probe))
+    # What is written "kind:id" is no part of an id: it tells pyOCD where to look.
+    where = job.probe if job.probe and ":" in job.probe else None
+    found = list(ConnectHelper.get_all_connected_probes(blocking=False, unique_id=where))
+    probes = found if where or not job.probe else _named(job, found)
     if len(probes) > 1 and job.port:
-        serial = _plain(serial_number_of(job.port))
-        same = [p for p in probes if _plain(p.unique_id) == serial]
+        serial = plain(serial_number_of(job.port))
+        same = [p for p in probes if plain(p.unique_id) == serial]
         probes = same or probes
     if len(probes) == 1:
         return probes[0]
@@ -82,14 +85,22 @@ def choose_probe(job: Job) -> Any:
     raise CompileError(
         "E0803",
         f"{len(probes)} debug probes are connected",
-        why="\n".join(f"{p.unique_id}  {p.description}" for p in probes),
+        why=_list(probes),
         fix="name one with --probe, by as much of its id as is its own",
     )
 
 
-def _plain(probe_id: str) -> str:
-    """A J-Link's number has leading zeros on USB, and none in pyOCD."""
-    return probe_id.lower().lstrip("0")
+def _named(job: Job, found: list[Any]) -> list[Any]:
+    """The probes whose ids are, or hold, the one that was named. Raises E0802 when there are only others."""
+    ids = named(job.probe or "", [p.unique_id for p in found])
+    if found and not ids:
+        what, fix = f"no debug probe with {job.probe} in its id is connected", "name one of these with --probe"
+        raise CompileError("E0802", what, why=f"connected are\n{_list(found)}", fix=fix)
+    return [p for p in found if p.unique_id in ids]
+
+
+def _list(probes: list[Any]) -> str:
+    return "\n".join(f"{p.unique_id}  {p.description}" for p in probes)
 
 
 @contextlib.contextmanager

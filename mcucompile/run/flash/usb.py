@@ -1,8 +1,9 @@
-"""Why no debug probe was found: what the operating system sees on USB, and may not be opened."""
+"""Debug probes as the operating system sees them on USB: which one is meant, and why none was found."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,12 @@ PROBES = {0x0483: "ST-Link", 0x0D28: "DAPLink", JLINK: "J-Link", 0x2E8A: "Raspbe
 
 @dataclass(frozen=True)
 class UsbDevice:
-    """`node` is the file through which programs talk to it."""
+    """`node` is the file through which programs talk to it, `serial` its serial number, "" where it has none."""
 
     usb: UsbId
     product: str
     node: Path
+    serial: str
 
 
 def usb_devices(sysfs: Path = SYSFS, nodes: Path = NODES) -> list[UsbDevice]:
@@ -31,9 +33,27 @@ def usb_devices(sysfs: Path = SYSFS, nodes: Path = NODES) -> list[UsbDevice]:
     return [device for folder in sorted(sysfs.glob("*")) if (device := _read(folder, nodes)) is not None]
 
 
+def debug_probes(board: Board, sysfs: Path = SYSFS, nodes: Path = NODES) -> list[UsbDevice]:
+    return [d for d in usb_devices(sysfs, nodes) if d.usb in board.usb or d.usb.vendor in PROBES]
+
+
+def named(wanted: str, ids: Iterable[str]) -> list[str]:
+    """Those that a user means who names one, or a part of one. Systems and tools show the same number in capitals or
+    small letters, with leading zeros or without. A whole id comes before a part of others.
+    """
+    text, number, known = wanted.lower(), plain(wanted), list(filter(None, ids))
+    same = [i for i in known if number and plain(i) == number]
+    return same or [i for i in known if text in i.lower() or (number and plain(i).startswith(number))]
+
+
+def plain(probe_id: str) -> str:
+    """A J-Link's number has leading zeros on USB, and none in pyOCD."""
+    return probe_id.lower().lstrip("0")
+
+
 def no_probe(board: Board, sysfs: Path = SYSFS, nodes: Path = NODES) -> CompileError:
     """E0806 when there is a probe that may not be opened, else E0802, with what is there."""
-    probes = [d for d in usb_devices(sysfs, nodes) if d.usb in board.usb or d.usb.vendor in PROBES]
+    probes = debug_probes(board, sysfs, nodes)
     denied = [d for d in probes if not os.access(d.node, os.R_OK | os.W_OK)]
     if denied:
         return CompileError(
@@ -68,6 +88,13 @@ def _read(folder: Path, nodes: Path) -> UsbDevice | None:
         bus, number = (int((folder / name).read_text()) for name in ("busnum", "devnum"))
     except (OSError, ValueError):
         return None
-    name = folder / "product"
-    text = name.read_text(errors="replace").strip() if name.is_file() else ""
-    return UsbDevice(UsbId(vendor, product), text, nodes / f"{bus:03}" / f"{number:03}")
+    product_name, serial = (_text(folder / name) for name in ("product", "serial"))
+    return UsbDevice(UsbId(vendor, product), product_name, nodes / f"{bus:03}" / f"{number:03}", serial)
+
+
+def _text(file: Path) -> str:
+    """ "" where the device does not say that."""
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jobs import job
 
 from mcucompile.errors import CompileError
-from mcucompile.run.flash import usb
+from mcucompile.run.flash import openocd, usb
 from mcucompile.target.board import load_board
 
 BOARD = load_board("nucleo-f446re")
@@ -21,7 +22,7 @@ class Bus:
         (self.nodes / "001").mkdir(parents=True)
         (self.sysfs / "1-0:1.0").mkdir(parents=True)  # an interface: no ids of its own
 
-    def plug(self, number: int, vendor: int, product: int, name: str) -> Path:
+    def plug(self, number: int, vendor: int, product: int, name: str, serial: str = "") -> Path:
         device = self.sysfs / f"1-{number}"
         device.mkdir()
         texts = {
@@ -30,7 +31,8 @@ class Bus:
             "busnum": "1\n",
             "devnum": f"{number}\n",
         }
-        for file, text in {**texts, "product": f"{name}\n"}.items():
+        texts |= {"product": f"{name}\n"} | ({"serial": f"{serial}\n"} if serial else {})
+        for file, text in texts.items():
             (device / file).write_text(text)
         node = self.nodes / "001" / f"{number:03}"
         node.write_bytes(b"")
@@ -84,3 +86,33 @@ def test_a_device_that_is_unplugged_meanwhile(bus: Bus) -> None:
 
 def test_another_system_shows_nothing(tmp_path: Path) -> None:
     assert usb.usb_devices(tmp_path / "none", tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("066AFF01", ["066AFF01"]),
+        ("66aff01", ["066AFF01"]),
+        ("0066aff0", ["066AFF01", "066aff02"]),
+        ("FF02", ["066aff02"]),
+        ("0FF02", []),
+        ("000683012345", ["683012345"]),
+        ("00683", ["683012345", "6830123456"]),
+        ("3456", ["6830123456"]),
+        ("b1", []),
+        ("0", ["066AFF01", "066aff02", "683012345", "6830123456"]),
+    ],
+)
+def test_a_probe_that_is_named(wanted: str, found: list[str]) -> None:
+    assert usb.named(wanted, ["066AFF01", "066aff02", "683012345", "6830123456", ""]) == found
+
+
+def test_openocd_gets_the_whole_id(bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openocd, "debug_probes", lambda board: usb.debug_probes(board, bus.sysfs, bus.nodes))
+    bus.plug(4, 0x1D6B, 0x0002, "xHCI Host Controller", "0000:00:14.0")
+    bus.plug(5, 0x0483, 0x374B, "STM32 STLink", "066AFF535248")
+    bus.plug(6, 0x1366, 0x1015, "J-Link", "000683012345")
+    bus.plug(7, 0x0483, 0x3748, "STM32 STLink")
+    for wanted, told in (("66aff5", "066AFF535248"), ("683012345", "000683012345"), ("14.0", "14.0"), ("5", "5"), ("0", "0")):
+        (folder := tmp_path / wanted).mkdir()
+        assert f"adapter serial {told}" in openocd.arguments(job(folder, "nucleo-f446re", probe=wanted))
