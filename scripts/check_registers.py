@@ -1,13 +1,15 @@
 """Compare the registers that the firmware's drivers use with the makers' own descriptions of the parts (SVD files).
 
-    pip download --no-deps pyocd==0.46.0 cmsis-svd==0.4 emdbg==1.8.1
+    pip download --no-deps pyocd==0.46.0 cmsis-svd==0.4 emdbg==1.8.1 labwired==0.25.0
+    apt-get source --download-only pico-sdk    # Debian 13 or later: pico-sdk_*.orig.tar.gz
     python scripts/check_registers.py *.whl *.tar.gz
 
-Arguments are SVD files, folders, and packages that hold SVD files; they are read where they are, and an installed pyOCD
-is read in any case. For every board whose file names a description in [setup] svd, each register macro of its drivers
-must be there under the same name and address, each field macro under the same name at the same bits, and the serial
-port under its base address with its interrupt. What no description covers is listed as unchecked, and so is what
-differs from the description of a part's relative where there is none of the part itself.
+Arguments are SVD files, folders, and packages that hold SVD files, or LabWired's form of them (scripts/labwired.py);
+they are read where they are, and an installed pyOCD is read in any case. For every board whose file names a description
+in [setup] svd, each register macro of its drivers must be there under the same name and address, each field macro under
+the same name at the same bits, and the serial port under its base address with its interrupt. What no description
+covers is listed as unchecked, and so is what differs from the description of a part's relative where there is none of
+the part itself.
 
 Exit code: 0 when nothing differs, 1 when something does, 3 without a compiler.
 """
@@ -20,12 +22,14 @@ import operator
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from labwired import labwired_parts
 from svd import Svd, SvdRegister, installed, read_svd, svd_texts
 
 from mcucompile.errors import CompileError
@@ -46,6 +50,8 @@ FIELD_ALIASES = (
     (r"OSPEEDR(\d+)", r"OSPEED\1"),
     (r"PUPDR(\d+)", r"PUPD\1"),
     (r"AFR[LH](\d+)", r"AFSEL\1"),
+    (r"RXNE(IE)?", r"RXFNE\1"),  # where the USART has a FIFO
+    (r"TXE", "TXFNF"),
 )
 
 
@@ -117,7 +123,8 @@ def uses(board: Board, macro: Macro, name: str) -> Iterator[tuple[str, dict[str,
             continue
         letter = chr(ord("A") + pin.port)
         spelled = name.replace("GPIOx", f"GPIO{letter}").replace("IOPx", f"IOP{letter}").replace("Px_", f"P{pin.port}_")
-        spelled = re.sub(r"(?<=[A-Z0-9])n(?=_|$)", str(0 if macro.parameters == ("n",) else pin.number), spelled)
+        spelled = spelled.replace("PIOx_", f"PIO{pin.port}_")
+        spelled = re.sub(r"(?<=[A-Z0-9_])n(?=_|$)", str(0 if macro.parameters == ("n",) else pin.number), spelled)
         yield spelled, arguments
 
 
@@ -173,9 +180,9 @@ def check_register(
     if address >= CORE_REGISTERS:
         return
     there = svd.registers.get(address, [])
-    match = next((r for r in there if same_register(spelled, r)), None)
-    if match:
-        known[name] = match
+    forms = [r for r in there if same_register(spelled, r)]
+    if forms:
+        known[name] = replace(forms[0], fields={n: b for form in forms for n, b in form.fields.items()})
         findings.checked += 1
     elif there:
         findings.wrong.append(
@@ -193,13 +200,14 @@ def same_register(ours: str, theirs: SvdRegister) -> bool:
     """Numbers of peripherals do not count: the address has found the right one."""
     peripheral = re.sub(r"\d+$", "", theirs.peripheral.upper())
     peripheral = re.sub(r"^(LPUART|USART|UARTE?)$", "UART", peripheral)
-    wanted = plain(f"{peripheral}_{theirs.name}")
+    name = re.sub(r"_(EN|DIS)ABLED$", "", theirs.name.upper())  # two forms of a register, with and without a FIFO
+    block, _, rest = name.partition("_")
+    names = {name, rest} if rest and peripheral.startswith(block) else {name}
+    wanted = names | {f"{p}_{n}" for p in (peripheral, theirs.peripheral) for n in names}
     ours = re.sub(r"^(USART|LPUART)_", "UART_", ours)
     candidates = {ours, *(re.sub(f"^{a}$", b, ours) for a, b in ALIASES)}
     candidates |= {re.sub(r"^([A-Z]+)\d+_", r"\1_", c) for c in candidates}
-    return not {wanted, plain(f"{theirs.peripheral}_{theirs.name}"), plain(theirs.name)}.isdisjoint(
-        map(plain, candidates)
-    )
+    return not set(map(plain, wanted)).isdisjoint(map(plain, candidates))
 
 
 def check_field(spelled: str, name: str, bits: tuple[int, int], register: SvdRegister, findings: Findings) -> None:
@@ -231,25 +239,32 @@ def main() -> int:
     parser.add_argument("--board", action="append", help="only this board")
     arguments = parser.parse_args()
     boards = [b for b in map(load_board, arguments.board or list_boards()) if b.setup]
-    texts: dict[str, bytes] = {}
-    for name, content in svd_texts([*arguments.sources, *installed()]):
-        texts.setdefault(name.lower(), content)
     try:
-        return report(boards, texts)
+        return report(boards, descriptions([*arguments.sources, *installed()]))
     except CompileError as e:
         print(e, file=sys.stderr)
         return 3
 
 
-def report(boards: list[Board], texts: dict[str, bytes]) -> int:
+def descriptions(sources: list[Path]) -> dict[str, Callable[[], Svd]]:
+    """What reads the description of each part, by its name in small letters: a maker's own file before a copy."""
+    found: dict[str, Callable[[], Svd]] = {}
+    for name, content in svd_texts(sources):
+        found.setdefault(name.lower(), partial(read_svd, name, content))
+    for name, read in labwired_parts(sources):
+        found.setdefault(name, read)
+    return found
+
+
+def report(boards: list[Board], found: dict[str, Callable[[], Svd]]) -> int:
     bad = 0
     for board in boards:
         assert board.setup is not None
-        name = next((n for n in board.setup.svd if n.lower() in texts), None)
+        name = next((n for n in board.setup.svd if n.lower() in found), None)
         if name is None:
             print(f"{board.name}: unchecked; no description named {' or '.join(board.setup.svd) or '(none)'}")
             continue
-        findings = check(board, read_svd(name, texts[name.lower()]))
+        findings = check(board, replace(found[name.lower()](), name=name))
         bad += len(findings.wrong)
         print(f"{board.name}: {findings.checked} registers and fields as in {name}, {len(findings.wrong)} wrong")
         for line in findings.wrong:

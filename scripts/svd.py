@@ -30,10 +30,14 @@ class Svd:
 
 
 def svd_texts(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each SVD file in files, folders and packages."""
+    """Name and content of each SVD file in files, folders and packages. XML files of other kinds are passed over."""
+    return ((name, content) for name, content in candidates(sources) if b"<peripherals" in content)
+
+
+def candidates(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     for path in sources:
         if path.is_dir():
-            yield from svd_texts(sorted(p for p in path.rglob("*") if p.suffix in (".svd", ".xml")))
+            yield from candidates(sorted(p for p in path.rglob("*") if p.suffix in (".svd", ".xml")))
         elif path.suffix in (".zip", ".whl"):
             yield from zipped(path.read_bytes())
         elif path.name.endswith(".tar.gz"):
@@ -48,7 +52,7 @@ def svd_texts(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 def zipped(data: bytes) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in archive.namelist():
-            if name.endswith(".svd"):
+            if name.endswith((".svd", ".xml")):
                 yield Path(name).stem, archive.read(name)
             elif name.endswith("svd_data.zip"):
                 yield from zipped(archive.read(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +89,67 @@ def test_a_difference_is_found(script: ModuleType) -> None:
     assert "RCC_CR_PLLON: these bits are called PLLENABLE" in wrong
     assert any("RCC_APB2ENR" in line for line in findings.unchecked)
     assert findings.checked == 2  # RCC_CR and its HSEON
+
+
+# As LabWired has it: a file for the part, one for each peripheral's registers, and models that have none.
+PART_YAML = """
+peripherals:
+  - {id: rcc, base_address: 0x40021000, config: {debug_schema: ../peripherals/stm32f103/rcc.yaml}}
+  - {id: usart1, base_address: 0x40013800, irq: 37, config: {profile: stm32v1}}
+"""
+RCC_YAML = """
+peripheral: RCC
+registers:
+- {id: CR, address_offset: 0, fields: [{name: HSEON, bit_range: [16, 16]}, {name: HSITRIM, bit_range: [7, 3]}]}
+- {id: CFGR, address_offset: 4, fields: []}
+"""
+
+
+@pytest.mark.parametrize("package", ["", "c8"])
+def test_a_part_is_read_from_labwireds_wheel(script: ModuleType, tmp_path: Path, package: str) -> None:
+    pytest.importorskip("yaml", reason="PyYAML, which reads LabWired's files, is not installed")
+    with zipfile.ZipFile(tmp_path / "labwired.whl", "w") as wheel:
+        wheel.writestr(f"labwired/configs/chips/stm32f103{package}.yaml", PART_YAML)
+        wheel.writestr("labwired/configs/chips/rp2350.yaml", PART_YAML)
+        wheel.writestr("labwired/configs/peripherals/stm32f103/rcc.yaml", RCC_YAML)
+    found = script.descriptions([tmp_path / "labwired.whl"])
+    assert list(found) == ["stm32f103"]
+    svd = found["stm32f103"]()
+    assert svd.interrupts[0x40013800] == {37}
+    assert list(svd.registers) == [0x40021000, 0x40021004]
+    assert svd.registers[0x40021000][0].fields == {"HSEON": (16, 1), "HSITRIM": (3, 5)}
+    findings = script.check(load_board("blue-pill"), svd)
+    assert findings.checked == 4  # RCC_CR with its HSEON, RCC_CFGR, the port's interrupt
+
+
+def test_only_descriptions_are_read_of_a_packages_xml_files(script: ModuleType, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "parts.whl", "w") as wheel:
+        wheel.writestr("parts/STM32F103.xml", TINY)
+        wheel.writestr("parts/rp2040.xml", "<device><driver name='uart'/></device>")
+    assert list(script.descriptions([tmp_path / "parts.whl"])) == ["stm32f103"]
+
+
+def test_a_makers_own_file_goes_before_a_copy(script: ModuleType, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "labwired.whl", "w") as wheel:
+        wheel.writestr("labwired/configs/chips/stm32f103.yaml", PART_YAML)
+    (tmp_path / "STM32F103.svd").write_bytes(TINY)
+    svd = script.descriptions([tmp_path / "labwired.whl", tmp_path / "STM32F103.svd"])["stm32f103"]()
+    assert svd.interrupts[0x40013800] == {36}
+
+
+@pytest.mark.parametrize(
+    ("ours", "peripheral", "theirs"),
+    [
+        ("USART_CR1", "USART1", "CR1_enabled"),
+        ("USART_CR1", "LPUART1", "CR1_DISABLED"),
+        ("GPIOA_MODER", "GPIOA", "GPIO_MODER"),
+        ("RESETS_RESET_DONE", "RESETS", "RESET_DONE"),
+        ("UART_DR", "UART0", "UARTDR"),
+    ],
+)
+def test_makers_spellings_of_a_register(script: ModuleType, ours: str, peripheral: str, theirs: str) -> None:
+    assert script.same_register(ours, script.SvdRegister(peripheral, theirs, 0, {}))
+    assert not script.same_register(ours + "2", script.SvdRegister(peripheral, theirs, 0, {}))
 
 
 @pytest.mark.parametrize("name", [n for n in list_boards() if load_board(n).setup])
