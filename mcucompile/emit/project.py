@@ -24,8 +24,8 @@ def render_program(name: str, ports: Sequence[object], input_count: int, event_c
     )
 
 
-def render_linker_script(board: Board, stack_nbytes: int, boot_checksum: int = 0) -> str:
-    """link.ld: every section in the region of the board that holds it."""
+def render_linker_script(board: Board, stack_nbytes: int, boot_checksum: int | None = None) -> str:
+    """link.ld: every section in the region of the board that holds it, and a checksum behind what is to boot."""
     return render("project/link.ld.j2", board=board, stack_nbytes=stack_nbytes, boot_checksum=boot_checksum)
 
 

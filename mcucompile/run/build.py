@@ -189,7 +189,7 @@ class _Job:
             return crc32_mpeg2(section.data())
 
     def link(self) -> Path:
-        checksum = self.boot_checksum() if self.board.boot_region else 0
+        checksum = self.boot_checksum() if self.board.setup and self.board.setup.name == "rp2040" else None
         (self.work_dir / "link.ld").write_text(render_linker_script(self.board, stack_nbytes(self.board), checksum))
         names = [f"{path.stem}.o" for path in (*self.firmware_sources, Path("program.c"))]
         names += [f"network_{path.stem}.o" for path in self.library_sources]
@@ -256,6 +256,7 @@ def _sizes(elf: Path) -> dict[str, int]:
     with elf.open("rb") as file:
         image = ELFFile(file)
         sections = {s.name: s["sh_size"] for s in image.iter_sections() if s["sh_flags"] & 2}
+        sections.pop(".boot", None)  # in a region of its own, which no program can fill
         table = image.get_section_by_name(".symtab")
         assert isinstance(table, SymbolTableSection)
         symbols = {s.name: s["st_value"] for s in table.iter_symbols()}

@@ -17,8 +17,8 @@ from .table import Table
 
 HELD = ("vectors", "code", "weights", "data", "arena", "stack")
 MORE_ARENA = "more_arena"  # regions that share the arena where its own is too small
-BOOT = "boot"  # the region of a second boot stage, where the chip's first one wants it
-UART_KINDS = ("cmsdk", "nrf51", "stm32_v1", "stm32_v2", "stm32_lpuart", "pl011")
+BOOT = "boot"  # the region before the program that the chip's boot ROM reads, where it wants one
+UART_KINDS = ("16550", "cmsdk", "flexcomm", "nrf51", "nxp_lpuart", "pl011", "stm32_lpuart", "stm32_v1", "stm32_v2")
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def _board(table: Table, name: str) -> Board:
     board = replace(board, uart=table.optional("uart", lambda t: _uart(t, board)))
     if board.setup and board.setup.clock_hz != board.clock_hz:
         raise table.error("clock_hz", f"is {board.clock_hz}, but what [setup] says makes {board.setup.clock_hz}")
-    if board.boot_region and (board.setup is None or board.setup.name != "rp2040"):
-        raise table.error("memory.*.holds", f"names {BOOT!r}; only an rp2040 has a second boot stage")
+    if bool(board.boot_region) != bool(board.setup and board.setup.family.has_boot):
+        raise table.error("memory.*.holds", f"must name {BOOT!r} for an rp2040 or imxrt, and for no other part")
     if board.isa > core.isa:
         raise table.error("isa", f"is {board.isa.name.lower()}, which {core.name} does not have")
     table.finish()

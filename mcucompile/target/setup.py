@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .table import Table
 
 OSCILLATORS = {"internal": 0, "crystal": 1, "bypass": 2}  # as in templates/project/setup.h
-_PIN = re.compile(r"P([A-K])(\d+)|P(\d)\.(\d+)|(?:GPIO|P)(\d+)")
+_PIN = re.compile(r"P([A-K])(\d+)|(?:P|GPIO_AD_B)(\d)[._](\d+)|(?:GPIO|P)(\d+)")
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,17 @@ class Pin:
 
 @dataclass(frozen=True)
 class Family:
-    """`fallback_hz`: what the processor runs with when the wanted clock does not come. `clock_hz` of the constants."""
+    """`fallback_hz`: what the processor runs with when the wanted clock does not come. `clock_hz` of the constants.
+
+    `has_boot`: the chip's ROM wants something in the flash before the program, templates/project/boot_<driver>.S.
+    """
 
     driver: str
     fallback_hz: int
     constants: tuple[str, ...]
     clock_hz: Callable[[Mapping[str, int]], int]
     ticks: str = "ticks"
+    has_boot: bool = False
 
 
 _MHZ = 1_000_000
@@ -58,6 +62,14 @@ def _raspberry(c: Mapping[str, int]) -> int:
     return 12 * _MHZ * c["feedback"] // (c["divider1"] * c["divider2"])
 
 
+def _doubled(c: Mapping[str, int]) -> int:
+    return 2 * c["oscillator_hz"] * c["m"] // c["n"] // c["divider"]
+
+
+def _loop(c: Mapping[str, int]) -> int:
+    return 24 * _MHZ * c["loop_divider"] // 2 // c["divider"]
+
+
 FAMILIES: dict[str, Family] = {
     "stm32f0": Family("stm32f0", 8 * _MHZ, ("oscillator", "oscillator_hz", "multiplier", "wait_states"), _multiplied),
     "stm32f1": Family(
@@ -74,9 +86,14 @@ FAMILIES: dict[str, Family] = {
     "stm32u5": Family("stm32u5", 16 * _MHZ, _SHORT_PLL, _from_internal),
     "nrf51": Family("nrf5", 16 * _MHZ, (), lambda _: 16 * _MHZ, "ticks_nrf51"),
     "nrf52": Family("nrf5", 64 * _MHZ, (), lambda _: 64 * _MHZ),
-    "rp2040": Family("rp2", 12 * _MHZ, ("feedback", "divider1", "divider2"), _raspberry),
+    "rp2040": Family("rp2", 12 * _MHZ, ("feedback", "divider1", "divider2"), _raspberry, has_boot=True),
     "rp2350": Family("rp2", 12 * _MHZ, ("feedback", "divider1", "divider2"), _raspberry),
     "lm3s": Family("lm3s", 8 * _MHZ, ("divider",), lambda c: 200 * _MHZ // c["divider"]),
+    "lpc17": Family("lpc17", 4 * _MHZ, ("oscillator_hz", "m", "n", "divider", "wait_states"), _doubled),
+    "lpc55": Family("lpc55", 12 * _MHZ, ("wait_states",), lambda _: 96 * _MHZ),
+    "imxrt": Family(
+        "imxrt", 24 * _MHZ, ("loop_divider", "divider", "bus_divider", "flash_nbytes"), _loop, has_boot=True
+    ),
 }
 
 
@@ -122,7 +139,9 @@ def _constant(table: Table, name: str) -> int:
 
 
 def read_pin(table: Table, key: str) -> Pin | None:
-    """`PA9` of an STM32, `P0.06` of an nRF52, `GPIO1` or `P24` where there is one port. Raises E0302."""
+    """`PA9` of an STM32, `P0.06` of an nRF52 or LPC, the pad `GPIO_AD_B0_12` of an i.MX RT, `GPIO1` or `P24` where
+    there is one port. Raises E0302.
+    """
     if key not in table.values:
         return None
     text = table.text(key)

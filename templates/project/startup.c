@@ -159,6 +159,13 @@ static void disable_interrupts(void) {
 
 extern void (*const vectors[VECTORS])(void);
 
+#if defined(FAMILY_LPC17)
+void __vectors_checksum(void); /* by the linker script; nothing to call */
+#define EIGHTH_VECTOR __vectors_checksum
+#else
+#define EIGHTH_VECTOR fault_handler /* SecureFault */
+#endif
+
 void Reset_Handler(void) {
     enable_extensions();
 #if __ARM_ARCH >= 7 || defined(HAS_VTOR)
@@ -181,7 +188,7 @@ __attribute__((section(".vectors"), used)) void (*const vectors[VECTORS])(void) 
     fault_handler, /* MemManage */
     fault_handler, /* BusFault */
     fault_handler, /* UsageFault */
-    fault_handler, /* SecureFault */
+    EIGHTH_VECTOR,
     0,
     0,
     0,

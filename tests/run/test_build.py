@@ -64,6 +64,35 @@ def test_an_rp2350_gets_an_image_definition(arm_compiler: None, library: Path, t
     assert block in memory(elf, 0x10000000, 320)
 
 
+def test_an_lpc1768_gets_vectors_that_add_up(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    """Its boot ROM starts a program only if the first eight vectors make zero (UM10360, section 32.3.1.1)."""
+    elf = build(library, tiny.INTERFACE, load_board("mbed-lpc1768"), tmp_path / "work").elf
+    vectors = struct.unpack("<8I", memory(elf, 0, 32))
+    assert sum(vectors) % 2**32 == 0
+    assert all(vector % 2 for vector in vectors[1:7])
+
+
+def test_an_imxrt_gets_a_boot_header(arm_compiler: None, library: Path, tmp_path: Path) -> None:
+    """The fields that a serial NOR flash needs, at their offsets in the tables of IMXRT1060RM, chapter System Boot."""
+    base = 0x60000000
+    elf = build(library, tiny.INTERFACE, load_board("mimxrt1060-evk"), tmp_path / "work").elf
+    header = memory(elf, base, 0x2000)
+    word = lambda at: int.from_bytes(header[at : at + 4], "little")  # noqa: E731
+    assert header[:4] == b"FCFB"
+    assert header[4:8] == b"\x00\x04\x01V"
+    assert list(header[0x0C:0x0F]) == [1, 3, 3]
+    assert list(header[0x44:0x47]) == [1, 4, 5]
+    assert (word(0x50), word(0x1C0), word(0x1C4)) == (0x800000, 256, 4096)
+    assert (word(0x80), word(0x84)) == (0x0A1804EB, 0x26043206)  # as NXP's macros make the sequence of EBh
+    tag, entry, _, dcd, boot_data, itself, csf, _ = struct.unpack("<8I", header[0x1000:0x1020])
+    assert tag & 0x00FFFFFF == 0x2000D1
+    assert (entry, dcd, boot_data, itself, csf) == (base + 0x2000, 0, base + 0x1020, base + 0x1000, 0)
+    assert struct.unpack("<3I", header[0x1020:0x102C]) == (base, 0x800000, 0)
+    stack, reset = struct.unpack("<II", memory(elf, entry, 8))
+    assert 0x20000000 < stack <= 0x20020000
+    assert base + 0x2000 < reset < base + 0x4000
+
+
 def test_code_that_nobody_calls_does_not_count(arm_compiler: None, tmp_path: Path) -> None:
     unused = (
         "int tiny_unused(int x);\nint tiny_unused(int x) { return x * x + 17; }\nconst char tiny_text[4096] = {1};\n"

@@ -45,7 +45,8 @@ systick_hz = 25_000_000
 EMULATED = ("qemu-m0", "qemu-m3", "qemu-m33", "qemu-m4", "qemu-m55", "qemu-m7")
 KIB = 1024
 # Data sheets: core, clock (of the first revision), flash and RAM of the chip (for the Nano less its bootloader, for the
-# Pico its boot stage; for the Netduino less CCM).
+# Pico its boot stage, for the i.MX RT its boot header, for the LPC55S69 what pyOCD programs of its 640 KB; for the
+# Netduino less CCM, for the LPC55S69 the banks that hold the arena, at the clock that needs no other core voltage).
 REAL = {
     "nucleo-f446re": ("cortex-m4f", 180, 512 * KIB, 128 * KIB),
     "nucleo-l4r5zi": ("cortex-m4f", 120, 2048 * KIB, 640 * KIB),
@@ -65,6 +66,9 @@ REAL = {
     "stm32vldiscovery": ("cortex-m3", 24, 128 * KIB, 8 * KIB),
     "lm3s6965evb": ("cortex-m3", 50, 256 * KIB, 64 * KIB),
     "raspberry-pi-pico": ("cortex-m0plus", 125, 2048 * KIB - 256, 264 * KIB),
+    "mbed-lpc1768": ("cortex-m3", 100, 512 * KIB, 64 * KIB),
+    "lpcxpresso55s69": ("cortex-m33", 96, 608 * KIB, (192 + 16) * KIB),
+    "mimxrt1060-evk": ("cortex-m7", 600, (8192 - 8) * KIB, (128 + 768) * KIB),
     "raspberry-pi-pico-2": ("cortex-m33", 150, 4096 * KIB, 520 * KIB),
 }
 
@@ -228,6 +232,8 @@ UART_HZ = {
     "nucleo-h743zi": 400_000_000 // 2 // 2,
     "raspberry-pi-pico": 12_000_000,
     "raspberry-pi-pico-2": 12_000_000,
+    "lpcxpresso55s69": 12_000_000,
+    "mimxrt1060-evk": 24_000_000,
 }
 
 

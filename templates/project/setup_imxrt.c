@@ -1,0 +1,174 @@
+/* i.MX RT1050 and RT1060: the Arm PLL from the crystal of 24 MHz (IMXRT1060RM). The program runs from the flash that the
+ * boot ROM has made readable, whose clock is another one.
+ */
+#include "caches.h"
+#include "registers.h"
+#include "setup.h"
+
+#define CCM_CACRR REGISTER(0x400FC010u)
+#define CCM_CBCDR REGISTER(0x400FC014u)
+#define CCM_CBCMR REGISTER(0x400FC018u)
+#define CCM_CSCDR1 REGISTER(0x400FC024u)
+#define CCM_CDHIPR REGISTER(0x400FC048u)
+#define CCM_CCGR4 REGISTER(0x400FC078u)
+#define CCM_CCGR5 REGISTER(0x400FC07Cu)
+#define CCM_ANALOG_PLL_ARM REGISTER(0x400D8000u)
+#define DCDC_REG0 REGISTER(0x40080000u)
+#define DCDC_REG3 REGISTER(0x4008000Cu)
+#define RTWDOG_CS REGISTER(0x400BC000u)
+#define RTWDOG_CNT REGISTER(0x400BC004u)
+#define RTWDOG_TOVAL REGISTER(0x400BC008u)
+#define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F80BCu + 4u * (pin))
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F82ACu + 4u * (pin))
+#define MPU_CTRL REGISTER(0xE000ED94u)
+#define MPU_RBAR REGISTER(0xE000ED9Cu)
+#define MPU_RASR REGISTER(0xE000EDA0u)
+
+#define CCM_CACRR_ARM_PODF FIELD(0, 3)
+#define CCM_CBCDR_IPG_PODF FIELD(8, 2)
+#define CCM_CBCDR_AHB_PODF FIELD(10, 3)
+#define CCM_CBCDR_PERIPH_CLK_SEL BIT(25)
+#define CCM_CBCDR_PERIPH_CLK2_PODF FIELD(27, 3)
+#define CCM_CBCMR_PERIPH_CLK2_SEL FIELD(12, 2)
+#define CCM_CBCMR_PRE_PERIPH_CLK_SEL FIELD(18, 2)
+#define CCM_CSCDR1_UART_CLK_PODF FIELD(0, 6)
+#define CCM_CSCDR1_UART_CLK_SEL BIT(6)
+#define CCM_CDHIPR_AHB_PODF_BUSY BIT(1)
+#define CCM_CDHIPR_PERIPH_CLK_SEL_BUSY BIT(5)
+#define CCM_CDHIPR_ARM_PODF_BUSY BIT(16)
+#define CCM_CCGR4_CG1 FIELD(2, 2)
+#define CCM_CCGR5_CG12 FIELD(24, 2)
+#define CCM_ANALOG_PLL_ARM_DIV_SELECT FIELD(0, 7)
+#define CCM_ANALOG_PLL_ARM_POWERDOWN BIT(12)
+#define CCM_ANALOG_PLL_ARM_ENABLE BIT(13)
+#define CCM_ANALOG_PLL_ARM_BYPASS_CLK_SRC FIELD(14, 2)
+#define CCM_ANALOG_PLL_ARM_BYPASS BIT(16)
+#define CCM_ANALOG_PLL_ARM_LOCK BIT(31)
+#define DCDC_REG0_STS_DC_OK BIT(31)
+#define DCDC_REG3_TRG FIELD(0, 5)
+#define RTWDOG_CS_UPDATE BIT(5)
+#define RTWDOG_CS_EN BIT(7)
+#define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n_MUX_MODE FIELD(0, 3)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_DSE FIELD(3, 3)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_SPEED FIELD(6, 2)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PKE BIT(12)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUE BIT(13)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUS FIELD(14, 2)
+#define MPU_CTRL_ENABLE BIT(0)
+#define MPU_CTRL_PRIVDEFENA BIT(2)
+#define MPU_RBAR_VALID BIT(4)
+#define MPU_RASR_ENABLE BIT(0)
+#define MPU_RASR_SIZE FIELD(1, 5)
+#define MPU_RASR_C BIT(17)
+#define MPU_RASR_AP FIELD(24, 3)
+#define MPU_RASR_XN BIT(28)
+
+#define LPUART1 0x40184000u
+_Static_assert(UART_BASE == LPUART1, "this driver sets up LPUART1; the inputs of others have to be routed, too");
+
+#define WATCHDOG_KEY 0xD928C520u
+#define TRG_1275_MV 0x13u
+#define CLK2_CRYSTAL 1u
+#define PRE_PERIPH_ARM_PLL 3u
+#define GATE_OPEN 3u
+#define PULL_UP_100K 2u
+#define SPEED_100_MHZ 2u
+#define DRIVE_6 6u
+#define FLASH_BASE 0x60000000u
+#define SDRAM_BASE 0x80000000u
+#define AP_NONE 0u
+#define AP_READ_ONLY 6u
+#define SIZE_OF(nbytes) (30u - (uint32_t)__builtin_clz(nbytes)) /* of a power of two */
+
+/* It runs after reset, unless a fuse says otherwise. */
+static void stop_watchdog(void) {
+    if ((RTWDOG_CS & RTWDOG_CS_EN) != 0u) {
+        RTWDOG_CNT = WATCHDOG_KEY;
+        RTWDOG_TOVAL = 0xFFFFu;
+        RTWDOG_CS = (RTWDOG_CS & ~RTWDOG_CS_EN) | RTWDOG_CS_UPDATE;
+    }
+}
+
+static void protect(uint32_t number, uint32_t base, uint32_t size, uint32_t attributes) {
+    MPU_RBAR = base | MPU_RBAR_VALID | number;
+    MPU_RASR = IN_FIELD(MPU_RASR_SIZE, size) | attributes | MPU_RASR_ENABLE;
+}
+
+/* The processor reads normal memory ahead of the program, also where there is none, and an external bus that does not
+ * answer stops it for good.
+ */
+static void forbid_absent_memory(void) {
+    const uint32_t half_gb = SIZE_OF(0x20000000u), absent = IN_FIELD(MPU_RASR_AP, AP_NONE) | MPU_RASR_XN;
+    MPU_CTRL = 0u;
+    protect(0u, FLASH_BASE, half_gb, absent);
+    protect(1u, FLASH_BASE, SIZE_OF(SETUP_FLASH_NBYTES), IN_FIELD(MPU_RASR_AP, AP_READ_ONLY) | MPU_RASR_C);
+    protect(2u, SDRAM_BASE, half_gb, absent);
+    MPU_CTRL = MPU_CTRL_PRIVDEFENA | MPU_CTRL_ENABLE;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+}
+
+static int select_crystal(void) {
+    SET_FIELD(CCM_CBCDR, CCM_CBCDR_PERIPH_CLK2_PODF, 0u);
+    SET_FIELD(CCM_CBCMR, CCM_CBCMR_PERIPH_CLK2_SEL, CLK2_CRYSTAL);
+    CCM_CBCDR |= CCM_CBCDR_PERIPH_CLK_SEL;
+    return wait_for(&CCM_CDHIPR, CCM_CDHIPR_PERIPH_CLK_SEL_BUSY, 0u);
+}
+
+static int raise_voltage(void) {
+    SET_FIELD(DCDC_REG3, DCDC_REG3_TRG, TRG_1275_MV);
+    return wait_for(&DCDC_REG0, DCDC_REG0_STS_DC_OK, DCDC_REG0_STS_DC_OK);
+}
+
+static int start_pll(void) {
+    const uint32_t set_anew = CCM_ANALOG_PLL_ARM_BYPASS_CLK_SRC | CCM_ANALOG_PLL_ARM_POWERDOWN;
+    CCM_ANALOG_PLL_ARM |= CCM_ANALOG_PLL_ARM_BYPASS;
+    CCM_ANALOG_PLL_ARM &= ~set_anew;
+    SET_FIELD(CCM_ANALOG_PLL_ARM, CCM_ANALOG_PLL_ARM_DIV_SELECT, SETUP_LOOP_DIVIDER);
+    CCM_ANALOG_PLL_ARM |= CCM_ANALOG_PLL_ARM_ENABLE;
+    if (!wait_for(&CCM_ANALOG_PLL_ARM, CCM_ANALOG_PLL_ARM_LOCK, CCM_ANALOG_PLL_ARM_LOCK)) {
+        return 0;
+    }
+    CCM_ANALOG_PLL_ARM &= ~CCM_ANALOG_PLL_ARM_BYPASS;
+    return 1;
+}
+
+static int select_pll(void) {
+    SET_FIELD(CCM_CACRR, CCM_CACRR_ARM_PODF, SETUP_DIVIDER - 1);
+    SET_FIELD(CCM_CBCDR, CCM_CBCDR_AHB_PODF, 0u);
+    SET_FIELD(CCM_CBCDR, CCM_CBCDR_IPG_PODF, SETUP_BUS_DIVIDER - 1);
+    SET_FIELD(CCM_CBCMR, CCM_CBCMR_PRE_PERIPH_CLK_SEL, PRE_PERIPH_ARM_PLL);
+    if (!wait_for(&CCM_CDHIPR, CCM_CDHIPR_ARM_PODF_BUSY | CCM_CDHIPR_AHB_PODF_BUSY, 0u)) {
+        return 0;
+    }
+    CCM_CBCDR &= ~CCM_CBCDR_PERIPH_CLK_SEL;
+    return wait_for(&CCM_CDHIPR, CCM_CDHIPR_PERIPH_CLK_SEL_BUSY, 0u);
+}
+
+static void select_pin(uint32_t pin) {
+    IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n(pin) =
+        IN_FIELD(IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n_MUX_MODE, UART_ALTERNATE);
+    IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n(pin) =
+        IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PKE | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUE |
+        IN_FIELD(IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUS, PULL_UP_100K) |
+        IN_FIELD(IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_SPEED, SPEED_100_MHZ) |
+        IN_FIELD(IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_DSE, DRIVE_6);
+}
+
+/* From the crystal, whatever the processor runs with. */
+static void enable_uart(void) {
+    SET_FIELD(CCM_CCGR4, CCM_CCGR4_CG1, GATE_OPEN);  /* the pins' multiplexer */
+    SET_FIELD(CCM_CCGR5, CCM_CCGR5_CG12, GATE_OPEN); /* LPUART1 */
+    SET_FIELD(CCM_CSCDR1, CCM_CSCDR1_UART_CLK_PODF, 0u);
+    CCM_CSCDR1 |= CCM_CSCDR1_UART_CLK_SEL;
+    select_pin(UART_TX_PIN);
+    select_pin(UART_RX_PIN);
+}
+
+int setup(void) {
+    stop_watchdog();
+    forbid_absent_memory();
+    enable_caches();
+    int is_set = select_crystal() && raise_voltage() && start_pll() && select_pll();
+    enable_uart();
+    return is_set;
+}
