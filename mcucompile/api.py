@@ -161,12 +161,14 @@ class Compiled:
         opt: str | None = None,
         timeout: float | None = None,
         progress: Progress | None = None,
+        programming: Progress | None = None,
     ) -> Verification:
         """Build, run on the board, compare every byte; without data on the samples of reference.npz.
 
         `timeout` is in seconds, for one run of the network. Nothing is run, only built, on a board that is neither
         emulated nor at a `port`. A board at a port that runs another program is programmed, when `how` says how; How()
-        leaves that to its board file. Raises E0202, E0501, E0502, E06xx, E0701, E0702, E08xx.
+        leaves that to its board file. `programming` is told how far it is then, `progress` how many samples of how many
+        were compared. Raises E0202, E0501, E0502, E06xx, E0701, E0702, E08xx.
         """
         seconds = checked_timeout(timeout)
         given = None if data is None else self.stored_inputs(data)
@@ -176,7 +178,7 @@ class Compiled:
             return verification.run(
                 self.graph, self.program, library, self.board, self.default_inputs() if given is None else given,
                 saved=saved, per_layer=per_layer, port=port, how=how, opt=opt or self.options.effort.value,
-                seconds=seconds, progress=progress,
+                seconds=seconds, progress=progress, programming=programming,
             )  # fmt: skip
 
     def flash(
@@ -201,7 +203,13 @@ class Compiled:
             return flash(built, self.board, how or How(), port, progress or no_progress)
 
     def profile(
-        self, *, port: str | None = None, how: How | None = None, opt: str | None = None, timeout: float | None = None
+        self,
+        *,
+        port: str | None = None,
+        how: How | None = None,
+        opt: str | None = None,
+        timeout: float | None = None,
+        programming: Progress | None = None,
     ) -> Profile:
         """What each layer costs: instructions, counted exactly, and estimated cycles on the emulated board; at a `port`
         measured cycles of a real one, which is programmed as `verify` does it. `timeout` in seconds, for one run.
@@ -214,6 +222,7 @@ class Compiled:
             return profiling.run(
                 self.graph, self.program, library, self.board, self.default_inputs(),
                 opt=opt or self.options.effort.value, seconds=seconds, port=port, how=how,
+                programming=programming,
             )  # fmt: skip
 
     def write_library(self, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from . import api, html, listing, show, show_effects
@@ -41,6 +41,7 @@ INTERRUPTED = 130
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
 
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
+Tally = Callable[[int, int], None]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -201,10 +202,11 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
     if port is None and compiled.board.emulator is None:
         compiled = replace(compiled, notes=(*compiled.notes, not_found(compiled.board)))
-    with progress_bar(console, "verifying") as advance:
+    with progress_bars(console, "verifying") as bar:
         result = compiled.verify(
-            samples, per_layer=args.per_layer, port=port, how=how, timeout=args.timeout, progress=advance
-        )
+            samples, per_layer=args.per_layer, port=port, how=how, timeout=args.timeout, progress=bar("verifying"),
+            programming=bar("programming"),
+        )  # fmt: skip
     metrics = compiled.metrics(result.outputs, samples) if samples and result.ran else {}
     show.verification(console, compiled, result, metrics)
     found = show.verification_json(compiled, result, metrics)
@@ -247,8 +249,8 @@ def not_found(board: Board) -> str:
 def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
-    with progress_bar(console, "programming") as advance:
-        flashed = compiled.flash(how_of(args), port=args.port, mlperf=args.mlperf, progress=advance)
+    with progress_bars(console, "building") as bar:
+        flashed = compiled.flash(how_of(args), port=args.port, mlperf=args.mlperf, progress=bar("programming"))
     show.flashed(console, flashed)
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
@@ -262,8 +264,8 @@ def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
     port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
-    with spinner(console, "measuring" if port else "counting instructions"):
-        result = compiled.profile(port=port, how=how, timeout=args.timeout)
+    with progress_bars(console, "measuring" if port else "counting instructions") as bar:
+        result = compiled.profile(port=port, how=how, timeout=args.timeout, programming=bar("programming"))
     show.profile(console, compiled, result)
     found = show.profile_json(compiled, result)
     write_page(args, console, compiled, profile=found)
@@ -323,13 +325,25 @@ def spinner(console: Console, text: str) -> Iterator[Tell]:
 
 
 @contextmanager
-def progress_bar(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, when that is a terminal; the yielded function takes how many of how many are done."""
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def progress_bars(console: Console, text: str) -> Iterator[Callable[[str], Tally]]:
+    """A line on stderr, when that is a terminal, that moves however long a step takes; at first for what `text` names.
+
+    The yielded function gives one for another name, which takes how many of how many are done, if it is known (else
+    0 of 0), and then stands in the place of the one before.
+    """
+    counts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), *counts)
     stderr = Console(stderr=True)
     with Progress(*columns, console=stderr, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(text, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        rows = {text: progress.add_task(text, total=None)}
+
+        def show_step(name: str, done: int, total: int) -> None:
+            if name not in rows:
+                progress.remove_task(rows.popitem()[1])
+                rows[name] = progress.add_task(name, total=None)
+            progress.update(rows[name], completed=done, total=total or None)
+
+        yield lambda name: lambda done, total: show_step(name, done, total)
 
 
 COMMANDS: dict[str, Command] = {

@@ -14,10 +14,10 @@ from .run.build import Firmware, build
 from .run.count import by_step, count_instructions
 from .run.cycles import cycle_plugin, function_symbols, measure
 from .run.device import Device, Latency, open_device, time_limit
-from .run.flash import How, ensure_programmed
+from .run.flash import How, ensure_programmed, no_progress
 from .run.interface import Interface
 from .target.board import Board, list_boards, load_board
-from .verify import to_bytes
+from .verify import Progress, to_bytes
 
 RUNS = 11  # on a real board; an odd number has a median
 
@@ -128,6 +128,7 @@ def run(
     seconds: float | None = None,
     port: str | None = None,
     how: How | None = None,
+    programming: Progress | None = None,
 ) -> Profile:
     """Measure one run with the first sample; at a real board's `port` several, after programming it as `how` says.
 
@@ -138,7 +139,7 @@ def run(
     if port is not None:
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             hooked = build(library, interface, board, Path(work), opt=opt, hook=True)
-            return _timed(program, board, data, hooked, limit, port, how)
+            return _timed(program, board, data, hooked, limit, port, how, programming or no_progress)
     refuse_real(board)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         plain = build(library, interface, board, Path(work) / "plain", opt=opt, hook=False)
@@ -176,11 +177,11 @@ def _counted(
 
 def _timed(
     program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float, port: str,
-    how: How | None,
+    how: How | None, programming: Progress,
 ) -> Profile:  # fmt: skip
     """On a real board, by its cycle counter: runs as a whole, then layer by layer with hooks between them."""
     if how is not None:
-        ensure_programmed(firmware, board, how, port)
+        ensure_programmed(firmware, board, how, port, programming)
     with open_device(firmware, board, port=port, run_seconds=limit) as device:
         return measured(program, board, data, firmware, device)
 

@@ -17,7 +17,7 @@ from .ir import Array, Graph, Program, Tensor
 from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
 from .run.build import Firmware, build, stack_nbytes
 from .run.device import Device, Latency, open_device, time_limit
-from .run.flash import Flashed, How, elf_sha256, ensure_programmed
+from .run.flash import Flashed, How, elf_sha256, ensure_programmed, no_progress
 from .run.interface import Interface
 from .target.board import Board
 
@@ -164,8 +164,8 @@ def verify_layers(
 class Run:
     """A network, its program and its library's folder, to be built for a board and run there.
 
-    `port` is a real board's serial port, `how` it is programmed when it runs another program (None: never), `seconds`
-    the time limit of one run of the network.
+    `port` is a real board's serial port, `how` it is programmed when it runs another program (None: never), which
+    `programming` is told of, `seconds` the time limit of one run of the network.
     """
 
     graph: Graph
@@ -177,6 +177,7 @@ class Run:
     how: How | None
     opt: str
     seconds: float
+    programming: Progress
 
     @property
     def ulp(self) -> int:
@@ -214,6 +215,8 @@ class Run:
             return replace(result, samples=0)
         comparison = Comparison(self.graph, self.inputs, saved, self.ulp)
         flashed = self.program_board(firmware)
+        if progress:
+            progress(0, count)
         with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
@@ -232,7 +235,7 @@ class Run:
         """A real board gets the program, unless it has it or may not be touched."""
         if self.port is None or self.how is None or self.board.flashing is None:
             return None
-        return ensure_programmed(firmware, self.board, self.how, self.port)
+        return ensure_programmed(firmware, self.board, self.how, self.port, self.programming)
 
     def locate(self, work: Path, mismatch: Mismatch) -> Mismatch | None:
         """The first differing layer of a sample whose outputs differ. A real board would have to be flashed again."""
@@ -257,12 +260,14 @@ def run(
     opt: str = "-O2",
     seconds: float | None = None,
     progress: Progress | None = None,
+    programming: Progress | None = None,
 ) -> Verification:
     """Build the library in folder `library`, run it on the board, compare with the reference, and with `saved` outputs.
 
-    Raises E0501, E0502, E06xx, E08xx.
+    `programming` is told how far a real board is programmed, `progress` how many samples were compared. Raises E0501,
+    E0502, E06xx, E08xx.
     """
     limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
-    job = Run(graph, program, library, board, inputs, port, how, opt, limit)
+    job = Run(graph, program, library, board, inputs, port, how, opt, limit, programming or no_progress)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         return job.verify(Path(work), saved, per_layer, progress)

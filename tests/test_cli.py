@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +19,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from rich.console import Console
 
-from mcucompile.cli import main, not_found, port_of
+from mcucompile.cli import main, not_found, port_of, progress_bars
 from mcucompile.errors import CODES, CompileError
 from mcucompile.parser import parser, size_option
 from mcucompile.run import ports
@@ -291,6 +294,32 @@ def test_what_was_looked_for_is_told() -> None:
     board = load_board("nucleo-f446re")
     assert "no serial port with USB id 0483:374b" in not_found(board)
     assert "adapter" in not_found(replace(board, usb=()))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+    def shown(self, seconds: float = 0.4) -> str:
+        """What is written within that time, without the terminal's control sequences."""
+        self.truncate(self.seek(0))
+        time.sleep(seconds)
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.getvalue())
+
+
+def test_a_line_moves_while_a_step_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with progress_bars(Console(), "building") as bar:
+        assert "building" in terminal.shown()
+        bar("programming")(0, 0)
+        first = terminal.shown()
+        assert "programming" in first and "0/?" in first and "building" not in first
+        assert len(set(re.findall("[\u2800-\u28ff]", first))) > 1, "the wheel turns"
+        bar("programming")(3, 4)
+        assert "3/4" in terminal.shown()
+        bar("programming")(4, 4)
+        bar("verifying")(0, 4)
+        assert re.search("[\u2800-\u28ff] verifying .*0/4", terminal.shown())
 
 
 def test_compile_asks_for_a_model_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,7 @@ def flash(
         port=port, probe=how.probe, drive=how.drive, command=how.command,
     )  # fmt: skip
     start = time.monotonic()
+    progress(0, 0)
     written = PROGRAM[engine](job)
     return _flashed(job, firmware, engine, written, time.monotonic() - start)
 

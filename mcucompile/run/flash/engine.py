@@ -22,7 +22,7 @@ def no_progress(done: int, total: int) -> None:
 class Job:
     """Program `image` into `board`. `port`, `probe`, `drive` and `command` are what the user named, if anything.
 
-    `progress` takes how much of how much is done.
+    `progress` takes how much of how much is done; (0, 0) at the start, until an engine knows how much there is.
     """
 
     image: Image

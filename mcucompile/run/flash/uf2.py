@@ -36,6 +36,7 @@ def program(job: Job) -> Written:
     content = encode(job.image, job.flashing.uf2.family)
     _copy(job, drive, content)
     _wait_for_restart(job, drive)
+    _tell(job, len(content) + BLOCK_NBYTES, len(content))
     return Written(f"the drive {drive}", None, False)
 
 
@@ -114,10 +115,15 @@ def _copy(job: Job, drive: Path, content: bytes) -> None:
                 end = min(sent + _CHUNK_NBYTES, last) if sent < last else len(content)
                 sent += file.write(content[sent:end])
                 os.fsync(file.fileno())
-                job.progress(sent, len(content))
+                _tell(job, sent, len(content))
     except OSError as e:
         if sent < len(content) or e.errno == errno.ENOSPC or read_board_id(drive) is not None:
             raise _not_written(drive, e, sent, len(content)) from e
+
+
+def _tell(job: Job, nbytes: int, total: int) -> None:
+    """Progress in blocks. That the bootloader starts the program counts as one, which may take seconds."""
+    job.progress(nbytes // BLOCK_NBYTES, total // BLOCK_NBYTES + 1)
 
 
 def _not_written(drive: Path, error: OSError, sent: int, nbytes: int) -> CompileError:

@@ -47,8 +47,15 @@ def cable(machine: EmptyMachine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 
 def test_verify_programs_a_board_that_runs_something_else(compiled: Compiled, images: Samples, cable: Cable) -> None:
-    first = compiled.verify(images, port=cable.url, how=How())
+    told: list[tuple[str, int, int]] = []
+    first = compiled.verify(
+        images, port=cable.url, how=How(), progress=lambda *n: told.append(("verifying", *n)),
+        programming=lambda *n: told.append(("programming", *n)),
+    )  # fmt: skip
     assert first.ok
+    assert told[0] == ("programming", 0, 0), "until pyOCD knows how much there is"
+    assert told[-4][0] == "programming" and told[-4][1] == told[-4][2] > 0
+    assert told[-3:] == [("verifying", n, 2) for n in (0, 1, 2)]
     assert first.flashed is not None
     assert first.flashed.is_read_back
     assert first.flashed.sha256 == first.elf_sha256

@@ -59,7 +59,7 @@ def test_what_was_flashed_runs(machine: EmptyMachine, board: Board, firmware: Fi
     assert (flashed.sha256, flashed.nbytes, flashed.is_read_back) == (image.sha256, image.nbytes, True)
     assert flashed.erased_nbytes == -(-image.nbytes // SECTOR_NBYTES) * SECTOR_NBYTES
     assert flashed.program_id == firmware.program_id.hex()
-    assert done == sorted(done) and done[-1] == (3 * image.nbytes, 3 * image.nbytes)
+    assert done[0] == (0, 0) and done == sorted(done) and done[-1] == (3 * image.nbytes, 3 * image.nbytes)
     with open_device(firmware, board, port=machine.url) as device:
         assert device.run(SAMPLE) == list(tiny.expected(*SAMPLE)[1:])
     assert flash(firmware, board, How()).is_read_back, "a board whose program runs can be programmed"

@@ -145,6 +145,7 @@ def test_the_adapter_is_unplugged(seconds: float) -> None:
 def test_the_bootloader_is_not_asked_for_its_program(firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first byte must be the one from which it learns the baud rate; after that nothing runs on this fake part."""
     monkeypatch.setattr("mcucompile.run.flash.running.ASK_SECONDS", 0.3)
+    monkeypatch.setattr("mcucompile.run.flash.START_SECONDS", 0.5)
     monkeypatch.setattr("mcucompile.run.flash.read_image", lambda elf, board: IMAGE)
     part = FakeBootloader()
     with connected(part), pytest.raises(CompileError) as caught:

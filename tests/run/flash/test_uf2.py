@@ -76,11 +76,14 @@ def refused(made: Job) -> CompileError:
 @pytest.mark.parametrize(("board", "family"), [("raspberry-pi-pico", 0xE48BFF56), ("raspberry-pi-pico-2", 0xE48BFF59)])
 def test_program(tmp_path: Path, board: str, family: int) -> None:
     place = drive(tmp_path, info=PICO if board == "raspberry-pi-pico" else PICO.replace("RPI-RP2", "RP2350"))
-    made = job(tmp_path, board, drive=place)
+    done: list[tuple[int, int]] = []
+    made = job(tmp_path, board, drive=place, progress=lambda *step: done.append(step))
     pages = list(made.image.pages(256))
     with restarting(place, len(pages)) as taken:
         written = uf2.program(made)
     assert not written.is_read_back
+    assert done == sorted(done)
+    assert done[-2:] == [(len(pages), len(pages) + 1), (len(pages) + 1, len(pages) + 1)], "the start is a step, too"
     (content,) = taken.values()
     found = decode(content, family)
     whole = b"".join(found[address] for address in sorted(found))

@@ -113,6 +113,7 @@ def test_openocd_gets_the_whole_id(bus: Bus, tmp_path: Path, monkeypatch: pytest
     bus.plug(5, 0x0483, 0x374B, "STM32 STLink", "066AFF535248")
     bus.plug(6, 0x1366, 0x1015, "J-Link", "000683012345")
     bus.plug(7, 0x0483, 0x3748, "STM32 STLink")
-    for wanted, told in (("66aff5", "066AFF535248"), ("683012345", "000683012345"), ("14.0", "14.0"), ("5", "5"), ("0", "0")):
+    told = {"66aff5": "066AFF535248", "683012345": "000683012345", "14.0": "14.0", "5": "5", "0": "0"}
+    for wanted, whole in told.items():
         (folder := tmp_path / wanted).mkdir()
-        assert f"adapter serial {told}" in openocd.arguments(job(folder, "nucleo-f446re", probe=wanted))
+        assert f"adapter serial {whole}" in openocd.arguments(job(folder, "nucleo-f446re", probe=wanted))
