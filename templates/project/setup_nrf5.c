@@ -12,22 +12,60 @@
 #define PULL_UP 3u
 
 #if defined(FAMILY_NRF52)
+#define NVMC_READY REGISTER(0x4001E400u)
+#define NVMC_CONFIG REGISTER(0x4001E504u)
 #define NVMC_ICACHECNF REGISTER(0x4001E540u)
-#define NVMC_ICACHECNF_CACHEEN BIT(0)
 #define FICR_INFO_PART REGISTER(0x10000100u)
+#define FICR_INFO_VARIANT REGISTER(0x10000104u)
 #define UICR_APPROTECT REGISTER(0x10001208u)
 #define APPROTECT_DISABLE REGISTER(0x40000558u)
+#define AIRCR REGISTER(0xE000ED0Cu)
+
+#define NVMC_READY_READY BIT(0)
+#define NVMC_CONFIG_WEN FIELD(0, 2)
+#define NVMC_ICACHECNF_CACHEEN BIT(0)
 
 #define PART_NRF52840 0x52840u
 #define PART_NRF52833 0x52833u
+#define WRITE_ENABLED 1u
+#define ERASED 0xFFFFFFFFu
+#define HW_DISABLED 0x5Au
+#define AIRCR_RESET 0x05FA0004u
 
-/* Later revisions close their debug port at every reset, until the program says what the configuration says. Earlier
- * ones have nothing at this address.
+/* The variant's last two characters, such as F0. */
+#define BUILD_CODE(letter, digit) ((uint32_t)(letter) << 8 | (uint32_t)(digit))
+
+/* Does this revision close its debug port at every reset, unless both the configuration and the program say otherwise?
+ * On earlier ones any word in the configuration would close it.
+ */
+static int closes_debug_port(void) {
+    uint32_t build_code = FICR_INFO_VARIANT & 0xFFFFu;
+    uint32_t first = FICR_INFO_PART == PART_NRF52840 ? BUILD_CODE('F', '0') : BUILD_CODE('B', '0');
+    return build_code >= first && build_code <= BUILD_CODE('Z', '9');
+}
+
+/* It counts from the next reset on. */
+static void configure_debug_port(void) {
+    SET_FIELD(NVMC_CONFIG, NVMC_CONFIG_WEN, WRITE_ENABLED);
+    UICR_APPROTECT = HW_DISABLED;
+    (void)wait_for(&NVMC_READY, NVMC_READY_READY, NVMC_READY_READY);
+    SET_FIELD(NVMC_CONFIG, NVMC_CONFIG_WEN, 0u);
+    if (UICR_APPROTECT == HW_DISABLED) {
+        AIRCR = AIRCR_RESET;
+    }
+}
+
+/* The program says what the configuration says; earlier revisions have nothing at that address. Where nobody wrote
+ * a configuration the port stays open: only some tools write it, and the next one would have to erase the whole part.
  */
 static void keep_debug_port(void) {
-    if (FICR_INFO_PART == PART_NRF52840 || FICR_INFO_PART == PART_NRF52833) {
-        APPROTECT_DISABLE = UICR_APPROTECT;
+    if (FICR_INFO_PART != PART_NRF52840 && FICR_INFO_PART != PART_NRF52833) {
+        return;
     }
+    if (UICR_APPROTECT == ERASED && closes_debug_port()) {
+        configure_debug_port();
+    }
+    APPROTECT_DISABLE = UICR_APPROTECT;
 }
 #endif
 

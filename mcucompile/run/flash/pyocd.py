@@ -176,7 +176,8 @@ def _program(job: Job, session: Any, steps: _Steps) -> int:
 
 def keep_unlocked(target: Any) -> None:
     """nRF52840 from build code F0, nRF52833 from B0 and their like lock the debug port at each reset unless this word
-    of UICR and the program say otherwise: the firmware does its part. What somebody wrote there stays.
+    of UICR and the program say otherwise. The firmware does its part, and writes the word for engines that cannot;
+    before its start it saves a reset. What somebody wrote there stays.
     """
     if getattr(target, "hardened_approtect", False) and target.read32(UICR_APPROTECT) == ERASED:
         target.write_uicr(UICR_APPROTECT, HW_DISABLED)
