@@ -4,12 +4,11 @@
     apt-get source --download-only pico-sdk    # Debian 13 or later: pico-sdk_*.orig.tar.gz
     python scripts/check_registers.py *.whl *.tar.gz
 
-Arguments are SVD files, folders, and packages that hold SVD files, or LabWired's form of them (scripts/labwired.py);
-they are read where they are, and an installed pyOCD is read in any case. For every board whose file names a description
-in [setup] svd, each register macro of its drivers must be there under the same name and address, each field macro under
-the same name at the same bits, and the serial port under its base address with its interrupt. What no description
-covers is listed as unchecked, and so is what differs from the description of a part's relative where there is none of
-the part itself.
+Arguments are SVD files, folders, and packages that hold SVD files, or LabWired's form of them; they are read where they
+are, and an installed pyOCD is read in any case. For every board whose file names a description in [setup] svd, each
+register macro of its drivers must be there under the same name and address, each field macro under the same name at the
+same bits, and the serial port under its base address with its interrupt. What no description covers is listed as
+unchecked, and so is what differs from the description of a part's relative where there is none of the part itself.
 
 Exit code: 0 when nothing differs, 1 when something does, 3 without a compiler.
 """
@@ -29,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from labwired import labwired_parts
+from labwired_parts import labwired_parts
 from svd import Svd, SvdRegister, installed, read_svd, svd_texts
 
 from mcucompile.errors import CompileError
