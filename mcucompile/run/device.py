@@ -21,6 +21,7 @@ RUN_SECONDS = 120.0
 RUN_MACS_PER_SECOND = 100_000  # floats in software at 16 MHz
 BOOT_SECONDS = 2.0
 _FINISHED = 0
+COUNTER_RANGE = 2**32  # of what is counted for each layer
 COUNTERS = {0: "", 1: "timer", 2: "DWT"}
 
 
@@ -103,6 +104,7 @@ class Device:
             )
         self.stack_nbytes = 0
         """The most stack that the last run used."""
+        self._cycles = 0  # of the last run, where they were counted
         self.run_cycles: list[int] = []
         """What each timed run took, with the call and the return."""
 
@@ -111,15 +113,17 @@ class Device:
         return Latency.of(self.run_cycles, self.info)
 
     def time(self, inputs: Sequence[bytes]) -> int:
-        """The cycles of one run; 0 where nothing counts them."""
+        """The cycles of one run; 0 where nothing counts them, or not so many."""
         self._write_inputs(inputs)
-        self._run(Mode.TIMED)
-        return self.run_cycles[-1] if self.run_cycles else 0
+        return self._time()
 
     def run(self, inputs: Sequence[bytes]) -> list[bytes]:
         """The outputs for one sample, inputs and outputs over the serial line."""
         self._write_inputs(inputs)
-        self._run(Mode.TIMED if self._timed else Mode.PLAIN)
+        if self._timed:
+            self._time()
+        else:
+            self._run(Mode.PLAIN)
         return self._read_outputs()
 
     def run_batch(self, samples: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
@@ -136,7 +140,10 @@ class Device:
         return list(self._steps())
 
     def ticks(self, inputs: Sequence[bytes]) -> Ticks:
-        """The processor clock's ticks in each step of one run, modulo 2^24."""
+        """The processor clock's ticks in each step of one run; modulo 2^24 where the firmware is for an emulator only.
+
+        Raises E0608 where a step took 2^32 or more.
+        """
         if self._emulated:
             self._batch([inputs], Mode.TICKS)
         else:
@@ -145,7 +152,22 @@ class Device:
         # Whole reply: one per call of the hook, what follows the last one, two spare, cost of a call, cost of nothing.
         count = len(self._interface.events) + 5
         values = self._read_ticks(count)
-        return Ticks(tuple(values[: self._events + 1]), values[-2], values[-1])
+        ticks = Ticks(tuple(values[: self._events + 1]), values[-2], values[-1])
+        if not self._emulated:
+            self._check_range(ticks)
+        return ticks
+
+    def _check_range(self, ticks: Ticks) -> None:
+        """The whole is counted further than the parts, or it is told that it went beyond."""
+        if self._cycles == 0 or self._cycles - sum(ticks.parts) >= COUNTER_RANGE // 2:
+            whole = f", of {self._cycles:,} in all" if self._cycles else ""
+            what = f"a layer took 2^32 cycles or more{whole}: the device does not count so many"
+            raise CompileError("E0608", what, fix="measure a smaller network; `mcucompile verify` runs this one, too")
+
+    def _time(self) -> int:
+        self._run(Mode.TIMED)
+        self.run_cycles += [self._cycles] if self._cycles else []
+        return self._cycles
 
     def _write_inputs(self, inputs: Sequence[bytes]) -> None:
         self._interface.check_inputs(inputs)
@@ -173,8 +195,7 @@ class Device:
 
     def _advance(self, reply: bytes) -> bytes:
         if reply[0] == _FINISHED:
-            _, self.stack_nbytes, self._events, cycles = struct.unpack("<BIII", reply)
-            self.run_cycles += [cycles] if cycles else []
+            _, self.stack_nbytes, self._events, self._cycles = struct.unpack("<BIIQ", reply)
         return reply
 
     def _steps(self) -> Iterator[StepOutput]:

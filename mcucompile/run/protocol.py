@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 2
+VERSION = 3
 REPLY = 0x80
 DAMAGED = 0xFE
 _HEADER = struct.Struct("<BBIH")

@@ -19,13 +19,19 @@ int cpu_is_in_fault(void); /* in a fault handler, where no interrupt is taken an
 /* A counter of the processor clock, modulo CPU_TICKS_MASK + 1. */
 #if defined(EMULATED)
 #define CPU_TICKS_MASK 0xFFFFFFu
+#define CPU_LONG_TICKS_MASK ((uint64_t)CPU_TICKS_MASK)
 #else
 #define CPU_TICKS_MASK 0xFFFFFFFFu
+#define CPU_LONG_TICKS_MASK (~(uint64_t)0)
 #endif
 void cpu_ticks_start(void);
 void cpu_ticks_stop(void);
 uint32_t cpu_ticks(void);
-void cpu_tick_wrapped(void); /* the timer's interrupt */
+uint64_t cpu_long_ticks(void); /* modulo CPU_LONG_TICKS_MASK + 1; it takes longer to read */
+void cpu_tick_wrapped(void);   /* the timer's interrupt */
+
+/* For cpu_long_ticks: more than can be told. */
+#define TICKS_LOST (~(uint64_t)0)
 
 /* What counts, found out by looking whether it does. */
 #define TICKS_NONE 0u

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define LINK_VERSION 2u
+#define LINK_VERSION 3u
 
 #define LINK_HELLO 1u
 #define LINK_WRITE 2u

@@ -22,7 +22,7 @@ static uint32_t event;
 static uint32_t last_tick;
 static uint32_t hook_ticks;  /* cost of one call of the hook */
 static uint32_t empty_ticks; /* cost of looking at the counter */
-static uint32_t run_ticks;   /* of the last run that was timed as a whole */
+static uint64_t run_ticks;   /* of the last run, where they were counted, roughly with hooks; 0: not known */
 static uint32_t ticks_kind;
 static int init_code;
 static int restarted; /* a new host came while the network was stopped at a step */
@@ -117,6 +117,16 @@ static void begin_ticks(void) {
     event = 0u;
 }
 
+static uint64_t long_ticks_since(uint64_t begin) {
+    uint64_t now = cpu_long_ticks();
+    return now == TICKS_LOST ? 0u : (now - begin) & CPU_LONG_TICKS_MASK;
+}
+
+/* What the short counter says of an interval, with the bits that it lost: the long counter's lies closely around it. */
+static uint64_t whole_ticks(uint32_t ticks, uint64_t around) {
+    return around > ticks ? ((around - ticks) >> 32 << 32) + ticks : around == 0u ? 0u : ticks;
+}
+
 static int run(uint32_t in_mode) {
     event = 0u;
     cpu_stack_paint();
@@ -125,12 +135,16 @@ static int run(uint32_t in_mode) {
     } else if (in_mode == MODE_TIMED) {
         cpu_ticks_start();
     }
+    uint64_t begin = cpu_long_ticks();
     mode = in_mode;
     last_tick = cpu_ticks();
     int code = program_run();
     uint32_t now = cpu_ticks();
     mode = MODE_PLAIN;
-    run_ticks = in_mode == MODE_TIMED ? (now - last_tick) & CPU_TICKS_MASK : 0u;
+    run_ticks = in_mode == MODE_TIMED || in_mode == MODE_TICKS ? long_ticks_since(begin) : 0u;
+    if (in_mode == MODE_TIMED) {
+        run_ticks = whole_ticks((now - last_tick) & CPU_TICKS_MASK, run_ticks);
+    }
     cpu_ticks_stop();
     if (in_mode == MODE_TICKS && event < program_tick_count) {
         program_ticks[event] = (now - last_tick) & CPU_TICKS_MASK;
@@ -151,8 +165,9 @@ static void run_and_reply(uint32_t in_mode) {
         link_data[0] = STATE_FINISHED;
         put_u32(link_data + 1, cpu_stack_nbytes());
         put_u32(link_data + 5, event);
-        put_u32(link_data + 9, run_ticks);
-        link_reply(STATUS_OK, 13u);
+        put_u32(link_data + 9, (uint32_t)run_ticks);
+        put_u32(link_data + 13, (uint32_t)(run_ticks >> 32));
+        link_reply(STATUS_OK, 17u);
     }
 }
 

@@ -30,10 +30,10 @@
 
 static volatile uint32_t wraps;
 
-void cpu_tick_wrapped(void) { wraps++; }
-
 #if HAS_DWT
 static int is_dwt;
+static uint32_t dwt_before; /* where it was when somebody looked */
+static uint32_t dwt_wraps;
 
 #define DWT_CTRL REGISTER(0xE0001000u)
 #define DWT_CYCCNT REGISTER(0xE0001004u)
@@ -54,7 +54,24 @@ static int start_dwt(void) {
     __asm__ volatile("nop\n nop\n nop\n nop");
     return DWT_CYCCNT != before;
 }
+
+/* Not to be interrupted by itself. The timer's interrupt looks often enough that no wrap is missed. */
+static uint64_t look_at_dwt(void) {
+    uint32_t now = DWT_CYCCNT;
+    dwt_wraps += now < dwt_before ? 1u : 0u;
+    dwt_before = now;
+    return ((uint64_t)dwt_wraps << 32) + now;
+}
 #endif
+
+void cpu_tick_wrapped(void) {
+    wraps++;
+#if HAS_DWT
+    if (is_dwt) {
+        (void)look_at_dwt();
+    }
+#endif
+}
 
 static void start_systick(void) {
     wraps = 0u;
@@ -71,10 +88,9 @@ static void start_systick(void) {
 void cpu_ticks_start(void) {
     SYST_CSR = 0u;
 #if HAS_DWT
+    dwt_before = 0u;
+    dwt_wraps = 0u;
     is_dwt = start_dwt();
-    if (is_dwt) {
-        return;
-    }
 #endif
     start_systick();
 }
@@ -88,6 +104,8 @@ void cpu_ticks_stop(void) {
 
 #if defined(EMULATED)
 uint32_t cpu_ticks(void) { return SYST_MASK - SYST_CVR; }
+
+uint64_t cpu_long_ticks(void) { return cpu_ticks(); }
 #else
 /* Read again when the interrupt of a wrap came in between; one that cannot be taken yet is pending. */
 static uint64_t systick(void) {
@@ -107,6 +125,18 @@ uint32_t cpu_ticks(void) {
     }
 #endif
     return (uint32_t)systick();
+}
+
+uint64_t cpu_long_ticks(void) {
+#if HAS_DWT
+    if (is_dwt) {
+        cpu_interrupts_off();
+        uint64_t ticks = look_at_dwt();
+        cpu_interrupts_on();
+        return ticks;
+    }
+#endif
+    return systick();
 }
 
 void cpu_time_start(void) {

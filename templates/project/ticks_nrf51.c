@@ -6,6 +6,7 @@
 #define TIMER0_TASKS_STOP REGISTER(0x40008004u)
 #define TIMER0_TASKS_CLEAR REGISTER(0x4000800Cu)
 #define TIMER0_TASKS_CAPTUREn(n) REGISTER(0x40008040u + 4u * (n))
+#define TIMER0_EVENTS_COMPAREn(n) REGISTER(0x40008140u + 4u * (n))
 #define TIMER0_MODE REGISTER(0x40008504u)
 #define TIMER0_BITMODE REGISTER(0x40008508u)
 #define TIMER0_PRESCALER REGISTER(0x40008510u)
@@ -14,6 +15,7 @@
 #define TIMER0_BITMODE_BITMODE FIELD(0, 2)
 #define BITMODE_32 3u
 #define PRESCALER_1_MHZ 4u
+#define LAST_TICK 0xFFFFFFFFu
 
 void cpu_tick_wrapped(void) {}
 
@@ -23,6 +25,8 @@ static void start(uint32_t prescaler) {
     TIMER0_BITMODE = IN_FIELD(TIMER0_BITMODE_BITMODE, BITMODE_32);
     TIMER0_PRESCALER = prescaler;
     TIMER0_TASKS_CLEAR = 1u;
+    TIMER0_CCn(1u) = LAST_TICK;
+    TIMER0_EVENTS_COMPAREn(1u) = 0u;
     TIMER0_TASKS_START = 1u;
 }
 
@@ -33,6 +37,12 @@ void cpu_ticks_stop(void) { TIMER0_TASKS_STOP = 1u; }
 uint32_t cpu_ticks(void) {
     TIMER0_TASKS_CAPTUREn(0u) = 1u;
     return TIMER0_CCn(0u);
+}
+
+/* How often it began anew, in 268 seconds each, nobody counts. */
+uint64_t cpu_long_ticks(void) {
+    uint32_t ticks = cpu_ticks();
+    return TIMER0_EVENTS_COMPAREn(1u) != 0u ? TICKS_LOST : ticks;
 }
 
 void cpu_time_start(void) { start(PRESCALER_1_MHZ); }

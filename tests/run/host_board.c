@@ -17,6 +17,8 @@ void cpu_ticks_stop(void) {}
 
 uint32_t cpu_ticks(void) { return 0u; }
 
+uint64_t cpu_long_ticks(void) { return 0u; }
+
 void cpu_stack_paint(void) {}
 
 uint32_t cpu_stack_nbytes(void) { return 4u; }

@@ -58,13 +58,43 @@ def test_the_firmware_of_real_parts(emulator: None, library: Path, tmp_path: Pat
         assert "does not know this command" in caught.value.what
 
 
+def slow_network(loops: int) -> str:
+    """What the network does, after a loop that takes its time."""
+    return tiny.NETWORK.replace(
+        "tiny_add(arena, ", f"for (volatile int i = 0; i < {loops}; i++) {{}}\n    tiny_add(arena, ", 1
+    )
+
+
+@pytest.mark.parametrize(("name", "is_counted"), [("netduino-plus-2", True), ("microbit-v1", False)])
+def test_a_run_that_takes_longer_than_32_bits_count(
+    emulator: None, tmp_path: Path, name: str, is_counted: bool
+) -> None:
+    """An instruction takes 2^10 ns of the emulated board's time. From two short runs it is known what a long one takes.
+
+    The timer of the micro:bit has 32 bits and nothing behind them: then there is no number rather than a wrong one.
+    """
+    cycles = []
+    board = load_board(name)
+    with_long = 9_000_000 if is_counted else 50_000_000
+    for loops in (100_000, 1_100_000, with_long):
+        library = tiny.write(tmp_path / f"library{loops}", network=slow_network(loops))
+        firmware = make(library, board, tmp_path / f"work{loops}")
+        with open_device(firmware, board, icount=10) as device:
+            cycles.append(device.time(SAMPLE))
+            if loops < with_long:
+                assert sum(device.ticks(SAMPLE).parts) == pytest.approx(cycles[-1], rel=1e-3)
+            else:
+                with pytest.raises(CompileError, match=r"a layer took 2\^32 cycles or more"):
+                    device.ticks(SAMPLE)
+    expected = cycles[0] + (cycles[1] - cycles[0]) * (with_long - 100_000) / 1_000_000
+    assert expected > 2**32
+    assert cycles[2] == pytest.approx(expected, rel=1e-4) if is_counted else cycles[2] == 0
+
+
 def test_a_burst_is_kept_while_the_network_runs(emulator: None, tmp_path: Path) -> None:
     """A host that repeats itself too early: each request comes twice, the second one while the first is carried out."""
-    slow = tiny.NETWORK.replace(
-        "tiny_add(arena, ", "for (volatile int i = 0; i < 300000; i++) {}\n    tiny_add(arena, ", 1
-    )
     board = load_board("netduino-plus-2")
-    firmware = make(tiny.write(tmp_path / "library", network=slow), board, tmp_path / "work")
+    firmware = make(tiny.write(tmp_path / "library", network=slow_network(300000)), board, tmp_path / "work")
     with Qemu(board, firmware.elf) as qemu, closing(SerialPort(qemu.url)) as line:
         qemu.resume()
         line.read(2.0)
