@@ -14,7 +14,9 @@ int uart_receive(void);         /* the next byte, or -1 when none is waiting */
 void uart_wait(void);           /* returns when a byte may be waiting */
 void uart_store(uint8_t byte);  /* puts a byte into the ring; drops it when the ring is full */
 
-/* By the driver. */
+/* By the driver. uart_send waits for room however long that takes: without a working line there is nothing else to do,
+ * and the host, whose waits end, says that nothing answers.
+ */
 void uart_init(void);
 void uart_send(uint8_t byte);
 void uart_service(void); /* the receive interrupt: stores what has arrived */
