@@ -212,7 +212,8 @@ class Compiled:
         programming: Progress | None = None,
     ) -> Profile:
         """What each layer costs: instructions, counted exactly, and estimated cycles on the emulated board; at a `port`
-        measured cycles of a real one, which is programmed as `verify` does it. `timeout` in seconds, for one run.
+        measured cycles of a real one, which is programmed as `verify` does it, and tells `programming`. `timeout` in
+        seconds, for one run.
 
         Raises E0303, E0501, E0502, E06xx, E0701, E08xx.
         """

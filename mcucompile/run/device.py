@@ -153,7 +153,7 @@ class Device:
         count = len(self._interface.events) + 5
         values = self._read_ticks(count)
         ticks = Ticks(tuple(values[: self._events + 1]), values[-2], values[-1])
-        if not self._emulated:
+        if self.info.counter and not self._emulated:
             self._check_range(ticks)
         return ticks
 
