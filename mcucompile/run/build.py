@@ -144,6 +144,7 @@ class _Job:
         defines = [f"-DMAX_PAYLOAD={payload_nbytes(board)}u", f"-DCLOCK_HZ={board.clock_hz}u"]
         defines += ["-DEMULATED"] if self.is_emulated else []
         defines += ["-DHAS_VTOR"] if board.core.name == "cortex-m0plus" else []  # which the compiler does not know
+        defines += [f"-DFLASH_NBYTES={board.all_flash_nbytes:#x}u"] if board.boot_region else []
         defines += board.setup.defines if board.setup else [f"-DFALLBACK_HZ={board.clock_hz}u"]
         return (*_FIRMWARE, *defines, *(board.uart.defines if board.uart else ()))
 

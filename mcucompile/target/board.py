@@ -106,6 +106,11 @@ class Board:
         return sum({r.name: r.nbytes for r in (self.region("code"), self.region("weights"))}.values())
 
     @property
+    def all_flash_nbytes(self) -> int:
+        """With what holds neither: the whole chip, where the program's flash is one of its own."""
+        return sum(r.nbytes for r in self.regions if r.kind == "flash")
+
+    @property
     def arena_regions(self) -> tuple[Region, ...]:
         """Where the arena may be, the preferred region first."""
         return self.region("arena"), *(r for r in self.regions if MORE_ARENA in r.holds)

@@ -91,9 +91,7 @@ FAMILIES: dict[str, Family] = {
     "lm3s": Family("lm3s", 8 * _MHZ, ("divider",), lambda c: 200 * _MHZ // c["divider"]),
     "lpc17": Family("lpc17", 4 * _MHZ, ("oscillator_hz", "m", "n", "divider", "wait_states"), _doubled),
     "lpc55": Family("lpc55", 12 * _MHZ, ("wait_states",), lambda _: 96 * _MHZ),
-    "imxrt": Family(
-        "imxrt", 24 * _MHZ, ("loop_divider", "divider", "bus_divider", "flash_nbytes"), _loop, has_boot=True
-    ),
+    "imxrt": Family("imxrt", 24 * _MHZ, ("loop_divider", "divider", "bus_divider"), _loop, has_boot=True),
 }
 
 
@@ -147,7 +145,7 @@ def read_pin(table: Table, key: str) -> Pin | None:
     text = table.text(key)
     found = _PIN.fullmatch(text)
     if not found:
-        raise table.error(key, f"is {text!r}; a pin is written as PA9, P0.06 or GPIO1")
+        raise table.error(key, f"is {text!r}; a pin is written as PA9, P0.06, GPIO1, P24 or GPIO_AD_B0_12")
     letter, number, port, of_port, alone = found.groups()
     if letter:
         return Pin(ord(letter) - ord("A"), int(number))

@@ -1,6 +1,6 @@
-/* What the boot ROM of an i.MX RT reads at the start of a serial NOR flash (IMXRT1060RM, chapter System Boot): how to read
- * this flash, with the command EBh on four lines at 100 MHz, and 4 KB further on where the program is. As long as the
- * chip's own memory is the only one that is used there is nothing else to be said.
+/* What the boot ROM of an i.MX RT reads at the start of a serial NOR flash (IMXRT1060RM, chapter System Boot): how to
+ * read this flash, with the command EBh on four lines at 100 MHz, and 4 KB further on where the program is. As long as
+ * the chip's own memory is the only one that is used there is nothing else to be said.
  */
     .syntax unified
     .thumb
@@ -11,7 +11,7 @@
     .equ SAMPLED_BY_STROBE_PAD, 1
     .equ SERIAL_NOR, 1
     .equ FOUR_LINES, 4
-    .equ CLOCK_100_MHZ, 5
+    .equ CLOCK_100_MHZ, 6
 
     /* Two steps of a sequence in a word: operand, number of lines as a power of two, command. */
     .equ COMMAND, 0x01 << 10
@@ -32,7 +32,7 @@ boot:
     .org 0x44
     .byte SERIAL_NOR, FOUR_LINES, CLOCK_100_MHZ, 0
     .org 0x50
-    .word SETUP_FLASH_NBYTES
+    .word FLASH_NBYTES
     .org 0x80
     .word (ADDRESS | ON_4_LINES | BITS_24) << 16 | COMMAND | FAST_READ_QUAD
     .word (READ | ON_4_LINES | READ_4) << 16 | DUMMY | ON_4_LINES | CYCLES_6
@@ -46,5 +46,5 @@ image_vector_table:
     .word vectors, 0, 0
     .word boot_data, image_vector_table, 0, 0
 boot_data:
-    .word FLASH_BASE, SETUP_FLASH_NBYTES, 0, 0
+    .word FLASH_BASE, FLASH_NBYTES, 0, 0
     .org 0x2000

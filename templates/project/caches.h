@@ -19,14 +19,16 @@
 #define DCISW_SET(set) ((set) << 5)
 #define DCISW_WAY(way) ((way) << 30)
 
-/* Caches hold anything after power-up: they are invalidated before they are used. One that is on already, as a boot
- * loader may leave it, holds what memory does not.
+/* Caches hold anything after power-up: they are invalidated before they are used. A data cache that is on already, as a
+ * boot loader may leave it, holds what memory does not.
  */
 static inline void enable_caches(void) {
+    ICIALLU = 0u;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+    CCR |= CCR_IC;
     if ((CCR & CCR_DC) != 0u) {
         return;
     }
-    ICIALLU = 0u;
     CSSELR = 0u;
     __asm__ volatile("dsb" ::: "memory");
     uint32_t sets = (CCSIDR & CCSIDR_SETS) >> 13;
@@ -37,7 +39,7 @@ static inline void enable_caches(void) {
         }
     }
     __asm__ volatile("dsb\n isb" ::: "memory");
-    CCR |= CCR_IC | CCR_DC;
+    CCR |= CCR_DC;
     __asm__ volatile("dsb\n isb" ::: "memory");
 }
 

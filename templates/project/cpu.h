@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 uint32_t cpu_id(void);
+__attribute__((noreturn)) void cpu_reset(void);
 
 /* Whether the processor runs with the clock that the board file gives, and with what it runs. */
 int cpu_clock_is_set(void);

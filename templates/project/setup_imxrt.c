@@ -1,4 +1,4 @@
-/* i.MX RT1050 and RT1060: the Arm PLL from the crystal of 24 MHz (IMXRT1060RM). The program runs from the flash that the
+/* i.MX RT1060: the Arm PLL from the crystal of 24 MHz (IMXRT1060RM). The program runs from the flash that the
  * boot ROM has made readable, whose clock is another one.
  */
 #include "caches.h"
@@ -10,6 +10,8 @@
 #define CCM_CBCMR REGISTER(0x400FC018u)
 #define CCM_CSCDR1 REGISTER(0x400FC024u)
 #define CCM_CDHIPR REGISTER(0x400FC048u)
+#define CCM_CLPCR REGISTER(0x400FC054u)
+#define CCM_CGPR REGISTER(0x400FC064u)
 #define CCM_CCGR4 REGISTER(0x400FC078u)
 #define CCM_CCGR5 REGISTER(0x400FC07Cu)
 #define CCM_ANALOG_PLL_ARM REGISTER(0x400D8000u)
@@ -20,7 +22,9 @@
 #define RTWDOG_TOVAL REGISTER(0x400BC008u)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F80BCu + 4u * (pin))
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F82ACu + 4u * (pin))
+#define MPU_TYPE REGISTER(0xE000ED90u)
 #define MPU_CTRL REGISTER(0xE000ED94u)
+#define MPU_RNR REGISTER(0xE000ED98u)
 #define MPU_RBAR REGISTER(0xE000ED9Cu)
 #define MPU_RASR REGISTER(0xE000EDA0u)
 
@@ -36,6 +40,8 @@
 #define CCM_CDHIPR_AHB_PODF_BUSY BIT(1)
 #define CCM_CDHIPR_PERIPH_CLK_SEL_BUSY BIT(5)
 #define CCM_CDHIPR_ARM_PODF_BUSY BIT(16)
+#define CCM_CLPCR_LPM FIELD(0, 2)
+#define CCM_CGPR_INT_MEM_CLK_LPM BIT(17)
 #define CCM_CCGR4_CG1 FIELD(2, 2)
 #define CCM_CCGR5_CG12 FIELD(24, 2)
 #define CCM_ANALOG_PLL_ARM_DIV_SELECT FIELD(0, 7)
@@ -54,6 +60,7 @@
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PKE BIT(12)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUE BIT(13)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUS FIELD(14, 2)
+#define MPU_TYPE_REGIONS(type) ((type) >> 8 & 0xFFu)
 #define MPU_CTRL_ENABLE BIT(0)
 #define MPU_CTRL_PRIVDEFENA BIT(2)
 #define MPU_RBAR_VALID BIT(4)
@@ -64,8 +71,11 @@
 #define MPU_RASR_XN BIT(28)
 
 #define LPUART1 0x40184000u
-_Static_assert(UART_BASE == LPUART1, "this driver sets up LPUART1; the inputs of others have to be routed, too");
+_Static_assert(UART_BASE == LPUART1 && UART_TX_PORT == 0u && UART_RX_PORT == 0u,
+               "this driver sets up LPUART1 at pads AD_B0; the inputs of others have to be routed, too");
+_Static_assert((FLASH_NBYTES & (FLASH_NBYTES - 1u)) == 0u, "the regions of the flash must make a power of two");
 
+#define RUN_MODE 0u
 #define WATCHDOG_KEY 0xD928C520u
 #define TRG_1275_MV 0x13u
 #define CLK2_CRYSTAL 1u
@@ -79,6 +89,14 @@ _Static_assert(UART_BASE == LPUART1, "this driver sets up LPUART1; the inputs of
 #define AP_NONE 0u
 #define AP_READ_ONLY 6u
 #define SIZE_OF(nbytes) (30u - (uint32_t)__builtin_clz(nbytes)) /* of a power of two */
+
+/* After reset, waiting for an interrupt stops the clocks, and that of the debug port with them: no probe would get in
+ * again.
+ */
+static void keep_clocks(void) {
+    CCM_CGPR |= CCM_CGPR_INT_MEM_CLK_LPM;
+    SET_FIELD(CCM_CLPCR, CCM_CLPCR_LPM, RUN_MODE);
+}
 
 /* It runs after reset, unless a fuse says otherwise. */
 static void stop_watchdog(void) {
@@ -100,8 +118,12 @@ static void protect(uint32_t number, uint32_t base, uint32_t size, uint32_t attr
 static void forbid_absent_memory(void) {
     const uint32_t half_gb = SIZE_OF(0x20000000u), absent = IN_FIELD(MPU_RASR_AP, AP_NONE) | MPU_RASR_XN;
     MPU_CTRL = 0u;
+    for (uint32_t i = 0u; i < MPU_TYPE_REGIONS(MPU_TYPE); i++) {
+        MPU_RNR = i;
+        MPU_RASR = 0u; /* what a boot loader may have left */
+    }
     protect(0u, FLASH_BASE, half_gb, absent);
-    protect(1u, FLASH_BASE, SIZE_OF(SETUP_FLASH_NBYTES), IN_FIELD(MPU_RASR_AP, AP_READ_ONLY) | MPU_RASR_C);
+    protect(1u, FLASH_BASE, SIZE_OF(FLASH_NBYTES), IN_FIELD(MPU_RASR_AP, AP_READ_ONLY) | MPU_RASR_C);
     protect(2u, SDRAM_BASE, half_gb, absent);
     MPU_CTRL = MPU_CTRL_PRIVDEFENA | MPU_CTRL_ENABLE;
     __asm__ volatile("dsb\n isb" ::: "memory");
@@ -165,6 +187,7 @@ static void enable_uart(void) {
 }
 
 int setup(void) {
+    keep_clocks();
     stop_watchdog();
     forbid_absent_memory();
     enable_caches();

@@ -1,5 +1,6 @@
-/* LPC55S6x: the free running oscillator at 96 MHz, the fastest clock at the core voltage after reset (UM11126). The serial
- * line is driven by the same oscillator's 12 MHz whatever the processor runs with.
+/* LPC55S6x: the free running oscillator at 96 MHz, for which the core voltage may stay as it is after reset; 150 MHz
+ * need the maker's power library (UM11126). The serial line is driven by the same oscillator's 12 MHz whatever the
+ * processor runs with.
  */
 #include "registers.h"
 #include "setup.h"
@@ -15,6 +16,10 @@
 #define SYSCON_FCCLKSEL0 REGISTER(0x400002B0u)
 #define SYSCON_AHBCLKDIV REGISTER(0x40000380u)
 #define SYSCON_FMCCR REGISTER(0x40000400u)
+#define FLASH_CMD REGISTER(0x40034000u)
+#define FLASH_DATAW0 REGISTER(0x40034080u)
+#define FLASH_INT_STATUS REGISTER(0x40034FE0u)
+#define FLASH_INT_CLR_STATUS REGISTER(0x40034FE8u)
 #define ANACTRL_FRO192M_CTRL REGISTER(0x40013010u)
 #define IOCON_PIOx_n(port, pin) REGISTER(0x40001000u + 0x80u * (port) + 4u * (pin))
 
@@ -34,6 +39,8 @@
 #define SYSCON_AHBCLKDIV_DIV FIELD(0, 8)
 #define SYSCON_AHBCLKDIV_REQFLAG BIT(31)
 #define SYSCON_FMCCR_FLASHTIM FIELD(12, 4)
+#define SYSCON_FMCCR_PREFEN BIT(5)
+#define FLASH_INT_STATUS_DONE BIT(2)
 #define ANACTRL_FRO192M_CTRL_ENA_12MHZCLK BIT(14)
 #define ANACTRL_FRO192M_CTRL_ENA_96MHZCLK BIT(30)
 #define IOCON_PIOx_n_FUNC FIELD(0, 4)
@@ -55,13 +62,31 @@ static void start_oscillator(void) {
     ANACTRL_FRO192M_CTRL |= ANACTRL_FRO192M_CTRL_ENA_12MHZCLK | ANACTRL_FRO192M_CTRL_ENA_96MHZCLK;
 }
 
+#define FLASH_CMD_READ_MODE 2u
+#define READ_MODE_WAIT_STATES FIELD(0, 4)
+#define ALL_FLAGS 0x1Fu
+
+/* Both the flash and what reads from it count them; nothing may be fetched ahead in between. */
+static int set_wait_states(void) {
+    uint32_t prefetch = SYSCON_FMCCR & SYSCON_FMCCR_PREFEN;
+    SYSCON_FMCCR &= ~SYSCON_FMCCR_PREFEN;
+    FLASH_INT_CLR_STATUS = ALL_FLAGS;
+    SET_FIELD(FLASH_DATAW0, READ_MODE_WAIT_STATES, SETUP_WAIT_STATES);
+    FLASH_CMD = FLASH_CMD_READ_MODE;
+    if (!wait_for(&FLASH_INT_STATUS, FLASH_INT_STATUS_DONE, FLASH_INT_STATUS_DONE)) {
+        return 0;
+    }
+    SET_FIELD(SYSCON_FMCCR, SYSCON_FMCCR_FLASHTIM, SETUP_WAIT_STATES);
+    SYSCON_FMCCR |= prefetch;
+    return 1;
+}
+
 /* By way of the 12 MHz: the flash must not be read too fast while wait states and divider change. */
 static int select_96_mhz(void) {
     SET_FIELD(SYSCON_MAINCLKSELA, SYSCON_MAINCLKSELA_SEL, MAIN_12_MHZ);
     SET_FIELD(SYSCON_MAINCLKSELB, SYSCON_MAINCLKSELB_SEL, MAIN_IS_A);
-    SET_FIELD(SYSCON_FMCCR, SYSCON_FMCCR_FLASHTIM, SETUP_WAIT_STATES);
     SET_FIELD(SYSCON_AHBCLKDIV, SYSCON_AHBCLKDIV_DIV, 0u);
-    if (!wait_for(&SYSCON_AHBCLKDIV, SYSCON_AHBCLKDIV_REQFLAG, 0u)) {
+    if (!set_wait_states() || !wait_for(&SYSCON_AHBCLKDIV, SYSCON_AHBCLKDIV_REQFLAG, 0u)) {
         return 0;
     }
     SET_FIELD(SYSCON_MAINCLKSELA, SYSCON_MAINCLKSELA_SEL, MAIN_96_MHZ);

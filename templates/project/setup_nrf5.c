@@ -1,4 +1,5 @@
 /* nRF51 and nRF52: the processor's clock is the same from the internal oscillator and the crystal, which is exacter. */
+#include "cpu.h"
 #include "registers.h"
 #include "setup.h"
 
@@ -19,7 +20,6 @@
 #define FICR_INFO_VARIANT REGISTER(0x10000104u)
 #define UICR_APPROTECT REGISTER(0x10001208u)
 #define APPROTECT_DISABLE REGISTER(0x40000558u)
-#define AIRCR REGISTER(0xE000ED0Cu)
 
 #define NVMC_READY_READY BIT(0)
 #define NVMC_CONFIG_WEN FIELD(0, 2)
@@ -30,7 +30,6 @@
 #define WRITE_ENABLED 1u
 #define ERASED 0xFFFFFFFFu
 #define HW_DISABLED 0x5Au
-#define AIRCR_RESET 0x05FA0004u
 
 /* The variant's last two characters, such as F0. */
 #define BUILD_CODE(letter, digit) ((uint32_t)(letter) << 8 | (uint32_t)(digit))
@@ -51,7 +50,7 @@ static void configure_debug_port(void) {
     (void)wait_for(&NVMC_READY, NVMC_READY_READY, NVMC_READY_READY);
     SET_FIELD(NVMC_CONFIG, NVMC_CONFIG_WEN, 0u);
     if (UICR_APPROTECT == HW_DISABLED) {
-        AIRCR = AIRCR_RESET;
+        cpu_reset();
     }
 }
 

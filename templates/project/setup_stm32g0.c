@@ -76,7 +76,8 @@ static void enable_uart(void) {
 }
 
 int setup(void) {
-    FLASH_ACR |= FLASH_ACR_PRFTEN | FLASH_ACR_ICEN;
+    /* Erratum of the parts with two banks (ES0548): what is fetched ahead across their border may be wrong. */
+    FLASH_ACR = (FLASH_ACR & ~FLASH_ACR_PRFTEN) | FLASH_ACR_ICEN;
     int is_set = select_internal() && start_pll() && select_pll();
     enable_uart();
     return is_set;

@@ -13,8 +13,11 @@ extern uint32_t __stack_limit[], __stack_top[];
 #define NVIC_ISER(i) REGISTER(0xE000E100u + 4u * (i))
 #define NVIC_ICER(i) REGISTER(0xE000E180u + 4u * (i))
 #define NVIC_ICPR(i) REGISTER(0xE000E280u + 4u * (i))
+#define SYST_CSR REGISTER(0xE000E010u)
 #define CPUID REGISTER(0xE000ED00u)
+#define ICSR REGISTER(0xE000ED04u)
 #define VTOR REGISTER(0xE000ED08u)
+#define AIRCR REGISTER(0xE000ED0Cu)
 #define CCR REGISTER(0xE000ED14u)
 #define CFSR REGISTER(0xE000ED28u)
 #define BFAR REGISTER(0xE000ED38u)
@@ -25,6 +28,8 @@ extern uint32_t __stack_limit[], __stack_top[];
 #else
 #define NVIC_WORDS 1u
 #endif
+#define ICSR_PENDSTCLR BIT(25)
+#define AIRCR_SYSRESETREQ 0x05FA0004u
 #define CCR_LOB BIT(19)
 #define CPACR_FPU FIELD(20, 4)
 #define PAINT 0xC5C5C5C5u
@@ -34,6 +39,7 @@ extern uint32_t __stack_limit[], __stack_top[];
 
 int main(void);
 void Reset_Handler(void);
+void start(void);
 void fault_handler(void);
 void fault_report(const uint32_t *stacked);
 extern uintptr_t painted_at;
@@ -41,6 +47,14 @@ extern uintptr_t painted_at;
 uintptr_t painted_at;
 
 uint32_t cpu_id(void) { return CPUID; }
+
+/* It comes some cycles after it was asked for. */
+void cpu_reset(void) {
+    __asm__ volatile("dsb" ::: "memory");
+    AIRCR = AIRCR_SYSRESETREQ;
+    for (;;) {
+    }
+}
 
 static uint32_t exception_number(void) {
     uint32_t number;
@@ -143,8 +157,10 @@ __attribute__((noinline)) static void initialize_memory(void) {
     }
 }
 
-/* A boot loader may have left some on. */
+/* A boot loader may have left some on, and its timer. */
 static void disable_interrupts(void) {
+    SYST_CSR = 0u;
+    ICSR = ICSR_PENDSTCLR;
     for (uint32_t i = 0u; i < NVIC_WORDS; i++) {
         NVIC_ICER(i) = 0xFFFFFFFFu;
         NVIC_ICPR(i) = 0xFFFFFFFFu;
@@ -166,7 +182,19 @@ void __vectors_checksum(void); /* by the linker script; nothing to call */
 #define EIGHTH_VECTOR fault_handler /* SecureFault */
 #endif
 
-void Reset_Handler(void) {
+/* naked: nothing may go on the stack before a limit that a boot loader may have left is gone. */
+__attribute__((naked)) void Reset_Handler(void) {
+    __asm__ volatile(
+#if __ARM_ARCH >= 8
+        "movs r0, #0\n"
+        "msr msplim, r0\n"
+#endif
+        "ldr r0, =start\n"
+        "bx r0\n"
+        ".ltorg\n");
+}
+
+__attribute__((used)) void start(void) {
     enable_extensions();
 #if __ARM_ARCH >= 7 || defined(HAS_VTOR)
     VTOR = (uint32_t)(uintptr_t)vectors;

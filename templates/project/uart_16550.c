@@ -1,4 +1,4 @@
-/* The UART of NXP's LPC17xx: a 16550, registers at every fourth address, with a fractional divider that is not needed. */
+/* The UART of NXP's LPC17xx: a 16550, registers at every fourth address. */
 #include "cpu.h"
 #include "registers.h"
 #include "uart.h"
