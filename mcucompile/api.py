@@ -229,9 +229,8 @@ class Compiled:
     def write_library(self, folder: Path) -> Path:
         """Only the C files, for building."""
         folder.mkdir()
-        for name, data in self.files.items():
-            if is_library_file(name):
-                (folder / name).write_bytes(data)
+        for name, data in self.library.c_files.items():
+            (folder / name).write_bytes(data)
         return folder
 
     def metrics(self, outputs: Mapping[str, Array], samples: Samples) -> dict[str, Metrics]:
