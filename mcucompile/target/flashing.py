@@ -37,7 +37,9 @@ class Flashing:
     """`engine` is the one that is taken unless the user names another.
 
     `target` is pyOCD's name of the part, `openocd` the configuration files, `sectors` the bytes of each flash sector,
-    `command` what is run for the engine of that name, `advice` what one must do for it to work.
+    `command` what is run for the engine of that name, `advice` what one must do for that to work, `recovery` what
+    lets a debug probe in that gets no answer. `reset` is "pin" where pyOCD has to start the program with the reset pin,
+    "" where it knows a better way.
     """
 
     engine: str
@@ -48,6 +50,8 @@ class Flashing:
     uf2: Uf2Drive | None
     command: str
     advice: str
+    recovery: str
+    reset: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ def read_flashing(table: Table) -> Flashing:
         uf2=table.optional("uf2", _uf2),
         command=table.text("command", ""),
         advice=table.text("advice", ""),
+        recovery=table.text("recovery", "hold its reset button down for the start"),
+        reset=table.choice("reset", {"pin": "pin"}) if "reset" in table.values else "",
     )
     table.finish()
     if flashing.engine not in engines_of(flashing):

@@ -152,6 +152,7 @@ def _connected(job: Job, probe: Any) -> Any:
 
 def _program(job: Job, session: Any, steps: _Steps) -> int:
     """Recognizes the part, writes, reads back, starts the program; the number of bytes erased."""
+    from pyocd.core.exceptions import FlashFailure
     from pyocd.flash.loader import MemoryLoader
 
     target = session.target
@@ -163,15 +164,41 @@ def _program(job: Job, session: Any, steps: _Steps) -> int:
         _check_flash(job, target, address, len(data))
         loader.add_data(address, data)
     erased = _erased_nbytes(job, target)
+    is_readable = _is_readable(target, job.image.origin)
     target.reset_and_halt()  # away from the old program's interrupts, clocks and sleep
     steps.has_begun = True
     session.options["resume_on_disconnect"] = False  # half a program is better not started
     keep_unlocked(target)
-    loader.commit()
+    try:
+        loader.commit()
+    except FlashFailure as e:
+        if is_readable:
+            raise
+        raise locked(job, f"its flash can neither be read nor programmed; pyOCD says: {e}") from e
     _read_back(job, target, steps)
     session.options["resume_on_disconnect"] = True
-    target.reset()
+    target.reset(_reset_type(job))
     return erased
+
+
+def _reset_type(job: Job) -> Any:
+    """pyOCD knows best how a part is reset, but for those of which it resets the core alone."""
+    from pyocd.core.target import Target
+
+    return Target.ResetType.HARDWARE if job.flashing.reset == "pin" else None
+
+
+def _is_readable(target: Any, address: int) -> bool:
+    """Flash that cannot be read need not be protected: on some parts erased flash is a fault, or nothing has made it
+    readable yet; or a write was cut off. Only programming it tells.
+    """
+    from pyocd.core.exceptions import TransferError
+
+    try:
+        target.read32(address)
+    except TransferError:
+        return False
+    return True
 
 
 def keep_unlocked(target: Any) -> None:
@@ -214,7 +241,7 @@ class _Steps:
 
 
 def _check_part(job: Job, read32: Callable[[int], int]) -> None:
-    from pyocd.core.exceptions import TransferError, TransferFaultError
+    from pyocd.core.exceptions import TransferError
 
     core, found = PARTS[job.board.core.cpu], read32(CPUID) >> 4 & 0xFFF
     if found != core:
@@ -222,10 +249,6 @@ def _check_part(job: Job, read32: Callable[[int], int]) -> None:
     if job.flashing.chip is not None:
         with contextlib.suppress(TransferError):  # a part without anything there is not recognized by that
             check_chip_id(job, read32(job.flashing.chip.address))
-    try:
-        read32(job.image.origin)
-    except TransferFaultError as e:
-        raise locked(job, "its flash cannot be read: readout protection is on, or what it holds is damaged") from e
 
 
 def _check_flash(job: Job, target: Any, address: int, nbytes: int) -> None:
@@ -279,7 +302,7 @@ def _unknown_target(job: Job) -> CompileError:
 def _no_answer(job: Job, error: Exception) -> CompileError:
     hint = (
         "the probe is there, the chip does not answer: it has no power, SWD is not wired, or its program sleeps or took"
-        " the pins (hold its reset button down for the start)"
+        f" the pins ({job.flashing.recovery})"
     )
     return failed(job, "pyOCD", f"{type(error).__name__}: {error}\n{hint}", has_begun=False)
 

@@ -234,19 +234,38 @@ def test_a_locked_chip(machine: EmptyMachine, board: Board, firmware: Firmware, 
     assert content(machine, 64) == bytes(64)
 
 
-def test_flash_that_cannot_be_read(
+class ErasedIsFault:
+    """Flash of which a word cannot be read before it was programmed: that of an LPC55, or after a cut."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, is_protected: bool) -> None:
+        self.read, self.is_protected = GdbRemote.read, is_protected
+        monkeypatch.setattr(GdbRemote, "read", lambda remote, address, nbytes: self.answer(remote, address, nbytes))
+
+    def answer(self, remote: GdbRemote, address: int, nbytes: int) -> bytes:
+        data = self.read(remote, address, nbytes)
+        if address < 0x400000 and (self.is_protected or not any(data)):
+            raise MemoryFault("cannot be read")
+        return data
+
+
+def test_flash_that_cannot_be_read_before_it_was_programmed(
     machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ErasedIsFault(monkeypatch, is_protected=False)
+    assert flash(firmware, board, How()).is_read_back
+
+
+def test_flash_that_can_neither_be_read_nor_programmed(
+    machine: EmptyMachine, board: Board, firmware: Firmware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As an STM32's with readout protection, as soon as a debugger is there."""
-    read = GdbRemote.read
-
-    def guarded(self: GdbRemote, address: int, nbytes: int) -> bytes:
-        if address < 0x400000:
-            raise MemoryFault("protected")
-        return read(self, address, nbytes)
-
-    monkeypatch.setattr(GdbRemote, "read", guarded)
-    assert refused(firmware, board).code == "E0804"
+    erased = "word[i] = 0xFFFFFFFFu;\n    }\n    return"
+    algorithm = flash_algorithm(tmp_path, **{f"{erased} OK;": f"{erased} NOT_ERASED;"})
+    monkeypatch.setitem(TARGETS, TARGET, target_class(algorithm))
+    ErasedIsFault(monkeypatch, is_protected=True)
+    error = refused(firmware, board)
+    assert error.code == "E0804"
+    assert "neither be read nor programmed" in error.why
 
 
 @pytest.mark.parametrize(
