@@ -240,6 +240,28 @@ def test_passes_say_why(report: dict[str, Any]) -> None:
     assert change["criterion"] in text and "Found nothing to change" in text
 
 
+def test_a_pass_that_changed_something_once_is_not_told_to_be_idle(report: dict[str, Any]) -> None:
+    one = {**report["passes"][0], "details": []}
+    ran = [{**one, "name": n, "changes": c} for n, c in (("fuse_clip", 3), ("fuse_clip", 0), ("fuse_pad", 0))]
+    text = text_of(section(parsed(page_of({**report, "passes": ran})), "passes"))
+    assert text.endswith("Found nothing to change: fuse_pad.")
+
+
+def test_options_are_shown_as_they_are_given(report: dict[str, Any]) -> None:
+    given = {"export": ["cmake", "arduino"], "passes": ["cluster=16@a"], "shapes": {"x": [1, 3], "y": [2]}, "ram": 4096}
+    text = text_of(section(parsed(page_of({**report, "options": {**report["options"], **given}})), "origin"))
+    for shown in ("export cmake, arduino", "passes cluster=16@a", "shapes x=1, 3; y=2", "ram 4096"):
+        assert f"Option {shown}" in text
+
+
+def test_what_computes_nothing_has_no_error(report: dict[str, Any]) -> None:
+    layers = report["quantization"]["layers"]
+    view = {**layers[-1], "op": "reshape", "alone": None, "cumulative": 144.9}
+    text = text_of(section(parsed(page_of({**report, "quantization": {
+        **report["quantization"], "layers": [*layers[:-1], view, layers[-1]]}})), "accuracy"))  # fmt: skip
+    assert "reshape" not in text and "144.9" not in text
+
+
 def test_hundreds_of_steps_give_a_page_that_can_be_used(report: dict[str, Any]) -> None:
     steps = [
         {**report["steps"][i % 2], "index": i, "source": [f"block{i}/a_rather_long_name/Conv"]} for i in range(400)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..figures import Figures
 from ..layer_effects import LayerEffect
+from ..ops.reshape import Reshape
 from ..passes.error_report import LayerError
 from ..passes.quantize import Trial
 from ..report import Json
@@ -60,10 +61,11 @@ def mismatch(f: Figures) -> Table | None:
 
 
 def errors(f: Figures) -> list[ErrorRow]:
-    """In the network's order; the layer that loses most by itself is marked."""
-    losses = [e.alone for e in f.errors if e.alone is not None]
-    nodes = nodes_of(e.source for e in f.errors)
-    return [error_row(e, nodes, bool(losses) and e.alone == min(losses)) for e in f.errors]
+    """In the network's order, without what computes nothing; the layer that loses most by itself is marked."""
+    layers = [e for e in f.errors if e.op != Reshape.name]
+    losses = [e.alone for e in layers if e.alone is not None]
+    nodes = nodes_of(e.source for e in layers)
+    return [error_row(e, nodes, bool(losses) and e.alone == min(losses)) for e in layers]
 
 
 def error_row(e: LayerError, nodes: Nodes, is_weakest: bool) -> ErrorRow:

@@ -18,6 +18,8 @@ from .summary import cards
 from .table import Table, table
 from .words import Name, frequency, name_of
 
+OPTION = 200  # letters of an option's value
+
 
 def report_html(f: Figures) -> str:
     """The page of one network."""
@@ -62,4 +64,11 @@ def fact_rows(f: Figures) -> Iterator[tuple[str, str | Name]]:
     yield "Written by", f"mcucompile {f.origin.version}"
     for key, value in f.origin.options.items():
         if value not in (None, "auto", False, [], {}):
-            yield f"Option {key.replace('_', '-')}", name_of(str(value))
+            yield f"Option {key.replace('_', '-')}", name_of(option_text(value), OPTION)
+
+
+def option_text(value: object) -> str:
+    """As it is given on the command line, with lists joined."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}={option_text(v)}" for name, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -33,7 +33,7 @@ class PassRow:
 
 @dataclass(frozen=True)
 class Passes:
-    """`idle` are those that found nothing to change."""
+    """`idle` are those that found nothing to change, however often they ran."""
 
     rows: tuple[PassRow, ...]
     idle: str
@@ -42,7 +42,8 @@ class Passes:
 def passes(f: Figures) -> Passes:
     purposes = {row["pass"]: row["what it does"] for row in listed_passes()}
     active = [p for p in f.passes if p.changes or p.details]
-    idle = dict.fromkeys(p.name for p in f.passes if not (p.changes or p.details))
+    changed = {p.name for p in active}
+    idle = dict.fromkeys(p.name for p in f.passes if p.name not in changed)
     nodes = nodes_of(layer.source for layer in f.layers)
     return Passes(tuple(row_of(p, purposes.get(p.name, ""), nodes) for p in active), ", ".join(idle))
 
