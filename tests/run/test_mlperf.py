@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from mlperf_client import Client
 
 import mcucompile
 from mcucompile.api import Compiled
-from mcucompile.ir import Array
+from mcucompile.ir import Array, DType
+from mcucompile.ir.program import Program
 from mcucompile.run.build import build
 from mcucompile.run.interface import Interface
-from mcucompile.run.mlperf import mlperf_network
+from mcucompile.run.mlperf import BENCHMARKS, MlperfNetwork, mlperf_network
 from mcucompile.run.qemu import Qemu
 from mcucompile.run.serial import SerialPort
 
@@ -33,9 +35,10 @@ def digits() -> Compiled:
 
 @contextmanager
 def client(compiled: Compiled, model: str, work: Path) -> Iterator[Client]:
-    """The firmware as MLPerf Tiny's network `model`, running on the network's emulated board."""
+    """The firmware as MLPerf Tiny's network `model`, whatever its sizes, running on the network's emulated board."""
     library = compiled.write_library(work / "library")
-    network = mlperf_network(compiled.program, model)
+    (x,), (y,) = compiled.program.inputs, compiled.program.outputs
+    network = MlperfNetwork(BENCHMARKS[model], x, y)
     board, interface = compiled.board, Interface.of(compiled.program)
     firmware = build(library, interface, board, work / "firmware", hook=False, mlperf=network)
     with Qemu(board, firmware.elf) as qemu, closing(SerialPort(qemu.url)) as line:
@@ -116,15 +119,48 @@ def test_keyword_spotting(emulator: None, shared_model: Callable[[str], Path], t
         pytest.skip("kws01_test.npz is not here: set MCUCOMPILE_DATA to the folder of the labelled data")
     with np.load(DATA / "kws01_test.npz") as data:
         inputs = data["x"][:100].reshape(100, *compiled.graph.inputs[0].shape).astype(np.int8)
+    assert mlperf_network(compiled.program, "kws01").input.size == 490
     with client(compiled, "kws01", tmp_path) as line:
         check(compiled, line, inputs)
 
 
+def ports(inputs: int, outputs: int, dtype: DType = DType.I8) -> Program:
+    """As much of a program as matters here: one input and one output of so many values."""
+
+    def port(name: str, size: int) -> SimpleNamespace:
+        return SimpleNamespace(name=name, size=size, shape=(1, size), dtype=dtype)
+
+    return cast(Program, SimpleNamespace(inputs=[port("x", inputs)], outputs=[port("y", outputs)]))
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "outputs", "dtype"),
+    [("kws01", 490, 12, DType.I8), ("vww01", 27648, 2, DType.I8), ("ic01", 3072, 10, DType.I8),
+     ("ad01", 640, 640, DType.F32)],
+)  # fmt: skip
+def test_only_a_benchmarks_own_sizes(model: str, inputs: int, outputs: int, dtype: DType) -> None:
+    """The sizes are those of the benchmark's rules: spectrograms of 49 by 10, images of 96 and 32 pixels, 5 frames."""
+    network = mlperf_network(ports(inputs, outputs, dtype), model)
+    assert (network.input.size, network.output.size) == (inputs, outputs)
+    for x, y in ((inputs - 1, outputs), (inputs, outputs + 1), (64, 10)):
+        with pytest.raises(mcucompile.CompileError, match=f"{inputs:,} values in and {outputs:,} out") as caught:
+            mlperf_network(ports(x, y, dtype), model)
+        assert caught.value.code == "E0701"
+        assert f"x {dtype.value} [1, {x}]" in caught.value.why
+
+
 def test_networks_that_the_runner_cannot_know(digits: Compiled) -> None:
-    for model, message in (("kws02", "no model"), ("ad01", "real numbers")):
+    cases = (("kws02", ports(490, 12), "no model"), ("ad01", ports(640, 640), "real numbers"),
+             ("ic01", ports(3072, 10, DType.F32), "int8 pixels"))  # fmt: skip
+    for model, program, message in cases:
         with pytest.raises(mcucompile.CompileError, match=message) as caught:
-            mlperf_network(digits.program, model)
+            mlperf_network(program, model)
         assert caught.value.code == "E0701"
     two = SimpleNamespace(inputs=digits.program.inputs * 2, outputs=digits.program.outputs)
     with pytest.raises(mcucompile.CompileError, match="2 inputs"):
         mlperf_network(two, "kws01")  # type: ignore[arg-type]
+
+
+def test_flash_takes_no_network_for_a_benchmarks_that_is_not(digits: Compiled) -> None:
+    with pytest.raises(mcucompile.CompileError, match="kws01 needs 490 values in and 12 out"):
+        digits.flash(mlperf="kws01")
