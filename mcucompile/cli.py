@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from . import api, html, listing, show, show_effects
+from . import api, html, listing, show, show_effects, show_runs
 from .api import Compiled
 from .compare import comparison, comparison_json
 from .errors import USER_ERROR, CompileError
@@ -208,8 +208,8 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
             programming=bar("programming"),
         )  # fmt: skip
     metrics = compiled.metrics(result.outputs, samples) if samples and result.ran else {}
-    show.verification(console, compiled, result, metrics)
-    found = show.verification_json(compiled, result, metrics)
+    show_runs.verification(console, compiled, result, metrics)
+    found = show_runs.verification_json(compiled, result, metrics)
     write_page(args, console, compiled, verification=found)
     return found, COMPARISON_FAILED if result.mismatch else 0
 
@@ -251,7 +251,7 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         compiled = compiled_from(args, tell)
     with progress_bars(console, "building") as bar:
         flashed = compiled.flash(how_of(args), port=args.port, mlperf=args.mlperf, progress=bar("programming"))
-    show.flashed(console, flashed)
+    show_runs.flashed(console, flashed)
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
         return asdict(flashed), 0
@@ -266,8 +266,8 @@ def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
     with progress_bars(console, "measuring" if port else "counting instructions") as bar:
         result = compiled.profile(port=port, how=how, timeout=args.timeout, programming=bar("programming"))
-    show.profile(console, compiled, result)
-    found = show.profile_json(compiled, result)
+    show_runs.profile(console, compiled, result)
+    found = show_runs.profile_json(compiled, result)
     write_page(args, console, compiled, profile=found)
     return found, 0
 

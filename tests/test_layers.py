@@ -29,7 +29,10 @@ LAYERS = (
         *("arguments", "api"),
     ),
     ("train",),
-    ("show", "show_effects", "listing", "parser", "entry", "figures", "compare", "html", "cli", "__main__"),
+    (
+        *("show", "show_effects", "show_runs", "listing", "parser", "entry", "figures", "compare", "html"),
+        *("cli", "__main__"),
+    ),
 )
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 DOORS = {

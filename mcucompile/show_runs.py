@@ -1,0 +1,182 @@
+"""What `flash`, `verify` and `profile` found, as tables for people and as plain data for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from rich.console import Console
+
+from .api import Compiled
+from .metrics import Metrics
+from .profile import Profile
+from .report import Json
+from .run.device import Latency
+from .run.flash import Flashed
+from .show import counted, say, share, shortened, signed_share, table
+from .verify import Fit, Verification
+
+
+def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
+    say(console, f"{c.name} on {v.board}: {verdict(v)}", "bold")
+    for note in c.notes:
+        say(console, f"note: {note}")
+    if v.ran:
+        run_details(console, c, v)
+    if v.mismatch:
+        say(console, f"first difference: {v.mismatch}")
+    figures = [
+        ("RAM: arena", c.program.arena_nbytes),
+        ("RAM: stack", v.stack_nbytes if v.ran else None),
+        ("flash: constants", c.program.weight_nbytes),
+        ("flash: code", v.firmware.library_code_nbytes),
+        ("flash: library", v.firmware.library_flash_nbytes),
+    ]
+    console.print(table("", ("", "bytes"), figures))
+    fit(console, v.fit)
+    if metrics:
+        names = ("output", "rmse", "mae", "l2r", "nse", "cos", "agreement", "accuracy", "float accuracy")
+        lines = [(name, *asdict(m).values()) for name, m in metrics.items()]
+        against = "the float network" if any(m.rmse is not None for m in metrics.values()) else "the labels"
+        console.print(table(f"against {against}", names, lines))
+
+
+def verdict(v: Verification) -> str:
+    if not v.ran:
+        return "built, and it fits; nothing was run, for the board is neither emulated nor at a known port (--port)"
+    if v.mismatch:
+        return "the outputs DIFFER from the reference"
+    return f"every value is within {v.ulp} ULP of the reference" if v.ulp else "every byte equals the reference"
+
+
+def flashed(console: Console, f: Flashed) -> None:
+    """What was programmed, and what is known of it."""
+    erased = "" if f.erased_nbytes is None else f", after erasing {f.erased_nbytes:,}"
+    say(console, f"{f.board}: {f.nbytes:,} bytes programmed{erased}, in {f.seconds:.1f} s", "bold")
+    say(console, f"by {f.engine}: {f.through}")
+    read = "read back, and equal" if f.is_read_back else "not read back: this engine cannot; verify asks the program"
+    say(console, f"flash: {read}")
+    say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}")
+
+
+def run_details(console: Console, c: Compiled, v: Verification) -> None:
+    if v.flashed:
+        flashed(console, v.flashed)
+    else:
+        say(console, f"the program's ELF has SHA-256 {v.elf_sha256}")
+    say(console, f"{counted(v.samples, 'sample')}, {v.over_serial} of them over the serial line")
+    if v.latency:
+        say(console, latency_text(v.latency))
+    if v.ulp:
+        say(
+            console,
+            f"floats compare in units in the last place of a tensor's largest value; the outputs' largest distance was "
+            f"{v.max_ulp:g}",
+        )
+    if v.layers_compared:
+        compared = f"{counted(v.layers_compared, 'intermediate tensor')} compared"
+        say(console, f"{compared}, for {counted(v.layer_samples, 'sample')}")
+        if c.report["fused"]:
+            say(console, f"fused into others, without a tensor of their own: {', '.join(c.report['fused'])}")
+
+
+def latency_text(t: Latency) -> str:
+    times = " / ".join(f"{t.milliseconds(c):.3f}" for c in (t.least, t.median, t.most))
+    counter = "the processor's cycle counter" if t.counter == "DWT" else "a timer that counts cycles"
+    return (
+        f"latency: {times} ms (least / median / most of {t.runs} runs), {t.median:,} cycles at "
+        f"{t.clock_hz / 1e6:g} MHz, by {counter}"
+    )
+
+
+def fit(console: Console, f: Fit) -> None:
+    figures = [
+        ("flash", f.flash_nbytes, f.board_flash_nbytes, share(f.flash_nbytes, f.board_flash_nbytes)),
+        ("RAM", f.ram_nbytes, f.board_ram_nbytes, share(f.ram_nbytes, f.board_ram_nbytes)),
+        ("RAM: reserved for the stack", f.stack_nbytes, f.board_ram_nbytes, share(f.stack_nbytes, f.board_ram_nbytes)),
+    ]
+    columns = ("the linked firmware", "bytes", "of the board's", "share")
+    console.print(table("", columns, figures))
+
+
+def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> Json:
+    return {
+        "name": c.name,
+        "board": v.board,
+        "ran": v.ran,
+        "elf_sha256": v.elf_sha256,
+        "flashed": asdict(v.flashed) if v.flashed else None,
+        "equal": v.ok if v.ran else None,
+        "verdict": verdict(v),
+        "samples": v.samples,
+        "over_serial": v.over_serial,
+        "mismatch": asdict(v.mismatch) if v.mismatch else None,
+        "layers_compared": v.layers_compared,
+        "layer_samples": v.layer_samples,
+        "layers_fused": c.report["fused"],
+        "ulp": v.ulp,
+        "max_ulp": v.max_ulp,
+        "arena": c.program.arena_nbytes,
+        "arena_lower_bound": c.program.arena_lower_bound,
+        "stack": v.stack_nbytes if v.ran else None,
+        "constants": c.program.weight_nbytes,
+        "code": v.firmware.library_code_nbytes,
+        "library_flash": v.firmware.library_flash_nbytes,
+        "fit": asdict(v.fit),
+        "latency": asdict(v.latency) if v.latency else None,
+        "notes": list(c.notes),
+        "metrics": {name: asdict(m) for name, m in metrics.items()},
+    }
+
+
+PROFILE_COLUMNS = (
+    *("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC"),
+    *("est. cycles", "share", "predicted", "flash", "scratch"),
+)
+
+
+def profile(console: Console, c: Compiled, p: Profile) -> None:
+    lines = [
+        (
+            str(layer.step.index),
+            shortened(" + ".join(layer.step.source), 36),
+            f"{layer.step.op} {layer.step.variant}",
+            layer.step.macs,
+            layer.instructions,
+            layer.per_mac,
+            layer.cycles,
+            share(layer.cycles or layer.instructions or 0, p.cycles or p.total or 1),
+            signed_share(layer.prediction_error),
+            layer.flash_nbytes,
+            layer.step.scratch_nbytes,
+        )
+        for layer in p.layers
+    ]
+    left_out: tuple[str, ...] = ("est. cycles", "predicted") if p.cycles is None else ()
+    left_out = ("instructions", "per MAC") if p.total is None else left_out
+    kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
+    columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
+    console.print(table(f"{c.name} on {p.board}", columns, [[line[i] for i in kept] for line in lines]))
+    say(console, profile_total(p))
+    if p.cycles:
+        say(
+            console,
+            f"the cost model, by which kernels are chosen, predicts {p.predicted_cycles:,.0f} cycles: "
+            f"{signed_share(p.prediction_error)}",
+        )
+    if p.note:
+        say(console, f"note: {p.note}")
+
+
+def profile_total(p: Profile) -> str:
+    if p.latency:
+        return f"{latency_text(p.latency)}; {p.overhead:,} cycles between layers"
+    between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
+    cycles = f", estimated cycles: {p.cycles:,}" if p.cycles is not None else ""
+    return (
+        f"instructions of one run: {p.total:,} (exact){between}{cycles}; code {p.firmware.library_code_nbytes:,} bytes"
+    )
+
+
+def profile_json(c: Compiled, p: Profile) -> Json:
+    return {"name": c.name, **p.figures()}
