@@ -23,10 +23,11 @@ from rich.text import Text
 
 from . import api, html, listing, show, show_effects, show_runs
 from .api import Compiled
+from .arguments import program_name
 from .compare import comparison, comparison_json
 from .errors import USER_ERROR, CompileError
 from .figures import Figures, figures_of, read_figures, read_report
-from .files import REPORT
+from .files import REPORT, check_folder
 from .parser import parser, refuse_settled
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
@@ -131,7 +132,9 @@ def dump_after(wanted: str | None) -> Dump | None:
 
 
 def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
-    """Compile MODEL, or take up what compile left in a folder."""
+    """Compile MODEL, or take up what compile left in a folder; says before it begins what cannot be read or written."""
+    if not os.path.exists(args.model):
+        raise CompileError("E0702", f"there is no file or folder {args.model}", fix="check the path")
     if args.model.is_dir():
         if args.command == "compile":
             raise CompileError("E0701", f"{args.model} is a folder", fix="give the .onnx file of a model")
@@ -139,6 +142,8 @@ def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
         return api.load_compiled(args.model, args.board)
     if args.board is None:
         raise CompileError("E0701", "--board is missing", fix="name a board; `mcucompile boards` lists them")
+    if args.command == "compile":
+        check_folder(output_folder(args))
     names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "flash_budget", "ranges", "equalize",
              "correct_bias")  # fmt: skip
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -147,6 +152,11 @@ def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
         args.model, args.board, passes=passes, dump=dump_after(args.dump_after), progress=tell,
         prove=bool(args.prove), shapes=dict(args.shape or []), export=getattr(args, "export", ()), **given,
     )  # fmt: skip
+
+
+def output_folder(args: argparse.Namespace) -> Path:
+    """Raises E0701 for a name that gives no sound library."""
+    return args.output or Path(program_name(args.model, args.name))
 
 
 def figures_from(args: argparse.Namespace, c: Compiled, verification: Json | None, profile: Json | None) -> Figures:
@@ -179,7 +189,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     """The summary and the page are made before anything is written, and printed when everything is."""
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
-        folder = args.output or Path(compiled.name)
+        folder = output_folder(args)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
             show_effects.effects(console, compiled.effects)

@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import CompileError
@@ -27,7 +28,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     between which there is no folder of that name for a moment.
     Raises E0702, leaving everything as it was.
     """
-    try:
+    with failing_as_told(folder):
         place = folder.resolve()  # of a symbolic link, what it points to; the link stays
         refuse_foreign(folder, place)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +43,23 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
                     (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy2(place / name, fresh / name, follow_symlinks=False)
             swap(fresh, place, old)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place before much work is done for it. Raises E0702."""
+    with failing_as_told(folder):
+        place = folder.resolve()
+        refuse_foreign(folder, place)
+        above = next(p for p in place.parents if p.exists())
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=above):  # rights alone do not tell
+            pass
+
+
+@contextmanager
+def failing_as_told(folder: Path) -> Iterator[None]:
+    """What the operating system refuses becomes an E0702."""
+    try:
+        yield
     except (OSError, RuntimeError) as e:  # the latter for a symbolic link to itself
         reason = e.strerror if isinstance(e, OSError) and e.strerror else e
         raise CompileError("E0702", f"cannot write {folder}: {reason}", fix="check free space and rights") from e

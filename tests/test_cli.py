@@ -86,6 +86,38 @@ def test_missing_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert "error[E0702]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["compile", "verify", "profile", "flash"])
+def test_what_is_not_there_is_said_before_what_else_is_missing(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = run_json(capsys, command, "/no/such/path")
+    assert (code, answer["error"]["code"]) == (2, "E0702")
+    assert answer["error"]["what"] == "there is no file or folder /no/such/path"
+
+
+@pytest.mark.parametrize("kind", ["a file", "a foreign folder", "below a file"])
+def test_the_place_of_the_output_is_looked_at_before_anything_is_compiled(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    folder = {"a file": mine, "a foreign folder": tmp_path, "below a file": mine / "out"}[kind]
+    monkeypatch.setattr("mcucompile.api.compile", lambda *_, **__: pytest.fail("compiled all the same"))
+    code, answer = run_json(capsys, "compile", MODEL, "--board", "qemu-m4", "-o", str(folder))
+    assert (code, answer["error"]["code"]) == (2, "E0702")
+    assert str(folder) in answer["error"]["what"]
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"], "nothing is left of trying"
+
+
+def test_the_default_place_of_the_output_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").write_text("mine")
+    code, answer = run_json(capsys, "compile", MODEL, "--board", "qemu-m4")
+    assert (code, answer["error"]["what"]) == (2, "digits is a file")
+
+
 def test_board_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", MODEL]) == 2
     assert "--board" in capsys.readouterr().err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -127,17 +129,25 @@ def list_boards() -> list[str]:
 
 def load_board(name_or_path: str) -> Board:
     """The board of that name, or of the TOML file at that path. Raises E0301, E0302."""
-    path = folder("boards") / f"{name_or_path}.toml"
-    if name_or_path not in list_boards():
+    path, known = folder("boards") / f"{name_or_path}.toml", list_boards()
+    if name_or_path not in known:
         path = Path(name_or_path)
         if path.suffix != ".toml" or not path.is_file():
             raise CompileError(
                 "E0301",
                 f"there is no board {name_or_path!r}, and no TOML file of that name",
-                why="known: " + ", ".join(list_boards()),
+                why="\n".join([*did_you_mean(name_or_path, known), f"known: {', '.join(known)}"]),
                 fix="take one of these, or give the path of your own board file",
             )
     return _board(Table(path, "", _parse(path)), path.stem)
+
+
+def did_you_mean(given: str, known: Sequence[str]) -> list[str]:
+    """A line with the names that contain what was given, or are spelled much like it; none where nothing comes near."""
+    wanted = Path(given.lower().replace("_", "-").replace(" ", "-")).name.removesuffix(".toml")
+    parts = [name for name in known if wanted and wanted in name]
+    near = list(dict.fromkeys([*parts, *get_close_matches(wanted, known)]))[:3]
+    return [f"did you mean {' or '.join(near)}?"] if near else []
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -83,6 +83,27 @@ def test_no_board_is_lost() -> None:
     assert {*EMULATED, *REAL} <= set(list_boards())
 
 
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("nucleo-f446", "nucleo-f446re"), ("nucelo-l4r5zi", "nucleo-l4r5zi"), ("Nucleo_F446RE", "nucleo-f446re"),
+        ("microbit", "microbit-v1 or microbit-v2"), ("pico-2", "raspberry-pi-pico-2"), ("qemu-m5", "qemu-m55"),
+        ("there/blue-pill.toml", "blue-pill"),
+    ],
+)  # fmt: skip
+def test_a_misspelled_board_is_answered_with_what_comes_near(given: str, near: str) -> None:
+    with pytest.raises(CompileError) as e:
+        load_board(given)
+    first, second = e.value.why.splitlines()
+    assert first.startswith(f"did you mean {near}") and second.startswith("known: ")
+
+
+def test_nothing_comes_near_a_toaster() -> None:
+    with pytest.raises(CompileError) as e:
+        load_board("toaster")
+    assert e.value.why == f"known: {', '.join(list_boards())}"
+
+
 @pytest.mark.parametrize("name", list_boards())
 def test_board_holds_everything_somewhere(name: str) -> None:
     board = load_board(name)
