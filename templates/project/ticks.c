@@ -12,6 +12,7 @@
 #define SYST_CSR_CLKSOURCE BIT(2) /* the processor's clock */
 #define ICSR_PENDSTCLR BIT(25)
 
+#define START_TRIES (20u * WAIT_TRIES)
 #define SYST_BITS 24u
 #define SYST_MASK 0xFFFFFFu
 
@@ -79,8 +80,8 @@ static void start_systick(void) {
     SYST_CVR = 0u;
     SYST_CSR = SYST_START;
 #if !defined(EMULATED)
-    /* It begins with 0 and the reload, which would look like a wrap. */
-    for (uint32_t i = 0u; i < WAIT_TRIES && SYST_CVR == 0u; i++) {
+    /* It begins with 0 and the reload, which would look like a wrap. An emulator on a busy machine takes its time. */
+    for (uint32_t i = 0u; i < START_TRIES && SYST_CVR == 0u; i++) {
     }
 #endif
 }
