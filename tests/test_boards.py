@@ -112,6 +112,7 @@ def test_what_runs_there_is_what_flash_programs(classifier: Compiled, tmp_path: 
     verified = classifier.verify()
     assert verified.ok
     assert verified.elf_sha256 == flashed.sha256
+    assert verified.fit.flash_nbytes == flashed.nbytes
     assert b"semihost" not in copied.read_bytes()
 
 

@@ -53,7 +53,7 @@ class Firmware:
     """What was built. `library_*` is the generated library with the compiler's support functions that it calls.
 
     `library_flash_nbytes` = code + constants + initial values of its data; `library_ram_nbytes` = arena, state and any
-    other writable data; `flash_nbytes` and `ram_nbytes` are of the whole program, stack included.
+    other writable data; `flash_nbytes` and `ram_nbytes` are of the whole program, stack and alignment included.
     """
 
     elf: Path
@@ -257,7 +257,7 @@ def _sizes(elf: Path) -> dict[str, int]:
     with elf.open("rb") as file:
         image = ELFFile(file)
         sections = {s.name: s["sh_size"] for s in image.iter_sections() if s["sh_flags"] & 2}
-        sections.pop(".boot", None)  # in a region of its own, which no program can fill
+        in_flash = sum(s["p_filesz"] for s in image.iter_segments() if s["p_type"] == "PT_LOAD")
         table = image.get_section_by_name(".symtab")
         assert isinstance(table, SymbolTableSection)
         symbols = {s.name: s["st_value"] for s in table.iter_symbols()}
@@ -268,7 +268,7 @@ def _sizes(elf: Path) -> dict[str, int]:
     arenas = sum(nbytes for name, nbytes in sections.items() if name.startswith(".network_arena"))
     in_ram = arenas + sum(sections.get(name, 0) for name in (".stack", ".data", ".bss"))
     return {
-        "flash_nbytes": sum(sections.values()) - in_ram + sections.get(".data", 0),
+        "flash_nbytes": in_flash - sections.get(".boot", 0),  # that has a region of its own, which no program fills
         "ram_nbytes": in_ram,
         "library_flash_nbytes": code + constants + data,
         "library_code_nbytes": code,
