@@ -12,7 +12,8 @@ from ...errors import CompileError
 from .engine import Job, Written, failed
 from .process import last_lines, run_tool
 
-PLACES = ("elf", "bin", "hex", "port")
+FORMS = ("elf", "bin", "hex")  # of the program
+PLACES = (*FORMS, "port")
 
 
 def program(job: Job) -> Written:
@@ -36,15 +37,22 @@ def program(job: Job) -> Written:
 
 
 def split(template: str) -> list[str]:
-    """The words of the command line; every {name} in them is one of PLACES."""
+    """The words of the command line; every {name} in them is one of PLACES, and one at least of FORMS. Raises E0701."""
     try:
         words = shlex.split(template)
         places = [place for word in words for _, *place in Formatter().parse(word) if place[0] is not None]
     except ValueError as e:
         raise _bad(template, str(e)) from e
     if not words or any(name not in PLACES or form or conversion for name, form, conversion in places):
-        raise _bad(template, f"it may name {', '.join('{' + place + '}' for place in PLACES)}")
+        raise _bad(template, f"it may name {_listed(PLACES)}")
+    if not any(name in FORMS for name, *_ in places):
+        what, why = f"the command {template!r} does not get the program", f"it names none of {_listed(FORMS)}"
+        raise CompileError("E0701", what, why=why, fix='write "tool {elf}"')
     return words
+
+
+def _listed(places: tuple[str, ...]) -> str:
+    return ", ".join("{" + place + "}" for place in places)
 
 
 def _advised(job: Job, fix: str) -> str:
@@ -53,7 +61,7 @@ def _advised(job: Job, fix: str) -> str:
 
 
 def write_files(job: Job, folder: Path) -> dict[str, str]:
-    paths = {kind: folder / f"firmware.{kind}" for kind in ("elf", "bin", "hex")}
+    paths = {kind: folder / f"firmware.{kind}" for kind in FORMS}
     shutil.copy(job.image.elf, paths["elf"])
     paths["bin"].write_bytes(job.image.binary())
     paths["hex"].write_text(job.image.intel_hex())

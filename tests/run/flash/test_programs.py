@@ -138,6 +138,14 @@ def test_commands_that_cannot_be_filled_in(template: str) -> None:
     assert command.split("tool {elf} '{{x}}'") == ["tool", "{elf}", "{{x}}"]
 
 
+@pytest.mark.parametrize("template", ["echo hi", "tool --port={port}", "tool '{{elf}}'"])
+def test_a_command_that_does_not_get_the_program(template: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        command.split(template)
+    assert caught.value.code == "E0701"
+    assert "{elf}, {bin}, {hex}" in caught.value.why
+
+
 def test_a_boards_own_command_that_fails_says_what_it_needs(path: Path, tmp_path: Path) -> None:
     executable(path, "bossac", "#!/bin/sh\necho 'No device found on ttyUSB0'\nexit 1\n")
     board = "arduino-nano-33-ble"
