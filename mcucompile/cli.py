@@ -32,7 +32,7 @@ from .parser import parser, refuse_settled
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
 from .report import Json
-from .run.flash import How
+from .run.flash import How, check_how
 from .run.ports import board_ports, find_port, usb_ports
 from .target.board import Board, load_board
 
@@ -209,7 +209,7 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
         samples = compiled.samples_from(args.data) if args.data else None
-    port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
+    how, port = how_of(args, compiled.board), port_of(args, compiled.board)
     if port is None and compiled.board.emulator is None:
         compiled = replace(compiled, notes=(*compiled.notes, not_found(compiled.board)))
     with progress_bars(console, "verifying") as bar:
@@ -224,8 +224,22 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     return found, COMPARISON_FAILED if result.mismatch else 0
 
 
-def how_of(args: argparse.Namespace) -> How:
-    return How(args.engine, args.probe, args.drive, args.template)
+def how_of(args: argparse.Namespace, board: Board) -> How | None:
+    """What was said of programming; None for --no-flash. Raises E0701 and E0810 where that is not for the board."""
+    how = How(args.engine, args.probe, args.drive, args.template)
+    if getattr(args, "no_flash", False):
+        given = [option for option, value in asks_for_programming(args).items() if value]
+        if given:
+            what = f"{given[0]} says how to program, which --no-flash forbids"
+            raise CompileError("E0701", what, fix="leave one of them out")
+        return None
+    if how != How() and not board.is_virtual:
+        check_how(board, how)
+    return how
+
+
+def asks_for_programming(args: argparse.Namespace) -> dict[str, Any]:
+    return {"--engine": args.engine, "--probe": args.probe, "--drive": args.drive, "--command": args.template}
 
 
 def port_of(args: argparse.Namespace, board: Board) -> str | None:
@@ -236,8 +250,7 @@ def port_of(args: argparse.Namespace, board: Board) -> str | None:
     """
     if args.port:
         return str(args.port)
-    given = {"--no-flash": args.no_flash, "--engine": args.engine, "--probe": args.probe, "--drive": args.drive,
-             "--command": args.template}  # fmt: skip
+    given = {"--no-flash": args.no_flash, **asks_for_programming(args)}
     means_board = [option for option, value in given.items() if value]
     if means_board and board.is_virtual:
         what = f"{means_board[0]} is for a real board; {board.name} is emulated"
@@ -259,8 +272,9 @@ def not_found(board: Board) -> str:
 def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
+    how = how_of(args, compiled.board)
     with progress_bars(console, "building") as bar:
-        flashed = compiled.flash(how_of(args), port=args.port, mlperf=args.mlperf, progress=bar("programming"))
+        flashed = compiled.flash(how, port=args.port, mlperf=args.mlperf, progress=bar("programming"))
     show_runs.flashed(console, flashed)
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
@@ -273,7 +287,7 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, tell)
-    port, how = port_of(args, compiled.board), None if args.no_flash else how_of(args)
+    how, port = how_of(args, compiled.board), port_of(args, compiled.board)
     with progress_bars(console, "measuring" if port else "counting instructions") as bar:
         result = compiled.profile(port=port, how=how, timeout=args.timeout, programming=bar("programming"))
     show_runs.profile(console, compiled, result)

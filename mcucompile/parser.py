@@ -113,9 +113,9 @@ def board_options() -> Parser:
     p = Parser(add_help=False)
     p.add_argument("--port", help="serial port of a real board (default: found by the USB ids of its file)")
     p.add_argument("--engine", choices=ENGINES, help="what programs it (default: as its file says)")
-    p.add_argument("--probe", metavar="ID", help="the debug probe's id, or a part of it, where several are connected")
-    p.add_argument("--drive", type=Path, metavar="DIR", help="where the bootloader's UF2 drive is mounted")
-    p.add_argument("--command", dest="template", metavar="LINE", help='of --engine command: "tool {elf} {port}"')
+    p.add_argument("--probe", metavar="ID", help="the debug probe's id or a part of it (engines pyocd, openocd)")
+    p.add_argument("--drive", type=Path, metavar="DIR", help="where the UF2 drive is mounted (engine uf2)")
+    p.add_argument("--command", dest="template", metavar="LINE", help='"tool {elf}" (engine command)')
     return p
 
 

@@ -21,7 +21,7 @@ import pytest
 from onnx import TensorProto, helper
 from rich.console import Console
 
-from mcucompile.cli import main, not_found, port_of, progress_bars
+from mcucompile.cli import how_of, main, not_found, port_of, progress_bars
 from mcucompile.errors import CODES, CompileError
 from mcucompile.parser import parser, size_option
 from mcucompile.run import ports
@@ -313,6 +313,22 @@ def test_an_emulator_is_not_flashed(option: list[str]) -> None:
     with pytest.raises(CompileError, match="E0701") as caught:
         port_of(parser().parse_args(["verify", "out", *option]), board)
     assert option[0] in caught.value.what and "qemu-m4" in caught.value.what
+
+
+@pytest.mark.parametrize("command", ["flash", "verify", "profile"])
+def test_options_that_the_engine_does_not_use_are_refused(command: str) -> None:
+    words = [command, "out", "--engine", "pyocd", "--command", "tool {elf}"]
+    with pytest.raises(CompileError, match="--command is not for the engine pyocd"):
+        how_of(parser().parse_args(words), load_board("nucleo-f446re"))
+
+
+@pytest.mark.parametrize("option", OF_REAL_BOARDS[1:], ids=lambda option: option[0])
+def test_what_never_programs_takes_no_option_of_programming(option: list[str]) -> None:
+    board = load_board("nucleo-f446re")
+    assert how_of(parser().parse_args(["verify", "out", "--no-flash"]), board) is None
+    with pytest.raises(CompileError, match="E0701") as caught:
+        how_of(parser().parse_args(["verify", "out", "--no-flash", *option]), board)
+    assert option[0] in caught.value.what and "--no-flash" in caught.value.what
 
 
 def test_a_board_that_is_plugged_in_is_found_where_an_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from .engine import Engine, Job, Progress, Written, no_progress
 from .image import elf_sha256, read_image
 from .running import running_program
 
-__all__ = ["Flashed", "How", "elf_sha256", "ensure_programmed", "flash", "no_progress"]
+__all__ = ["Flashed", "How", "check_how", "elf_sha256", "ensure_programmed", "flash", "no_progress"]
 
 PROGRAM: Mapping[str, Engine] = dict(
     zip(
@@ -25,6 +25,8 @@ PROGRAM: Mapping[str, Engine] = dict(
         strict=True,
     )
 )
+USERS: Mapping[str, tuple[str, ...]] = {"probe": ("pyocd", "openocd"), "drive": ("uf2",), "command": ("command",)}
+"""Which engines use a field of How. A serial port is the board's, whatever programs it."""
 START_SECONDS = 10.0
 
 
@@ -33,7 +35,7 @@ class How:
     """What the user named of how to program a board; the rest is the board file's, or found. `engine` is of ENGINES.
 
     `probe` is a part of a debug probe's id, `drive` a mounted UF2 drive, `command` a command line with {elf}, {bin},
-    {hex} and {port} in it.
+    {hex} and {port} in it. A command or a drive names its engine, too; a probe, of which two know, does not.
     """
 
     engine: str | None = None
@@ -61,7 +63,7 @@ def flash(
     firmware: Firmware, board: Board, how: How, port: str | None = None, progress: Progress = no_progress
 ) -> Flashed:
     """Program `firmware` into the board. Raises E0609, E0610, E0701, E08xx."""
-    flashing = _flashing(board, how)
+    flashing = check_how(board, how)
     engine = engine_of(flashing, how)
     job = Job(
         read_image(firmware.elf, board), board, flashing, progress,
@@ -122,8 +124,8 @@ def _asked(port: str, board: Board, deadline: float) -> bytes | None:
         return None
 
 
-def _flashing(board: Board, how: How) -> Flashing:
-    """The board's [flash] table, with the user's command in it. Raises E0810."""
+def check_how(board: Board, how: How) -> Flashing:
+    """The board's [flash] table, with the user's command in it. Raises E0701 and E0810 when `how` is not for it."""
     if board.flashing is None:
         fix = "`mcucompile verify` runs the program on the emulator" if board.emulator else "add it to the board file"
         raise CompileError("E0810", f"the file of {board.name} has no [flash] table", fix=fix)
@@ -136,7 +138,21 @@ def _flashing(board: Board, how: How) -> Flashing:
             why=f"it does for: {', '.join(engines_of(flashing))}",
             fix="take one of these, or give --command" if engine == "command" else "take one of these",
         )
+    for option, users in USERS.items():
+        if getattr(how, option) is not None and engine not in users:
+            raise _unused(option, engine, board, how)
+    if engine == "command":
+        command.split(flashing.command)
     return flashing
+
+
+def _unused(option: str, engine: str, board: Board, how: How) -> CompileError:
+    """Rather than dropping what the user said."""
+    assert board.flashing is not None
+    known = (*engines_of(board.flashing), "command")
+    others = "".join(f", or take --engine {name}" for name in USERS[option] if name in known)
+    chosen = "" if how.engine else f", which is taken for {board.name} unless --engine names another"
+    return CompileError("E0701", f"--{option} is not for the engine {engine}{chosen}", fix=f"leave it out{others}")
 
 
 def _flashed(job: Job, firmware: Firmware, engine: str, written: Written, seconds: float) -> Flashed:

@@ -12,7 +12,7 @@ from jobs import job
 from mcucompile.errors import CompileError
 from mcucompile.run import flash as flashing
 from mcucompile.run.build import Firmware
-from mcucompile.run.flash import How, ensure_programmed
+from mcucompile.run.flash import How, check_how, engine_of, ensure_programmed
 from mcucompile.run.flash.engine import check_chip_id
 from mcucompile.target.board import load_board
 
@@ -62,3 +62,58 @@ def test_a_program_that_does_not_start(
     with pytest.raises(CompileError) as caught:
         programmed(monkeypatch, OTHER, answer, seconds=0.5)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("board", "how", "engine"),
+    [
+        ("nucleo-f446re", How(), "pyocd"),
+        ("nucleo-f446re", How(probe="066A"), "pyocd"),
+        ("nucleo-f446re", How(engine="openocd", probe="066A"), "openocd"),
+        ("nucleo-f446re", How(command="tool {elf}"), "command"),
+        ("raspberry-pi-pico", How(drive=Path("/media/RPI-RP2")), "uf2"),
+        ("raspberry-pi-pico", How(engine="pyocd", probe="E661"), "pyocd"),
+        ("arduino-nano-33-ble", How(), "command"),
+        ("blue-pill", How(engine="stm32-uart"), "stm32-uart"),
+    ],
+)
+def test_what_the_user_names_chooses_the_engine(board: str, how: How, engine: str) -> None:
+    assert engine_of(check_how(load_board(board), how), how) == engine
+
+
+@pytest.mark.parametrize(
+    ("board", "how", "option", "engine"),
+    [
+        ("nucleo-f446re", How(engine="pyocd", command="tool {elf}"), "--command", "pyocd"),
+        ("nucleo-f446re", How(engine="pyocd", drive=Path("d")), "--drive", "pyocd"),
+        ("nucleo-f446re", How(engine="openocd", drive=Path("d"), command="tool {elf}"), "--drive", "openocd"),
+        ("nucleo-f446re", How(engine="openocd", command="tool {elf}"), "--command", "openocd"),
+        ("nucleo-f446re", How(drive=Path("d"), command="tool {elf}"), "--drive", "command"),
+        ("nucleo-f446re", How(probe="066A", command="tool {elf}"), "--probe", "command"),
+        ("blue-pill", How(engine="stm32-uart", probe="066A"), "--probe", "stm32-uart"),
+        ("raspberry-pi-pico-2", How(probe="xyz"), "--probe", "uf2"),
+        ("raspberry-pi-pico-2", How(probe="xyz", drive=Path("d")), "--probe", "uf2"),
+    ],
+)
+def test_options_that_the_engine_does_not_use(board: str, how: How, option: str, engine: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        check_how(load_board(board), how)
+    assert caught.value.code == "E0701"
+    assert caught.value.what.startswith(f"{option} is not for the engine {engine}")
+    assert ("unless --engine names another" in caught.value.what) == (how.engine is None)
+
+
+def test_engines_that_would_use_the_option_are_named() -> None:
+    """Only those that the board's file knows."""
+    with pytest.raises(CompileError) as caught:
+        check_how(load_board("raspberry-pi-pico-2"), How(probe="xyz"))
+    assert "--engine pyocd" in caught.value.fix
+    with pytest.raises(CompileError) as caught:
+        check_how(load_board("nucleo-f446re"), How(engine="pyocd", drive=Path("d")))
+    assert caught.value.fix == "leave it out"
+
+
+def test_a_command_without_the_program_is_refused_before_anything_is_built() -> None:
+    with pytest.raises(CompileError, match="names none of") as caught:
+        check_how(load_board("nucleo-f446re"), How(command="echo hi"))
+    assert caught.value.code == "E0701"
