@@ -12,7 +12,8 @@ import re
 import struct
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 
 from ...errors import CompileError
@@ -51,13 +52,14 @@ def _block(index: int, count: int, address: int, data: bytes, family: int) -> by
     return head + data.ljust(BLOCK_NBYTES - len(head) - 4, b"\0") + struct.pack("<I", MAGIC_END)
 
 
+def mount_patterns() -> tuple[str, ...]:
+    """Where this platform shows drives."""
+    return ("/Volumes/*",) if sys.platform == "darwin" else ("/media/*", "/media/*/*", "/run/media/*/*", "/mnt/*")
+
+
 def mount_places() -> list[Path]:
-    """The folders in which this platform shows drives."""
-    if sys.platform == "darwin":
-        parents = [Path("/Volumes")]
-    else:
-        parents = [Path("/mnt"), *Path("/media").glob("*"), *Path("/run/media").glob("*"), Path("/media")]
-    return sorted({place for parent in parents for place in _folders(parent)})
+    """The folders that are there; those that may not be looked into have none."""
+    return sorted(Path(place) for pattern in mount_patterns() for place in glob(pattern) if os.path.isdir(place))
 
 
 def find_drive(job: Job, places: Sequence[Path]) -> Path:
@@ -80,8 +82,7 @@ def find_drive(job: Job, places: Sequence[Path]) -> Path:
     raise CompileError(
         "E0802",
         f"the UF2 drive of {job.board.name} was not found",
-        where=", ".join(map(str, places)),
-        why="a cable without data lines looks just the same",
+        why=f"{_nowhere(job)}; a cable without data lines looks just the same",
         fix="hold the BOOTSEL button (elsewhere: press reset twice) while plugging it in; if the drive is mounted"
         " in another place, and on Windows in any case, name it with --drive",
     )
@@ -96,11 +97,11 @@ def read_board_id(drive: Path) -> str | None:
     return found[1] if found else ""
 
 
-def _folders(parent: Path) -> Iterator[Path]:
-    try:
-        yield from (path for path in parent.iterdir() if path.is_dir())
-    except OSError:
-        return
+def _nowhere(job: Job) -> str:
+    """Not every folder in which was looked: the drives that are mounted are no business of a board's."""
+    if job.drive is not None:
+        return f"{job.drive} has no {INFO}, or is not there"
+    return f"no {INFO} is in {', '.join(mount_patterns())}"
 
 
 def _copy(job: Job, drive: Path, content: bytes) -> None:

@@ -118,6 +118,23 @@ def test_no_drive(tmp_path: Path) -> None:
     error = refused(job(tmp_path, "raspberry-pi-pico", drive=tmp_path / "empty"))
     assert error.code == "E0802"
     assert "BOOTSEL" in error.fix
+    assert f"{tmp_path / 'empty'} has no INFO_UF2.TXT" in error.why
+
+
+def test_drives_that_are_none_of_a_board_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where was looked, and nothing of what else is mounted there."""
+    (tmp_path / "mnt" / "backup").mkdir(parents=True)
+    (tmp_path / "mnt" / "file").touch()
+    monkeypatch.setattr(uf2, "mount_patterns", lambda: (f"{tmp_path}/mnt/*", f"{tmp_path}/media/*/*"))
+    made = job(tmp_path, "raspberry-pi-pico")
+    error = refused(made)
+    assert error.code == "E0802"
+    assert f"no INFO_UF2.TXT is in {tmp_path}/mnt/*, {tmp_path}/media/*/*" in error.why
+    assert "backup" not in str(error)
+    (tmp_path / "media" / "me").mkdir(parents=True)
+    right = drive(tmp_path / "media" / "me")
+    assert uf2.mount_places() == [right, tmp_path / "mnt" / "backup"]
+    assert uf2.find_drive(made, uf2.mount_places()) == right
 
 
 def test_a_bootloader_that_does_not_start_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
