@@ -11,6 +11,13 @@ from ...target.board import Board
 from ...target.flashing import Flashing
 from .image import Image
 
+UNLOCKING = {
+    "stm32": "STM32CubeProgrammer", "nrf": "nrfutil", "lpc17": "Flash Magic, through the bootloader in its ROM",
+    "lpc55": "nxpdebugmbox of NXP's SPSDK",
+}  # fmt: skip
+"""How a family's name begins, and what erases a locked part of it."""
+PYOCD_UNLOCKS = ("nrf52", "stm32h7")  # the mass erase of other families goes through the core, which is closed
+
 Progress = Callable[[int, int], None]
 
 
@@ -64,8 +71,15 @@ def locked(job: Job, why: str) -> CompileError:
         "E0804",
         f"the chip on {job.board.name} is locked",
         why=why,
-        fix="unlock it, which erases it, with its vendor's tool (STM32CubeProgrammer, nrfutil) or `pyocd erase --mass`",
+        fix=f"unlock it, which erases it, with {unlocking_tool(job)}",
     )
+
+
+def unlocking_tool(job: Job) -> str:
+    family = job.board.setup.name if job.board.setup else ""
+    known = [tool for start, tool in UNLOCKING.items() if family.startswith(start)]
+    tool = known[0] if known else "its vendor's tool (as STM32CubeProgrammer is ST's, and nrfutil Nordic's)"
+    return f"{tool}, or `pyocd erase --mass -t {job.flashing.target}`" if family in PYOCD_UNLOCKS else tool
 
 
 def failed(job: Job, engine: str, why: str, *, has_begun: bool = True) -> CompileError:

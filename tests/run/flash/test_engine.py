@@ -13,7 +13,7 @@ from mcucompile.errors import CompileError
 from mcucompile.run import flash as flashing
 from mcucompile.run.build import Firmware
 from mcucompile.run.flash import How, check_how, engine_of, ensure_programmed
-from mcucompile.run.flash.engine import check_chip_id
+from mcucompile.run.flash.engine import check_chip_id, locked
 from mcucompile.target.board import load_board
 
 THIS, OTHER = b"this one", b"another1"
@@ -29,6 +29,24 @@ def test_ids_of_all_revisions(tmp_path: Path, board: str) -> None:
     with pytest.raises(CompileError) as caught:
         check_chip_id(made, 0x10006421)
     assert caught.value.code == "E0805"
+
+
+@pytest.mark.parametrize(
+    ("board", "tool"),
+    [
+        ("nucleo-g474re", "with STM32CubeProgrammer"),
+        ("nucleo-h743zi", "with STM32CubeProgrammer, or `pyocd erase --mass -t stm32h743xx`"),
+        ("microbit-v1", "with nrfutil"),
+        ("nrf52840-dk", "with nrfutil, or `pyocd erase --mass -t nrf52840`"),
+        ("mbed-lpc1768", "with Flash Magic, through the bootloader in its ROM"),
+        ("lpcxpresso55s69", "with nxpdebugmbox of NXP's SPSDK"),
+        ("mimxrt1060-evk", "with its vendor's tool (as STM32CubeProgrammer is ST's, and nrfutil Nordic's)"),
+    ],
+)
+def test_what_unlocks_a_part_is_made_for_it(tmp_path: Path, board: str, tool: str) -> None:
+    error = locked(job(tmp_path, board), "it says so")
+    assert error.code == "E0804"
+    assert error.fix.endswith(tool)
 
 
 def programmed(monkeypatch: pytest.MonkeyPatch, *answers: bytes | CompileError | None, seconds: float = 10.0) -> object:
