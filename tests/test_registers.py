@@ -35,6 +35,16 @@ TINY = b"""<device><peripherals>
 </peripherals></device>"""
 
 
+@pytest.mark.parametrize("name", list_boards())
+def test_board_files_claim_no_more_than_is_checked(name: str) -> None:
+    """Names, addresses, bits: not which values are written, nor when."""
+    board = load_board(name)
+    if "registers are as in" in board.tested:
+        assert "addresses and bits of its registers are as in" in board.tested
+        assert board.setup and board.setup.svd, "the description that it speaks of"
+    assert name not in COVERED or "addresses and bits" in board.tested
+
+
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     if not find_tool("arm-none-eabi-gcc"):
