@@ -33,7 +33,7 @@ class DType(Enum):
 
     @property
     def nbytes(self) -> int:
-        return self.numpy.itemsize
+        return _NBYTES[self]
 
     @property
     def is_integer(self) -> bool:
@@ -48,3 +48,6 @@ class DType(Enum):
     def high(self) -> int:
         """The largest stored integer."""
         return int(np.iinfo(self.value).max)
+
+
+_NBYTES = {dtype: dtype.numpy.itemsize for dtype in DType}

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from heapq import heappop, heappush
+from operator import or_
 
 from .memory import MemoryStep, Schedule, most_overlap, step_gaps
 
@@ -112,6 +114,8 @@ class _Liveness:
         self.gaps = [step_gaps(s, self.nbytes, s.inputs, s.outputs) for s in self.steps]
         self.operands = [tuple(dict.fromkeys(s.operands)) for s in self.steps]
         self.scratch = [sum(self.nbytes[n] for n in s.scratch) for s in self.steps]
+        self.sharers = [reduce(or_, (self.users[n] for n in names), 0) for names in self.operands]
+        self.known: dict[tuple[int, int], tuple[int, int]] = {}
 
     def _predecessors(self, k: int) -> int:
         """The earlier steps in the given order that write what step k touches, or read what it writes."""
@@ -145,23 +149,35 @@ class _Liveness:
     def _run_free_steps(self, state: _State) -> _State:
         ready = self._ready(state)
         while ready:
-            trials = (self.run(state, k) for k in ready)
-            free = next((t for t in trials if t.peak == state.peak and t.live <= state.live), None)
+            free = next((k for k in ready if self._is_free(state, k)), None)
             if free is None:
                 break
-            state = free
+            state = self.run(state, free)
             ready = self._ready(state)
         return state
 
+    def _is_free(self, state: _State, k: int) -> bool:
+        during, change = self._growth(state.done, k)
+        return change <= 0 and state.live + during <= state.peak
+
     def _ready(self, state: _State) -> list[int]:
-        return [k for k in range(len(self.steps)) if not state.done >> k & 1 and not self.before[k] & ~state.done]
+        waiting = self.complete & ~state.done
+        return [k for k, before in enumerate(self.before) if not before & waiting and waiting >> k & 1]
 
     def run(self, state: _State, k: int) -> _State:
-        done = state.done | 1 << k
-        born, dying = self._born(k, state.done), self._dying(k, done)
-        during = state.live + sum(self.nbytes[n] for n in born) + self.scratch[k] - self._sharing(k, dying, born)
-        live = state.live + sum(self.nbytes[n] for n in born) - sum(self.nbytes[n] for n in dying)
-        return _State(done, live, max(state.peak, during), (*state.order, k))
+        during, change = self._growth(state.done, k)
+        peak = max(state.peak, state.live + during)
+        return _State(state.done | 1 << k, state.live + change, peak, (*state.order, k))
+
+    def _growth(self, done: int, k: int) -> tuple[int, int]:
+        """By how many bytes more are live during step k, and after it; of `done` only users of its operands count."""
+        key = k, done & self.sharers[k]
+        if key not in self.known:
+            born, dying = self._born(k, done), self._dying(k, done | 1 << k)
+            added = sum(self.nbytes[n] for n in born)
+            during = added + self.scratch[k] - self._sharing(k, dying, born)
+            self.known[key] = during, added - sum(self.nbytes[n] for n in dying)
+        return self.known[key]
 
     def _born(self, k: int, done: int) -> list[str]:
         return [n for n in self.operands[k] if not self.users[n] & done and n not in self.schedule.inputs]
