@@ -29,7 +29,7 @@ from .data import Samples, reference_inputs, samples_for, stored_value
 from .effects import Effect, effects, quality
 from .emit import emit
 from .errors import CompileError
-from .export import Library, exported, parse_formats
+from .export import Library, Sample, exported, generated, is_large, parse_formats
 from .files import REPORT, is_library_file, read_bytes, write_folder
 from .front import front_svg
 from .frontend.export import to_onnx
@@ -37,7 +37,7 @@ from .ir import Array, Graph, Numerics, Program, Shape
 from .lower.picture import memory_map_svg
 from .lowering import lower_for
 from .metrics import Metrics, accuracy, compare
-from .mismatch import differs, float_tolerance
+from .mismatch import differs, float_tolerance, unit_of
 from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
 from .passes.base import Dump, Tell, silent
 from .pipeline import Prepared, prepare
@@ -81,7 +81,9 @@ class Compiled:
         memory = memory_map_svg(
             self.program.placements, [s.op for s in self.program.steps], self.program.arena_nbytes, self.name
         )
-        files = {**self.emitted, "memory.svg": memory.encode(), **exported(self.options.export, self.library)}
+        files = {**self.emitted, "memory.svg": memory.encode()}
+        if self.options.export:
+            files |= exported(self.options.export, self.library)
         picture = front_svg(self.effects, self.name) if self.effects else None
         if picture:
             files["compression.svg"] = picture.encode()
@@ -97,21 +99,41 @@ class Compiled:
         return {name: text.encode() for name, text in emit(self.program, self.board.core).items()}
 
     @property
+    def c_files(self) -> dict[str, bytes]:
+        """File name -> content of what is built."""
+        return {name: content for name, content in self.emitted.items() if is_library_file(name)}
+
+    @cached_property
     def library(self) -> Library:
-        """The C files, for the formats that drop them into a project."""
-        c_files = {name: content for name, content in self.emitted.items() if is_library_file(name)}
-        return Library(self.program, self.board.core, c_files)
+        """The C files and a sample, for the formats that drop them into a project."""
+        return Library(self.program, self.board.core, self.c_files, self.sample())
+
+    def sample(self) -> Sample:
+        """The first one of reference.npz; of inputs too large to be printed, one that a formula gives."""
+        ports, reference = self.program.inputs, self.reference
+        if is_large(ports):
+            inputs = {p.name: generated(p)[np.newaxis] for p in ports}
+            reference = Reference(inputs, self.expected(inputs))
+        outputs = {name: values[0] for name, values in reference.outputs.items()}
+        ulp = float_tolerance(self.graph)
+        tolerances = {n: ulp * unit_of(v) if ulp and v.dtype == np.float32 else 0.0 for n, v in outputs.items()}
+        return Sample({n: v[0] for n, v in reference.inputs.items()}, outputs, tolerances, is_large(ports))
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """What each pass of the recipe cost and gained; () without a recipe."""
         return effects(self.prepared, self.program, self.board, self.options, self.tell)
 
+    @cached_property
+    def reference(self) -> Reference:
+        """The default inputs, and what the network answers to them."""
+        inputs = self.default_inputs()
+        return Reference(inputs, self.expected(inputs))
+
     def reference_npz(self) -> bytes:
         """Arrays `input/NAME` and `output/NAME`, [samples, ...], as stored; outputs are the reference's."""
-        inputs = self.default_inputs()
-        arrays = {f"input/{n}": v for n, v in inputs.items()}
-        for name, values in self.expected(inputs).items():
+        arrays = {f"input/{n}": v for n, v in self.reference.inputs.items()}
+        for name, values in self.reference.outputs.items():
             arrays[f"output/{name}"] = values
         stream = io.BytesIO()
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
@@ -229,7 +251,7 @@ class Compiled:
     def write_library(self, folder: Path) -> Path:
         """Only the C files, for building."""
         folder.mkdir()
-        for name, data in self.library.c_files.items():
+        for name, data in self.c_files.items():
             (folder / name).write_bytes(data)
         return folder
 

@@ -47,12 +47,15 @@ def float_tolerance(graph: Graph) -> int:
     return FUNCTION_ULP + math.ceil(math.sqrt(terms))
 
 
+def unit_of(expected: Array) -> float:
+    """The unit in the last place of the largest finite magnitude in a float32 tensor."""
+    return float(np.spacing(np.float32(np.abs(expected[np.isfinite(expected)]).max(initial=1e-30))))
+
+
 def ulp_errors(found: Array, expected: Array) -> Array:
-    """Differences in units in the last place of the largest magnitude in `expected`; infinite for a stray NaN."""
-    finite = np.isfinite(expected)
-    unit = np.spacing(np.float32(np.abs(expected[finite]).max(initial=1e-30)))
+    """Differences in units of `expected`, see `unit_of`; infinite for a stray NaN."""
     with np.errstate(invalid="ignore"):
-        errors = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / float(unit)
+        errors = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / unit_of(expected)
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     return np.where(same, 0.0, np.where(np.isnan(errors), np.inf, errors))
 

@@ -27,11 +27,12 @@ from collections.abc import Iterable
 from ..errors import CompileError
 from . import arduino, cmake, cmsis_pack, makefile, platformio, zephyr
 from .library import Library
+from .sample import Sample, generated, is_large
 
 FORMATS = {f.name: f for f in (cmake.FORMAT, arduino.FORMAT, platformio.FORMAT, zephyr.FORMAT, cmsis_pack.FORMAT,
                                makefile.FORMAT)}  # fmt: skip
 
-__all__ = ["FORMATS", "Library", "exported", "parse_formats"]
+__all__ = ["FORMATS", "Library", "Sample", "exported", "generated", "is_large", "parse_formats"]
 
 
 def parse_formats(names: str | Iterable[str]) -> tuple[str, ...]:

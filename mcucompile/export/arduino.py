@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .example import ports
+from .example import checked_sample
 from .library import Format, Library
 
 NAME_LENGTH = 63  # the specification's limit for names of libraries and of sketches
@@ -13,7 +13,7 @@ def files(library: Library) -> dict[str, bytes]:
     sketch = library.name[: NAME_LENGTH - len(ENDING)] + ENDING
     return {
         "library.properties": library.render("arduino/library.properties.j2", title=library.name[:NAME_LENGTH]),
-        f"examples/{sketch}/{sketch}.ino": library.render("arduino/sketch.ino.j2", **ports(library)),
+        f"examples/{sketch}/{sketch}.ino": library.render("arduino/sketch.ino.j2", **checked_sample(library)),
     }
 
 

@@ -11,15 +11,17 @@ from .. import __version__
 from ..emit.c import needs, render
 from ..ir import Program
 from ..target.cores import Core, Isa
+from .sample import Sample
 
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A generated library: `c_files` are its sources and headers, file name -> content."""
+    """A generated library: `c_files` are its sources and headers, file name -> content; `sample` checks builds."""
 
     program: Program
     core: Core
     c_files: Mapping[str, bytes]
+    sample: Sample
 
     @property
     def name(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,10 +23,9 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
     return done.stdout
 
 
-def scores(text: str) -> list[int]:
-    found = re.findall(r"^scores\[(\d+)\] = (-?\d+)$", text, re.MULTILINE)
-    assert [int(index) for index, _ in found] == list(range(len(found)))
-    return [int(value) for _, value in found]
+def runs_right(program: Path) -> None:
+    """Asserts that an example of the network says, and returns, that its answer is the reference's."""
+    assert run(program) == "net: equal\n"
 
 
 def machine(program: Path) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from building import run
+from building import run, runs_right
 
 HARDWARE = Path(__file__).parent / "arduino"
 CORE = HARDWARE / "own" / "native" / "cores" / "own"
@@ -49,9 +49,7 @@ def test_layout_is_the_flat_one(folder: Path) -> None:
         assert {p.name for p in sketch.parent.iterdir()} == {sketch.name}, "all else there would be compiled with it"
 
 
-def test_sketch_is_cpp(
-    folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_sketch_is_cpp(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     (sketch,) = folder.rglob("*.ino")
     (tmp_path / "sketch.cpp").write_text("#include <Arduino.h>\n" + sketch.read_text())
     flags = ("-Os", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{CORE}")
@@ -68,12 +66,10 @@ def test_sketch_is_cpp(
         "sketch",
         cwd=tmp_path,
     )
-    prints_the_scores(run(tmp_path / "sketch"))
+    runs_right(tmp_path / "sketch")
 
 
-def test_builder(
-    folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_builder(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     """Arduino's builder finds the library by the sketch's #include, compiles it with the sketch, and nothing else."""
     builder, ctags = tool("arduino-builder"), Path(tool("arduino-ctags"))
     (tmp_path / "libraries").mkdir()
@@ -91,4 +87,4 @@ def test_builder(
     assert "Using library net at version" in told
     built = {p.name for p in (tmp_path / "build").rglob("*.o")}
     assert built == {"net.c.o", "net_kernels.c.o", "net_weights.c.o", f"{sketch.name}.cpp.o", "main.cpp.o"}
-    prints_the_scores(run(tmp_path / "build" / f"{sketch.name}.elf"))
+    runs_right(tmp_path / "build" / f"{sketch.name}.elf")

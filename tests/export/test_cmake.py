@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import WARNINGS, machine, run
+from building import WARNINGS, machine, run, runs_right
 
 from mcucompile.export import FORMATS
 
@@ -47,7 +47,6 @@ def project(folder: Path, library: str, main: Path, language: str = "C") -> Path
 @pytest.mark.parametrize("kind", ["host", "arm"])
 def test_built_installed_and_found(
     kind: str, folder: Path, m4_folder: Path, tmp_path: Path, tool: Callable[[str], str],
-    prints_the_scores: Callable[[str], None],
 ) -> None:  # fmt: skip
     tool("cmake")
     options = [f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'prefix'}", f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}"]
@@ -63,41 +62,35 @@ def test_built_installed_and_found(
     program = build(mine, tmp_path / "build", *options) / "mine"
     assert machine(program) == kind
     if kind == "host":
-        prints_the_scores(run(program))
+        runs_right(program)
 
 
-def test_fetched_into_a_project_of_another_language(
-    folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_fetched_into_a_project_of_another_language(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     tool("cmake"), tool("g++")
     main = tmp_path / "main.cpp"
     main.write_text((folder / "examples" / "minimal" / "main.c").read_text())
     mine = project(tmp_path / "mine", FETCHED.format(folder=folder.as_posix()), main, "CXX")
     options = (f"-DCMAKE_C_FLAGS={WARNINGS}", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror")
     place = build(mine, tmp_path / "build", *options, f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'prefix'}")
-    prints_the_scores(run(place / "mine"))
+    runs_right(place / "mine")
     run("cmake", "--install", place)
     assert not (tmp_path / "prefix").exists(), "what a program builds as a part of itself is not installed with it"
 
 
-def test_use_as_it_is_told(
-    folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_use_as_it_is_told(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     """Of a folder whose name has blanks."""
     tool("cmake")
     used = FORMATS["cmake"].use.format(folder=folder.name, name="net", NAME="NET").partition(" or ")[0]
     assert used == f'add_subdirectory("{folder.name}")'
     mine = project(tmp_path / "mine", used, Path(folder.name, "examples", "minimal", "main.c"))
     folder.rename(mine / folder.name)
-    prints_the_scores(run(build(mine, tmp_path / "build") / "mine"))
+    runs_right(build(mine, tmp_path / "build") / "mine")
 
 
-def test_example(
-    folder: Path, m4_folder: Path, tmp_path: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_example(folder: Path, m4_folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
     tool("cmake")
     source, flags = folder / "examples" / "cmake", f"-DCMAKE_C_FLAGS={WARNINGS}"
-    prints_the_scores(run(build(source, tmp_path / "host", flags) / "net_minimal"))
+    runs_right(build(source, tmp_path / "host", flags) / "net_minimal")
     tool("arm-none-eabi-gcc")
     toolchain = "-DCMAKE_TOOLCHAIN_FILE=../../cmake/cortex-m4f.cmake"
     run("cmake", "-B", tmp_path / "arm", toolchain, cwd=m4_folder / "examples" / "cmake")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import WARNINGS, machine, run
+from building import WARNINGS, machine, run, runs_right
 
 from mcucompile.api import Compiled
 from mcucompile.export import exported
@@ -122,7 +122,6 @@ def test_archive(compiled: Compiled) -> None:
 
 def test_component_builds(
     compiled: Compiled, for_m4: Compiled, tmp_path: Path, tool: Callable[[str], str],
-    prints_the_scores: Callable[[str], None],
 ) -> None:  # fmt: skip
     """As a pack manager and a project do: unpack, compile the sources with the headers' folder, add the template."""
     flags = WARNINGS.split()
@@ -136,4 +135,4 @@ def test_component_builds(
         includes = {f"-I{(folder / f['name']).parent}" for f in listed if f["category"] == "header"}
         run(*compiler, *flags, *includes, *sources, "-o", folder / "program")
         assert machine(folder / "program") == kind
-    prints_the_scores(run(tmp_path / "host" / "program"))
+    runs_right(tmp_path / "host" / "program")

@@ -14,7 +14,7 @@ import mcucompile
 from mcucompile.api import Compiled
 from mcucompile.cli import main
 from mcucompile.errors import CompileError
-from mcucompile.export import FORMATS, Library, exported, parse_formats
+from mcucompile.export import FORMATS, exported, parse_formats
 
 MODEL = Path(__file__).parents[1] / "models" / "classifier_qdq_int8.onnx"
 
@@ -120,7 +120,7 @@ def test_long_names(compiled: Compiled) -> None:
     """At most 63 characters for libraries and sketches of Arduino, at most 32 for a part of a CMSIS component."""
     name = "long" * 20
     program = replace(compiled.program, name=name)
-    files = exported(FORMATS, Library(program, compiled.board.core, compiled.library.c_files))
+    files = exported(FORMATS, replace(compiled.library, program=program))
     assert f"name={name[:63]}" in files["library.properties"].decode().splitlines()
     (sketch,) = [Path(path) for path in files if path.endswith(".ino")]
     assert sketch.stem == sketch.parent.name == f"{name[:55]}_minimal"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import WARNINGS, machine, run
+from building import WARNINGS, machine, run, runs_right
 
 from mcucompile.target.cores import CORES
 
@@ -34,11 +34,11 @@ def project(folder: Path) -> Path:
     return mine
 
 
-def test_included(project: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]) -> None:
+def test_included(project: Path, tool: Callable[[str], str]) -> None:
     tool("make")
     built = run("make", cwd=project)
     assert "-ffp-contract=off -c -o build/net/net_kernels.o" in built
-    prints_the_scores(run(project / "program"))
+    runs_right(project / "program")
     assert "up to date" in run("make", cwd=project)
     (project.parent / "library" / "net_weights.h").touch()
     assert run("make", cwd=project).count(" -c ") == 3, "all objects depend on the library's headers"
@@ -61,13 +61,11 @@ def test_default_target_of_before_stays(project: Path, tool: Callable[[str], str
     assert run("make", cwd=project) == "hello\n"
 
 
-def test_example(
-    project: Path, m4_folder: Path, tool: Callable[[str], str], prints_the_scores: Callable[[str], None]
-) -> None:
+def test_example(project: Path, m4_folder: Path, tool: Callable[[str], str]) -> None:
     tool("make")
     example = project.parent / "library" / "examples" / "makefile"
     run("make", f"CFLAGS=-O2 {WARNINGS}", cwd=example)
-    prints_the_scores(run(example / "build" / "minimal"))
+    runs_right(example / "build" / "minimal")
     compiler = f"CC={tool('arm-none-eabi-gcc')}"
     example = m4_folder / "examples" / "makefile"
     run("make", compiler, f"CFLAGS=-O2 {ARM} {WARNINGS}", "LDFLAGS=--specs=nosys.specs", cwd=example)

@@ -10,7 +10,8 @@
 struct Terminal {
     void begin(unsigned long) {}
     void print(const char *text) { printf("%s", text); }
-    void print(int value) { printf("%d", value); }
+    void print(long value) { printf("%ld", value); }
+    void print(double value, int digits) { printf("%.*f", digits, value); }
     void println(const char *text) { printf("%s\n", text); }
     void println(long value) { printf("%ld\n", value); }
     void println(double value, int digits) { printf("%.*f\n", digits, value); }
