@@ -53,6 +53,19 @@ def test_through_a_transposition() -> None:
     assert result(graph) == before
 
 
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_each_side_keeps_its_border(channels_first: bool) -> None:
+    begins, ends = ((0, 0, 1, 2), (0, 0, 2, 0)) if channels_first else ((0, 1, 2, 0), (0, 2, 0, 0))
+    ops: list[Op] = [Pad(begins, ends, -math.inf), MaxPool(Window((3, 3)))]
+    if channels_first:
+        ops.insert(1, Transpose((0, 2, 3, 1)))
+    graph = chain(*ops, shape=(1, 2, 5, 6) if channels_first else (1, 5, 6, 2))
+    before = result(graph)
+    assert FusePad().run(graph) == 1
+    assert graph.nodes[-1].op == MaxPool(Window((3, 3), pads=(1, 2, 2, 0)))  # top, left, bottom, right
+    assert result(graph) == before
+
+
 def test_a_finite_border_stays() -> None:
     graph = chain(Pad(BEGINS, ENDS, 0.0), MaxPool(WINDOW))
     assert FusePad().run(graph) == 0
