@@ -16,6 +16,7 @@ from .run.cycles import cycle_plugin, function_symbols, measure
 from .run.device import Device, Latency, open_device, time_limit
 from .run.flash import How, ensure_programmed, no_progress
 from .run.interface import Interface
+from .run.ran_on import RanOn, at_port, emulated
 from .target.board import Board, list_boards, load_board
 from .verify import Progress, to_bytes
 
@@ -80,6 +81,7 @@ class Profile:
     total: int | None
     cycles: int | None
     firmware: Firmware
+    ran_on: RanOn
     note: str = ""
     latency: Latency | None = None
 
@@ -103,6 +105,7 @@ class Profile:
         """As plain data."""
         return {
             "board": self.board,
+            "ran_on": asdict(self.ran_on),
             "instructions": self.total,
             "overhead": self.overhead,
             "cycles": self.cycles,
@@ -158,9 +161,8 @@ def run(
 def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float) -> Profile:
     costs = measure(firmware, board, [s.kernel.function for s in program.steps], data, run_seconds=limit)
     counted = [(cost.instructions, cost.cycles) for cost in costs.steps]
-    return Profile(
-        board.name, _layers(program, counted, firmware), costs.total.instructions, costs.total.cycles, firmware
-    )
+    layers, total = _layers(program, counted, firmware), costs.total
+    return Profile(board.name, layers, total.instructions, total.cycles, firmware, emulated(board))
 
 
 def _counted(
@@ -172,7 +174,7 @@ def _counted(
     whole = count_instructions(plain, board, data, run_seconds=limit)
     layers = _layers(program, [(n, None) for n in by_step.steps], plain)
     note = f"cycles are not estimated, and layers are counted to a few instructions: {missing}"
-    return Profile(board.name, layers, whole.total, None, plain, note)
+    return Profile(board.name, layers, whole.total, None, plain, emulated(board), note)
 
 
 def _timed(
@@ -183,10 +185,12 @@ def _timed(
     if how is not None:
         ensure_programmed(firmware, board, how, port, programming)
     with open_device(firmware, board, port=port, run_seconds=limit) as device:
-        return measured(program, board, data, firmware, device)
+        return measured(program, board, data, firmware, device, at_port(board, port, device.info.clock_hz))
 
 
-def measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, device: Device) -> Profile:
+def measured(
+    program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, device: Device, ran_on: RanOn
+) -> Profile:
     """What a board's cycle counter says. The firmware must have hooks, which cost some tens of cycles a layer; that is
     in the latency, but not in the layers. Raises E0608 where there is no counter.
     """
@@ -198,7 +202,8 @@ def measured(program: Program, board: Board, data: Sequence[bytes], firmware: Fi
     runs = [by_step(firmware, device.ticks(data).costs[:-1]) for _ in range(RUNS)]
     medians = [sorted(steps)[RUNS // 2] for steps in zip(*runs, strict=True)]
     layers = _layers(program, [(None, cycles) for cycles in medians], firmware)
-    return Profile(board.name, layers, None, latency.median if latency else None, firmware, latency=latency)
+    cycles = latency.median if latency else None
+    return Profile(board.name, layers, None, cycles, firmware, ran_on, latency=latency)
 
 
 def _layers(

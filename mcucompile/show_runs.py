@@ -18,7 +18,8 @@ from .verify import Fit, Verification
 
 
 def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
-    say(console, f"{c.name} on {v.board}: {verdict(v)}", "bold")
+    where = f"on {v.ran_on.text}" if v.ran_on else f"for {v.board}"
+    say(console, f"{c.name} {where}: {verdict(v)}", "bold")
     for note in c.notes:
         say(console, f"note: {note}")
     if v.ran:
@@ -104,6 +105,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "name": c.name,
         "board": v.board,
         "ran": v.ran,
+        "ran_on": asdict(v.ran_on) if v.ran_on else None,
         "elf_sha256": v.elf_sha256,
         "flashed": asdict(v.flashed) if v.flashed else None,
         "equal": v.ok if v.ran else None,
@@ -156,7 +158,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
     left_out = ("instructions", "per MAC") if p.total is None else left_out
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
     columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
-    console.print(table(f"{c.name} on {p.board}", columns, [[line[i] for i in kept] for line in lines]))
+    console.print(table(f"{c.name} on {p.ran_on.text}", columns, [[line[i] for i in kept] for line in lines]))
     say(console, profile_total(p))
     if p.cycles:
         say(

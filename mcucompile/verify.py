@@ -19,6 +19,7 @@ from .run.build import Firmware, build, stack_nbytes
 from .run.device import Device, Latency, open_device, time_limit
 from .run.flash import Flashed, How, elf_sha256, ensure_programmed, no_progress
 from .run.interface import Interface
+from .run.ran_on import RanOn, at_port, emulated
 from .target.board import Board
 
 SERIAL_SAMPLES = 10  # at least so many inputs and outputs go over the serial line; more may take a faster way
@@ -41,10 +42,10 @@ class Fit:
 class Verification:
     """`outputs` by name are what the device answered, [samples, ...] as stored; float networks compare within `ulp`.
 
-    Of a board that nothing could be run on `ran` is False, and there is only the firmware and its fit. `layer_samples`
-    is for how many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program
-    that ran, `flashed` how it came onto a real board; None where the board had it already. `latency` was measured on a
-    real board.
+    Where nothing could be run `ran_on` is None, and there is only the firmware and its fit. `layer_samples` is for how
+    many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program that ran,
+    `flashed` how it came onto a real board; None where the board had it already. `latency` was measured on a real
+    board.
     """
 
     board: str
@@ -59,10 +60,14 @@ class Verification:
     stack_nbytes: int
     ulp: int = 0
     max_ulp: float = 0.0
-    ran: bool = True
+    ran_on: RanOn | None = None
     elf_sha256: str = ""
     flashed: Flashed | None = None
     latency: Latency | None = None
+
+    @property
+    def ran(self) -> bool:
+        return self.ran_on is not None
 
     @property
     def ok(self) -> bool:
@@ -208,7 +213,7 @@ class Run:
         firmware = self.build(work / "firmware", per_layer)
         count = len(next(iter(self.inputs.values())))
         result = Verification(
-            self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp, ran=False,
+            self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp,
             elf_sha256=elf_sha256(firmware.elf),
         )  # fmt: skip
         if not self.can_run:
@@ -221,10 +226,11 @@ class Run:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
             stack, latency = device.stack_nbytes, None if per_layer else device.latency  # hooks cost time
+            ran_on = at_port(self.board, self.port, device.info.clock_hz) if self.port else emulated(self.board)
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(
-            result, ran=True, flashed=flashed, over_serial=len(self.serial_samples) if self.has_files else count,
+            result, ran_on=ran_on, flashed=flashed, over_serial=len(self.serial_samples) if self.has_files else count,
             mismatch=first or comparison.mismatch,
             layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
             layer_samples=len(self.serial_samples) if per_layer else 0,

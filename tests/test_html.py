@@ -43,8 +43,16 @@ def report() -> dict[str, Any]:
     return report_of_recipe()
 
 
+EMULATED = {"text": "QEMU's model of a-board", "emulator": "qemu", "port": None, "clock_hz": None}
+AT_PORT = {
+    "text": "the board a-board at /dev/ttyACM0",
+    "emulator": None,
+    "port": "/dev/ttyACM0",
+    "clock_hz": 16_000_000,
+}
 VERIFIED = {
-    "ran": True, "equal": True, "verdict": "every byte equals the reference", "samples": 20, "over_serial": 10,
+    "ran": True, "ran_on": EMULATED, "equal": True, "verdict": "every byte equals the reference",
+    "samples": 20, "over_serial": 10,
     "mismatch": None, "layers_compared": 3, "layer_samples": 10, "constants": 4000, "code": 3000, "stack": 200,
     "library_flash": 7000, "notes": ["a <b>note</b>"],
     "fit": {"flash_nbytes": 9000, "board_flash_nbytes": 65536, "ram_nbytes": 6000, "board_ram_nbytes": 4096,
@@ -180,6 +188,21 @@ def test_the_verdict_and_its_metrics_are_shown(report: dict[str, Any]) -> None:
     assert "a <b>note</b>" in summary
 
 
+def test_what_ran_the_network_is_told(report: dict[str, Any]) -> None:
+    emulated = parsed(page_of(report, verification=VERIFIED))
+    board = parsed(page_of(report, verification={**VERIFIED, "ran_on": AT_PORT}))
+    built = {**VERIFIED, "ran": False, "ran_on": None, "equal": None, "metrics": {}}
+    for document, where, accuracy in (
+        (emulated, "on QEMU's model of a-board", "Accuracy, emulated 65.0 %"),
+        (board, "on the board a-board at /dev/ttyACM0", "Accuracy on the board 65.0 %"),
+    ):
+        summary = text_of(section(document, "summary"))
+        assert f"Ran {where}." in text_of(next(document.iter(f"{H}header")))
+        assert f"20 samples {where}, 10 of them" in summary and accuracy in summary
+        assert f"Outputs {where} against" in text_of(section(document, "accuracy"))
+    assert "Ran on" not in text_of(parsed(page_of(report, verification=built)))
+
+
 def test_a_difference_is_told(report: dict[str, Any]) -> None:
     mismatch = {"tensor": "t", "source": "<conv>", "sample": 3, "differing": 2, "size": 10, "first": 7,
                 "expected": 5.0, "found": 6.0}  # fmt: skip
@@ -192,7 +215,7 @@ def test_cycles_and_instructions_of_a_profile_replace_the_models(report: dict[st
     layers = [
         {"index": s["index"], "cycles": 1000 + s["index"], "instructions": 77, "code": 500} for s in report["steps"]
     ]
-    profile = {"instructions": 4321, "cycles": 5_000_000, "code": 900, "note": "", "layers": layers}
+    profile = {"instructions": 4321, "cycles": 5_000_000, "code": 900, "note": "", "layers": layers, "ran_on": EMULATED}
     document = parsed(page_of(report, profile=profile))
     assert "4,321 instructions, counted exactly" in text_of(section(document, "summary"))
     assert "50.0 % 1,001" in text_of(section(document, "layers"))
@@ -205,7 +228,8 @@ def test_cycles_and_instructions_of_a_profile_replace_the_models(report: dict[st
 def test_what_a_board_measured_is_no_estimate(report: dict[str, Any]) -> None:
     latency = {"runs": 11, "least": 990, "median": 1000, "most": 1200, "clock_hz": 1_000_000, "counter": "DWT"}
     layers = [{"index": s["index"], "cycles": 400, "instructions": None, "code": 500} for s in report["steps"]]
-    profile = {"instructions": None, "cycles": 1000, "code": 900, "note": "", "layers": layers, "latency": latency}
+    profile = {"instructions": None, "cycles": 1000, "code": 900, "note": "", "layers": layers, "latency": latency,
+               "ran_on": AT_PORT}  # fmt: skip
     document = parsed(page_of(report, profile=profile))
     text = text_of(section(document, "summary"))
     assert "Latency, measured 1.0 ms The median of 11 runs, from 990 µs to 1.2 ms. 1,000 cycles at 1 MHz." in text

@@ -12,6 +12,7 @@ from ..passes.error_report import LayerError
 from ..passes.quantize import Trial
 from ..report import Json
 from ..show_effects import changed_by, decibels, times
+from .summary import place
 from .table import Table, table
 from .words import Name, Nodes, count, figure, name_of, nodes_of, percent, width
 
@@ -34,12 +35,13 @@ class ErrorRow:
 
 def metrics(f: Figures) -> Table | None:
     """Of each output, what verify measured against the float network and the labels."""
-    found = (f.verification or {}).get("metrics", {})
-    if not found:
+    if not f.verification or not f.verification["metrics"]:
         return None
+    found = f.verification["metrics"]
     rows = (metrics_row(name, m) for name, m in found.items())
     numbers = ("ACC", "ACC of float", "Same largest", "RMSE", "MAE", "L2r", "NSE", "COS")
-    return table("Outputs of the device against the float network and the labels", ("Output",), numbers, rows)
+    where = place(f.verification["ran_on"])
+    return table(f"Outputs on {where} against the float network and the labels", ("Output",), numbers, rows)
 
 
 def metrics_row(name: str, m: Json) -> list[str | Name]:

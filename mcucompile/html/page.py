@@ -14,7 +14,7 @@ from ..lower.picture import memory_map_svg
 from .accuracy import effects, errors, layer_effects, metrics, mismatch, trials
 from .layers import layers
 from .passes import passes
-from .summary import cards
+from .summary import cards, place
 from .table import Table, table
 from .words import Name, frequency, name_of
 
@@ -24,12 +24,17 @@ OPTION = 200  # letters of an option's value
 def report_html(f: Figures) -> str:
     """The page of one network."""
     return render_page(
-        "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), cards=cards(f),
-        layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f), errors=errors(f),
-        trials=trials(f), effects=effects(f), layer_effects=layer_effects(f), front=front(f),
-        passes=passes(f), facts=facts(f),
-        notes=[name_of(n, 300).full for n in all_notes(f)],
+        "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), ran=ran(f),
+        cards=cards(f), layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f),
+        errors=errors(f), trials=trials(f), effects=effects(f), layer_effects=layer_effects(f), front=front(f),
+        passes=passes(f), facts=facts(f), notes=[name_of(n, 300).full for n in all_notes(f)],
     )  # fmt: skip
+
+
+def ran(f: Figures) -> str:
+    """On what, where it was verified or profiled."""
+    places = [place(j["ran_on"]) for j in (f.verification, f.profile) if j and j["ran_on"]]
+    return f"Ran on {' and '.join(dict.fromkeys(places))}." if places else ""
 
 
 def memory_map(f: Figures) -> Markup:

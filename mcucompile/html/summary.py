@@ -9,7 +9,7 @@ from ..figures import Figures
 from ..report import Json
 from ..show import counted, share
 from ..show_effects import decibels
-from .words import count, duration, frequency, percent, size, width
+from .words import count, duration, frequency, name_of, percent, size, width
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,16 @@ def verdict(f: Figures) -> Card:
 def verdict_lines(v: Json) -> Iterator[str]:
     yield f"{v['verdict'][0].upper()}{v['verdict'][1:]}."
     if v["ran"]:
-        yield f"{counted(v['samples'], 'sample')}, {v['over_serial']:,} of them over the serial line."
+        serial = f"{v['over_serial']:,} of them over the serial line"
+        yield f"{counted(v['samples'], 'sample')} on {place(v['ran_on'])}, {serial}."
     if v["layers_compared"]:
         compared = f"{counted(v['layers_compared'], 'intermediate tensor')} compared"
         yield f"{compared}, for {counted(v['layer_samples'], 'sample')}."
+
+
+def place(ran_on: Json) -> str:
+    """What ran the network, as `run.ran_on.RanOn` has it."""
+    return name_of(ran_on["text"]).full
 
 
 def flash(f: Figures) -> Card:
@@ -124,11 +130,13 @@ def measured(t: Json, seconds: float) -> Card:
 
 def quality(f: Figures) -> Card:
     """Accuracy on what verify was given, else on the calibration samples, else the distance from the float network."""
-    found = [m for m in (f.verification or {}).get("metrics", {}).values() if m["accuracy"] is not None]
-    if found:
+    v = f.verification
+    found = [m for m in v["metrics"].values() if m["accuracy"] is not None] if v else []
+    if v and found:
         real = found[0]["real_accuracy"]
-        lines = (f"The float network: {percent(real)}.",) if real is not None else ()
-        return Card("Accuracy on the device", percent(found[0]["accuracy"]), lines)
+        lines = (f"On {place(v['ran_on'])}.", *((f"The float network: {percent(real)}.",) if real is not None else ()))
+        title = "Accuracy, emulated" if v["ran_on"]["emulator"] else "Accuracy on the board"
+        return Card(title, percent(found[0]["accuracy"]), lines)
     noise = f"Signal-to-noise ratio of the outputs: {decibels(f.decibels)}." if f.decibels is not None else ""
     if f.accuracy is not None:
         return Card("Accuracy, calibration samples", percent(f.accuracy), (noise,) if noise else ())

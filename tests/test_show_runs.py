@@ -1,0 +1,61 @@
+"""What verify and profile print: what ran the network, and what is known of it."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from small_network import small_network
+
+from mcucompile import show_runs
+from mcucompile.api import Compiled
+from mcucompile.run.ran_on import RanOn, at_port, emulated
+from mcucompile.target.board import load_board
+from mcucompile.verify import Fit, Verification
+
+FIRMWARE: Any = SimpleNamespace(library_code_nbytes=3000, library_flash_nbytes=7000)
+PORT = "/dev/ttyACM0"
+
+
+@pytest.fixture(scope="module")
+def network() -> Compiled:
+    return small_network()
+
+
+def verified(ran_on: RanOn | None, **more: Any) -> Verification:
+    fit = Fit(9000, 65536, 3000, 4096, 1024)
+    return Verification("a-board", 20, 10, None, 0, 0, {}, FIRMWARE, fit, 200, ran_on=ran_on, elf_sha256="ab12", **more)
+
+
+def shown(show: Any, *what: Any) -> str:
+    show(Console(file=(text := io.StringIO()), width=160), *what)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("ran_on", "text", "emulator", "port"),
+    [
+        (emulated(load_board("netduino-plus-2")), "on QEMU's model of netduino-plus-2: every byte", "qemu", None),
+        (emulated(load_board("qemu-m4")), "on qemu-m4 (emulated): every byte", "qemu", None),
+        (at_port(load_board("blue-pill"), PORT, 72_000_000), f"on the board blue-pill at {PORT}: every", None, PORT),
+    ],
+    ids=["part", "virtual", "port"],
+)
+def test_what_ran_the_network_is_told(
+    network: Compiled, ran_on: RanOn, text: str, emulator: str | None, port: str | None
+) -> None:
+    v = verified(ran_on)
+    assert f"small {text}" in shown(show_runs.verification, network, v, {})
+    found = show_runs.verification_json(network, v, {})["ran_on"]
+    assert (found["emulator"], found["port"]) == (emulator, port)
+
+
+def test_what_was_only_built_ran_nowhere(network: Compiled) -> None:
+    v = verified(None)
+    text = shown(show_runs.verification, network, v, {})
+    assert "small for a-board: built" in text and " on " not in text.splitlines()[0]
+    found = show_runs.verification_json(network, v, {})
+    assert (found["ran"], found["ran_on"], found["equal"]) == (False, None, None)
