@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from .export import FORMATS
+from .node_names import nodes_of
 from .report import Json
+from .tables import Column, Table, cut_middle
 from .target.board import Board
-
-FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
 
 
 def printable(text: str) -> str:
@@ -36,21 +33,12 @@ def exports(console: Console, formats: Iterable[str], folder: Path, name: str) -
         say(console, f"{key}: {use}")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose columns of figures are aligned on the right."""
-    result = Table(
-        title=Text(printable(title)) if title else None, box=box.SIMPLE_HEAD, show_header=any(columns), pad_edge=False
-    )
-    result.title_justify, result.title_style = "left", "bold"
-    texts = [[value_text(v) for v in row] for row in rows]
-    for i, column in enumerate(columns):
-        is_figures = all(FIGURE.fullmatch(row[i]) for row in texts)
-        result.add_column(
-            Text(printable(column)), justify="right" if is_figures else "left", overflow="fold", no_wrap=i == 0
-        )
-    for row in texts:
-        result.add_row(*(Text(printable(cell)) for cell in row))
-    return result
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], less: Sequence[str] = ()) -> Table:
+    """A table whose columns of figures are aligned on the right; `less` are those that may be left out, as in Table."""
+    texts = [[printable(value_text(v)) for v in row] for row in rows]
+    cells = [tuple(row[i] for row in texts) for i in range(len(columns))]
+    named = (Column(printable(name), column) for name, column in zip(columns, cells, strict=True))
+    return Table(printable(title), tuple(named), tuple(less))
 
 
 def value_text(value: object) -> str:
@@ -79,10 +67,11 @@ def rows(console: Console, as_json: bool, title: str, listed: Sequence[Json]) ->
 
 def compiled(console: Console, report: Json, board: Board) -> None:
     """The summary that `compile` prints."""
+    nodes = nodes_of(s["source"] for s in report["steps"])
     steps = [
         (
             str(s["index"]),
-            shortened(" + ".join(s["source"])),
+            shortened(nodes.text(s["source"])),
             s["shapes"].split(": ", 1)[1],
             f"{s['op']} {s['kernel']}",
             s["macs"],
@@ -91,7 +80,7 @@ def compiled(console: Console, report: Json, board: Board) -> None:
         for s in report["steps"]
     ]
     title = f"{report['name']} for {board.name} ({report['core']})"
-    console.print(table(title, ("#", "ONNX nodes", "shapes", "kernel", "MACs", "constants"), steps))
+    console.print(table(title, ("#", "ONNX nodes", "shapes", "kernel", "MACs", "constants"), steps, ("shapes",)))
     memory = report["memory"]
     figures = [
         ("RAM: arena", memory["arena"], share(memory["arena"], board.ram_nbytes)),
@@ -146,9 +135,8 @@ def gap_text(memory: Json) -> str:
 
 
 def shortened(text: str, width: int = 44) -> str:
-    """In one line, without its beginning where it is long."""
-    line = one_line(text)
-    return line if len(line) <= width else f"…{line[1 - width :]}"
+    """In one line, without its middle where it is long."""
+    return cut_middle(one_line(text), width)
 
 
 def one_line(text: str) -> str:

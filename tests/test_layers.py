@@ -31,6 +31,7 @@ LAYERS = (
     ("train",),
     (
         *("show", "show_effects", "show_runs", "listing", "parser", "entry", "figures", "compare", "html"),
+        *("tables", "node_names"),
         *("cli", "__main__"),
     ),
 )

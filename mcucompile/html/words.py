@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
 
+from .. import node_names
 from ..show import printable
+from ..tables import cut_middle
 
-SHORT, NODES, LONG = 66, 90, 300  # letters of a name in a table, of several nodes, and of what hovering shows
+SHORT, NODES = 66, 90  # letters of a name, and of those of several nodes, in a table
+LONG, WHOLE = 300, 1000  # of what hovering shows
 DASH = "–"
 
 
@@ -22,43 +23,26 @@ class Name:
 
 
 def name_of(text: str, letters: int = SHORT) -> Name:
-    """In one line of printable characters, without its beginning where it is long: names differ at the end."""
+    """In one line of printable characters, without its middle where it is long."""
     line = " ".join(printable(text.replace("\n", " ")).split())
-    return Name(cut(line, letters), cut(line, LONG))
-
-
-def cut(text: str, letters: int) -> str:
-    return text if len(text) <= letters else f"…{text[1 - letters :]}"
+    return Name(cut_middle(line, letters), cut_middle(line, LONG))
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """How a network's nodes are called: without the `folder` in which nearly all of them are."""
+    """How a network's nodes are called on a page."""
 
-    folder: str
+    nodes: node_names.Nodes
 
     def name(self, source: Iterable[str], otherwise: str = "") -> Name:
         """The ONNX nodes that a layer computes, with all of their paths on hovering."""
         names = list(source)
-        inner = [n.removeprefix(self.folder).lstrip("/") or n for n in names]
-        own = commonpath(inner) if len(inner) > 1 else ""
-        short = f"{own}: {' + '.join(n.removeprefix(own)[1:] for n in inner)}" if own else " + ".join(inner)
-        return Name(name_of(short or otherwise, NODES).short, name_of(" + ".join(names) or otherwise).full)
-
-
-def commonpath(names: Sequence[str]) -> str:
-    """The folder in which all of the names are, without the slash behind it."""
-    parts = [n.split("/")[:-1] for n in names]
-    same = list(takewhile(lambda column: len(set(column)) == 1, zip(*parts, strict=False)))
-    return "/".join(column[0] for column in same)
+        whole = " + ".join(name_of(n).full for n in names)
+        return Name(name_of(self.nodes.text(names) or otherwise, NODES).short, name_of(whole or otherwise, WHOLE).short)
 
 
 def nodes_of(sources: Iterable[Iterable[str]]) -> Nodes:
-    """The longest folder that holds at least three quarters of the names."""
-    names = [name for source in sources for name in source]
-    folders = Counter(n[: i + 1] for n in names for i, letter in enumerate(n[:LONG]) if letter == "/")
-    common = [folder for folder, count in folders.items() if 4 * count >= 3 * len(names)]
-    return Nodes(max(common, key=len, default=""))
+    return Nodes(node_names.nodes_of(sources))
 
 
 def count(value: float | None) -> str:
