@@ -46,6 +46,7 @@ def program(job: Job) -> Written:
     steps = _Steps(job)
     try:
         with _quiet():
+            check_target(job)
             probe = choose_probe(job)
             with _opened(job, probe) as session:
                 erased = _program(job, session, steps)
@@ -64,6 +65,24 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+def check_target(job: Job) -> None:
+    """Raises E0810 for a part that neither pyOCD nor a pack knows. Without that, who has no probe at hand yet would
+    only be told so, and of the pack when the probe is there. The steps are those of pyOCD's Board, which needs one.
+    """
+    from pyocd.core.session import Session
+    from pyocd.target import TARGET, normalise_target_type_name
+    from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
+
+    name = normalise_target_type_name(job.flashing.target)
+    packs = Session(None).options["pack"]  # as a pyocd.yaml may name them
+    if packs is not None:
+        PackTargets.populate_targets_from_pack(packs)
+    if name not in TARGET:
+        ManagedPacks.populate_target(name)
+    if name not in TARGET:
+        raise _unknown_target(job)
 
 
 def choose_probe(job: Job) -> Any:
@@ -123,14 +142,11 @@ def _opened(job: Job, probe: Any) -> Iterator[Any]:
 
 def _connected(job: Job, probe: Any) -> Any:
     """A part that does not answer is a DebugError with some probes, and with ST-Link a ProbeError."""
-    from pyocd.core.exceptions import DebugError, ProbeDisconnected, ProbeError, TargetSupportError
+    from pyocd.core.exceptions import DebugError, ProbeDisconnected, ProbeError
     from pyocd.core.session import Session
 
     for mode in CONNECT_MODES:
-        try:
-            session = Session(probe, options={**OPTIONS, "target_override": job.flashing.target, "connect_mode": mode})
-        except TargetSupportError as e:
-            raise _unknown_target(job) from e
+        session = Session(probe, options={**OPTIONS, "target_override": job.flashing.target, "connect_mode": mode})
         try:
             session.open()
             return session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import tiny
 from gdb_remote import Disconnected, GdbRemote, MemoryFault
 from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
 from pyocd.core.exceptions import ProbeDisconnected, ProbeError
+from pyocd.target import BUILTIN_TARGETS
 from pyocd.target import TARGET as TARGETS
 from pyocd.target.family.target_nRF52 import NRF52
 from qemu_probe import Core, QemuProbe
@@ -23,7 +25,7 @@ from mcucompile.run.build import Firmware
 from mcucompile.run.device import open_device
 from mcucompile.run.flash import How, flash, pyocd
 from mcucompile.run.flash.image import read_image
-from mcucompile.target.board import Board
+from mcucompile.target.board import Board, list_boards, load_board
 from mcucompile.target.cores import CORES
 from mcucompile.target.flashing import ChipId, UsbId
 
@@ -293,10 +295,41 @@ def test_an_algorithm_that_hangs(
     assert refused(firmware, board).code == "E0807"
 
 
-def test_a_part_that_pyocd_does_not_know(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_a_part_that_pyocd_does_not_know(
+    machine: EmptyMachine, board: Board, firmware: Firmware, monkeypatch: pytest.MonkeyPatch, is_connected: bool
+) -> None:
+    """It is told also as long as there is no probe: a pack can be loaded before."""
+    if not is_connected:
+        monkeypatch.setattr(QemuProbe, "connections", {})
     error = refused(firmware, with_flashing(board, target="stm32z999"))
     assert error.code == "E0810"
     assert "pyocd pack install stm32z999" in error.fix
+    if not is_connected:
+        assert refused(firmware, board).code == "E0802"
+
+
+ROOT = Path(__file__).parents[3]
+PACKS = {
+    "blue-pill": "stm32f103c8", "netduino-plus-2": "stm32f405rgtx", "nucleo-f072rb": "stm32f072rbtx",
+    "nucleo-f446re": "stm32f446retx", "nucleo-g0b1re": "stm32g0b1retx", "nucleo-g474re": "stm32g474retx",
+    "nucleo-l4r5zi": "stm32l4r5zitx", "nucleo-u575zi-q": "stm32u575zitx", "stm32f4-discovery": "stm32f407vgtx",
+    "stm32vldiscovery": "stm32f100rb",
+}  # fmt: skip
+
+
+def test_the_readme_names_the_packs_that_pyocd_needs() -> None:
+    """All boards that no pack is listed for are built into pyOCD, of which no pack installed here makes others."""
+    readme = (ROOT / "README.md").read_text()
+    flashed = {name: found.target for name in list_boards() if (found := load_board(name).flashing) and found.target}
+    assert {name: target for name, target in flashed.items() if target not in BUILTIN_TARGETS} == PACKS
+    assert "pyocd pack install" in readme
+    headline = re.search(r"mcucompile verify (examples/\S+) --board (\S+) --calibration (examples/\S+)\n", readme)
+    assert headline, "a command that can be pasted"
+    assert headline[2] in flashed.keys() - PACKS.keys(), "and works the first time"
+    assert all((ROOT / headline[k]).is_file() for k in (1, 3))
+    for name, target in PACKS.items():
+        assert f"`{name}` ({target})" in " ".join(readme.split())
 
 
 def test_a_part_without_flash_there(
