@@ -124,6 +124,18 @@ def test_keyword_spotting(emulator: None, shared_model: Callable[[str], Path], t
         check(compiled, line, inputs)
 
 
+def test_anomaly_detection(emulator: None, shared_model: Callable[[str], Path], tmp_path: Path) -> None:
+    """The result is what the benchmark's rules ask for: the mean squared difference of 640 reals in and 640 out."""
+    compiled = mcucompile.compile(shared_model("mlperf_ad_autoenc_int8"), "qemu-m4", io="float")
+    assert mlperf_network(compiled.program, "ad01").input.nbytes == 4 * 640
+    x = np.random.default_rng(0).normal(0, 20, (1, *compiled.graph.inputs[0].shape)).astype(np.float32)
+    (y,) = compiled.expected({compiled.graph.inputs[0].name: x}).values()
+    with client(compiled, "ad01", tmp_path) as line:
+        assert line.load(x.tobytes()) == ["m-load-done"]
+        (error,) = line.infer(1, 0).results
+    assert error == pytest.approx(np.mean((y.astype(np.float64) - x) ** 2), rel=1e-5)
+
+
 def ports(inputs: int, outputs: int, dtype: DType = DType.I8) -> Program:
     """As much of a program as matters here: one input and one output of so many values."""
 
