@@ -17,6 +17,18 @@ ROOT = Path(__file__).parents[1]
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm", "make")
 
 
+def make_run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """`make run` into the folder; stdout has what both streams told."""
+    path = os.pathsep.join([os.environ["PATH"], *{str(Path(find_tool(name) or "").parent) for name in TOOLS}])
+    python = sys.executable
+    return subprocess.run(
+        ["make", "-C", ROOT / "examples" / "two_networks", "run", f"BUILD={folder}", f"PYTHON={python}",
+         f"MCUCOMPILE={python} -m mcucompile.cli"],
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=600,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that make filled, and what the firmware printed."""
@@ -24,14 +36,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
     folder = tmp_path_factory.mktemp("two_networks")
-    path = os.pathsep.join([os.environ["PATH"], *{str(Path(find_tool(name) or "").parent) for name in TOOLS}])
-    python = sys.executable
-    done = subprocess.run(
-        ["make", "-C", ROOT / "examples" / "two_networks", "run", f"BUILD={folder}", f"PYTHON={python}",
-         f"MCUCOMPILE={python} -m mcucompile.cli"],
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=600,
-    )  # fmt: skip
+    done = make_run(folder)
     assert done.returncode == 0, done.stdout
     return folder, done.stdout
 
@@ -64,3 +69,18 @@ def test_one_arena_is_all_the_ram_they_have(built: tuple[Path, str]) -> None:
         name: int(size, 16) for size, name in re.findall(r"^\w+ (\w+) [bBdD] (\w*arena\w*)$", symbols, re.MULTILINE)
     }
     assert sizes == {"arena": int(told[1]), "digits_arena": 4, "binary_arena": 4}
+
+
+def test_verdict(built: tuple[Path, str]) -> None:
+    """The last test: it spoils an expected score."""
+    folder, printed = built
+    assert re.search(r"^equal: all 10 answers$", printed, re.MULTILINE) and "DIFFERENT" not in printed
+    samples = folder / "samples.h"
+    head, name, rest = samples.read_text().partition("digits_expected[SAMPLES][10] = {\n    {")
+    first = re.match(r"-?\d+", rest)
+    assert name and first
+    samples.write_text(f"{head}{name}{int(first[0]) ^ 1}{rest[first.end() :]}")
+    done = make_run(folder)
+    assert done.returncode != 0
+    assert f"DIFFERENT at scores[0]: {first[0]}, expected {int(first[0]) ^ 1}\n" in done.stdout
+    assert "DIFFERENT: 1 of 10 answers\n" in done.stdout

@@ -1,4 +1,4 @@
-"""Print the inputs of compiled networks' reference.npz as a C header: samples.py FOLDER…"""
+"""Print inputs and outputs of compiled networks' reference.npz as a C header: samples.py FOLDER…"""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ def main() -> None:
     print(f"#include <stdint.h>\n\n#define SAMPLES {COUNT}")
     for folder in map(Path, sys.argv[1:]):
         with np.load(folder / "reference.npz") as arrays:
-            images = arrays["input/image"][:COUNT].reshape(COUNT, -1)
-        print(f"\nstatic const int8_t {folder.name}_images[SAMPLES][{images.shape[1]}] = {{")
-        for image in images:
-            print("    {" + ", ".join(map(str, image)) + "},")
-        print("};")
+            print_array(f"{folder.name}_images", arrays["input/image"][:COUNT])
+            print_array(f"{folder.name}_expected", arrays["output/scores"][:COUNT])
+
+
+def print_array(name: str, samples: np.ndarray) -> None:
+    rows = samples.reshape(COUNT, -1)
+    print(f"\nstatic const int8_t {name}[SAMPLES][{rows.shape[1]}] = {{")
+    for row in rows:
+        print("    {" + ", ".join(map(str, row)) + "},")
+    print("};")
 
 
 if __name__ == "__main__":
