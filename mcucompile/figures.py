@@ -114,6 +114,11 @@ class Figures:
         return bool(self.profile and self.profile.get("latency"))
 
     @property
+    def is_code_linked(self) -> bool:
+        """Is the layers' code, not only that of all of them, as the linker placed it? Only a profile tells."""
+        return self.profile is not None
+
+    @property
     def seconds(self) -> float | None:
         """Latency: measured, or estimated from the estimated cycles and the board's clock."""
         if self.latency:

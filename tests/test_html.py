@@ -239,6 +239,16 @@ def test_what_a_board_measured_is_no_estimate(report: dict[str, Any]) -> None:
     assert "Cycles, estimated" in text_of(section(document, "layers")), "verify measures no layers"
 
 
+def test_code_of_layers_is_estimated_unless_a_profile_measured_it(report: dict[str, Any]) -> None:
+    layers = [{"index": s["index"], "cycles": 400, "instructions": 77, "code": 500} for s in report["steps"]]
+    profile = {"instructions": 900, "cycles": 1000, "code": 900, "note": "", "layers": layers, "ran_on": EMULATED}
+    estimated, linked = ({}, {"verification": VERIFIED}), ({"profile": profile},)
+    for more in (*estimated, *linked):
+        text = text_of(section(parsed(page_of(report, **more)), "layers"))
+        assert ("code , estimated; what layers share" in text) == (more in estimated)
+        assert ("code , as linked; what layers share" in text) == (more in linked)
+
+
 def test_a_recipe_is_told_layer_by_layer(report: dict[str, Any]) -> None:
     text = text_of(section(parsed(page_of(report)), "compression"))
     first, last = report["compression"][0]["layers"], report["compression"][-1]["layers"]
