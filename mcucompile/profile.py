@@ -16,7 +16,7 @@ from .run.cycles import cycle_plugin, function_symbols, measure
 from .run.device import Device, Latency, open_device, time_limit
 from .run.flash import How, ensure_programmed, no_progress
 from .run.interface import Interface
-from .run.ran_on import RanOn, at_port, emulated
+from .run.ran_on import RanOn, at_port, clock_note, emulated
 from .target.board import Board, list_boards, load_board
 from .verify import Progress, to_bytes
 
@@ -73,7 +73,7 @@ class Profile:
 
     `total` are instructions, unknown on a real board, and `latency` what was measured there: then `cycles` is its
     median, and those of the layers are medians of runs that were measured layer by layer. `note` says why there are no
-    cycles where there are none.
+    cycles where there are none, and where a board has another clock than it should.
     """
 
     board: str
@@ -203,7 +203,7 @@ def measured(
     medians = [sorted(steps)[RUNS // 2] for steps in zip(*runs, strict=True)]
     layers = _layers(program, [(None, cycles) for cycles in medians], firmware)
     cycles = latency.median if latency else None
-    return Profile(board.name, layers, None, cycles, firmware, ran_on, latency=latency)
+    return Profile(board.name, layers, None, cycles, firmware, ran_on, clock_note(board, ran_on), latency)
 
 
 def _layers(

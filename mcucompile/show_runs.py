@@ -20,7 +20,7 @@ from .verify import Fit, Verification
 def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
     where = f"on {v.ran_on.text}" if v.ran_on else f"for {v.board}"
     say(console, f"{c.name} {where}: {verdict(v)}", "bold")
-    for note in c.notes:
+    for note in notes(c, v):
         say(console, f"note: {note}")
     if v.ran:
         run_details(console, c, v)
@@ -42,6 +42,10 @@ def verification(console: Console, c: Compiled, v: Verification, metrics: Mappin
         console.print(table(f"against {against}", names, lines))
 
 
+def notes(c: Compiled, v: Verification) -> list[str]:
+    return [note for note in (*c.notes, v.note) if note]
+
+
 def verdict(v: Verification) -> str:
     if not v.ran:
         return "built, and it fits; nothing was run, for the board is neither emulated nor at a known port (--port)"
@@ -53,7 +57,8 @@ def verdict(v: Verification) -> str:
 def flashed(console: Console, f: Flashed) -> None:
     """What was programmed, and what is known of it."""
     erased = "" if f.erased_nbytes is None else f", after erasing {f.erased_nbytes:,}"
-    say(console, f"{f.board}: {f.nbytes:,} bytes programmed{erased}, in {f.seconds:.1f} s", "bold")
+    done = "handed to the command, which ended with 0" if f.engine == "command" else f"programmed{erased}"
+    say(console, f"{f.board}: {f.nbytes:,} bytes {done}, in {f.seconds:.1f} s", "bold")
     say(console, f"by {f.engine}: {f.through}")
     read = "read back, and equal" if f.is_read_back else "not read back: this engine cannot; verify asks the program"
     say(console, f"flash: {read}")
@@ -126,7 +131,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "library_flash": v.firmware.library_flash_nbytes,
         "fit": asdict(v.fit),
         "latency": asdict(v.latency) if v.latency else None,
-        "notes": list(c.notes),
+        "notes": notes(c, v),
         "metrics": {name: asdict(m) for name, m in metrics.items()},
     }
 

@@ -19,7 +19,7 @@ from .run.build import Firmware, build, stack_nbytes
 from .run.device import Device, Latency, open_device, time_limit
 from .run.flash import Flashed, How, elf_sha256, ensure_programmed, no_progress
 from .run.interface import Interface
-from .run.ran_on import RanOn, at_port, emulated
+from .run.ran_on import RanOn, at_port, clock_note, emulated
 from .target.board import Board
 
 SERIAL_SAMPLES = 10  # at least so many inputs and outputs go over the serial line; more may take a faster way
@@ -45,7 +45,7 @@ class Verification:
     Where nothing could be run `ran_on` is None, and there is only the firmware and its fit. `layer_samples` is for how
     many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program that ran,
     `flashed` how it came onto a real board; None where the board had it already. `latency` was measured on a real
-    board.
+    board. `note` says what is odd about the run.
     """
 
     board: str
@@ -61,6 +61,7 @@ class Verification:
     ulp: int = 0
     max_ulp: float = 0.0
     ran_on: RanOn | None = None
+    note: str = ""
     elf_sha256: str = ""
     flashed: Flashed | None = None
     latency: Latency | None = None
@@ -230,7 +231,8 @@ class Run:
         if comparison.mismatch and not per_layer:
             first = self.locate(work, comparison.mismatch)
         return replace(
-            result, ran_on=ran_on, flashed=flashed, over_serial=len(self.serial_samples) if self.has_files else count,
+            result, ran_on=ran_on, note=clock_note(self.board, ran_on), flashed=flashed,
+            over_serial=len(self.serial_samples) if self.has_files else count,
             mismatch=first or comparison.mismatch,
             layers_compared=sum(len(s.outputs) for s in self.program.steps) if per_layer else 0,
             layer_samples=len(self.serial_samples) if per_layer else 0,

@@ -103,7 +103,8 @@ def test_digits_run_on_the_emulated_parts(digits: Compiled, name: str) -> None:
     assert found.fit.flash_nbytes < found.fit.board_flash_nbytes
     assert found.fit.ram_nbytes <= found.fit.board_ram_nbytes
     assert 0 < found.stack_nbytes < found.fit.stack_nbytes
-    assert found.latency is None  # an emulator's clock says nothing of the part's
+    assert found.latency is None and not found.note  # an emulator's clock says nothing of the part's
+    assert found.ran_on is not None and (found.ran_on.port, found.ran_on.emulator) == (None, "qemu")
 
 
 def test_what_runs_there_is_what_flash_programs(classifier: Compiled, tmp_path: Path) -> None:
@@ -154,6 +155,7 @@ def test_layers_are_timed_at_a_port(classifier: Compiled, tmp_path: Path, name: 
     assert [layer.step for layer in found.layers] == list(c.program.steps)
     assert all(layer.cycles is not None and layer.instructions is None for layer in found.layers)
     assert sum(layer.cycles or 0 for layer in found.layers) > 0
+    assert ("not at the 168 MHz of its file" in found.note) == (found.latency.clock_hz != c.board.clock_hz)
 
 
 def test_a_verified_board_tells_its_latency(classifier: Compiled, tmp_path: Path) -> None:
@@ -164,6 +166,8 @@ def test_a_verified_board_tells_its_latency(classifier: Compiled, tmp_path: Path
     assert found.latency.runs == found.samples
     # QEMU's model has no clock tree: the firmware waited for it in vain, and stayed on the internal oscillator.
     assert found.latency.clock_hz == 16_000_000
+    assert "runs at 16 MHz, not at the 168 MHz of its file" in found.note
+    assert found.ran_on is not None and (found.ran_on.port, found.ran_on.emulator) == (port, None)
 
 
 def test_a_timer_of_24_bits_goes_on(tmp_path: Path, digits: Compiled) -> None:

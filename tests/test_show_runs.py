@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,10 @@ from small_network import small_network
 
 from mcucompile import show_runs
 from mcucompile.api import Compiled
-from mcucompile.run.ran_on import RanOn, at_port, emulated
+from mcucompile.figures import figures_of
+from mcucompile.files import REPORT
+from mcucompile.html import report_html
+from mcucompile.run.ran_on import RanOn, at_port, clock_note, emulated
 from mcucompile.target.board import load_board
 from mcucompile.verify import Fit, Verification
 
@@ -59,3 +63,16 @@ def test_what_was_only_built_ran_nowhere(network: Compiled) -> None:
     assert "small for a-board: built" in text and " on " not in text.splitlines()[0]
     found = show_runs.verification_json(network, v, {})
     assert (found["ran"], found["ran_on"], found["equal"]) == (False, None, None)
+
+
+def test_a_clock_that_did_not_start_is_noted(network: Compiled) -> None:
+    board = load_board("netduino-plus-2")
+    slow, right = at_port(board, PORT, 16_000_000), at_port(board, PORT, 168_000_000)
+    note = clock_note(board, slow)
+    assert note == "the board runs at 16 MHz, not at the 168 MHz of its file: its oscillator or PLL did not start"
+    assert clock_note(board, right) == clock_note(board, emulated(board)) == ""
+    assert f"note: {note}" in shown(show_runs.verification, network, verified(slow, note=note), {})
+    found = show_runs.verification_json(network, verified(slow, note=note), {})
+    assert note in found["notes"]
+    page = report_html(figures_of(json.loads(network.files[REPORT]), found))
+    assert f"<li>{note}</li>" in page

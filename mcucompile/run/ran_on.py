@@ -24,3 +24,11 @@ def emulated(board: Board) -> RanOn:
 
 def at_port(board: Board, port: str, clock_hz: int) -> RanOn:
     return RanOn(f"the board {board.name} at {port}", port=port, clock_hz=clock_hz)
+
+
+def clock_note(board: Board, ran_on: RanOn) -> str:
+    """Says so where a real board's processor does not run with the clock of its file; "" otherwise."""
+    if ran_on.clock_hz in (None, board.clock_hz):
+        return ""
+    found, wanted = (f"{hz / 1e6:g} MHz" for hz in (ran_on.clock_hz or 0, board.clock_hz))
+    return f"the board runs at {found}, not at the {wanted} of its file: its oscillator or PLL did not start"
