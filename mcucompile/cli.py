@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -39,7 +40,7 @@ from .target.board import Board, load_board
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
-PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe
+PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe, where COLUMNS says nothing
 
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
 Tally = Callable[[int, int], None]
@@ -76,12 +77,18 @@ def run_command(words: Sequence[str], as_json: bool) -> int:
         html.check_page(args.html)
     stream = sys.stderr if as_json else sys.stdout
     console = Console(file=stream, highlight=False, markup=False, emoji=False,
-                      width=None if stream.isatty() else PIPE_WIDTH)  # fmt: skip
+                      width=None if stream.isatty() else columns())  # fmt: skip
     result, code = COMMANDS[args.command](args, console)
     if as_json:
         print(json.dumps(result, indent=1))
     sys.stdout.flush()
     return code
+
+
+def columns() -> int:
+    """Of a file or a pipe: what the environment says, as for other programs."""
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if re.fullmatch("[1-9][0-9]{0,4}", told) else PIPE_WIDTH
 
 
 @contextmanager
@@ -302,10 +309,11 @@ def run_compare(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         page = html.comparison_html(found) if args.html else ""
     for t in (html.variants_table(found), html.places_table(found)):
         if t.rows:
-            console.print(show.table(t.caption, [column.text for column in t.columns], t.texts))
+            names = [column.text for column in t.columns]
+            console.print(show.table(t.caption, names, t.texts, html.less_important(found)))
     if found.note:
         show.say(console, f"note: {found.note}")
-    if found.same or not found.note:
+    if found.has_places:
         show.say(console, f"layers that are the same in all: {found.same}")
     if args.html:
         put_page(args, console, page)

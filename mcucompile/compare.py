@@ -57,16 +57,27 @@ class Comparison:
         return len({v.origin.sha256 for v in self.variants}) == 1
 
     @property
+    def shared(self) -> int:
+        """Names of ONNX nodes that more than one variant has."""
+        return sum(n > 1 for n in Counter(name for v in self.variants for name in node_names(v)).values())
+
+    @property
+    def has_places(self) -> bool:
+        """Do layers compare? Different models may share names such as Relu__5 by chance."""
+        least = min((len(node_names(v)) for v in self.variants), default=0)
+        return bool(self.shared) and (self.same_model or 2 * self.shared >= least)
+
+    @property
     def note(self) -> str:
         """What keeps layers from being compared, or makes it doubtful; nothing where they can be."""
-        count = Counter(name for v in self.variants for name in {n for layer in v.layers for n in layer.source})
-        if all(n == 1 for n in count.values()):
-            return "these are different models, which have no node in common: only totals compare"
+        if not self.has_places:
+            few = "few nodes" if self.shared else "no node"
+            return f"these are different models, which have {few} in common: only totals compare"
         return "" if self.same_model else "not all are of the same model: layers are matched by the names of ONNX nodes"
 
     @property
     def differing(self) -> list[Place]:
-        """Those that differ, the largest change first."""
+        """Those that differ, the largest `change` first."""
         return sorted((p for p in self.places if p.differs), key=self.change, reverse=True)
 
     @property
@@ -79,6 +90,10 @@ class Comparison:
         totals = (sum(layer.cycles for layer in first.layers), first.constants)
         of = [(p.cycles, p.constants) if p else (0, 0) for p in place.parts]
         return max(abs(b - a) / max(t, 1) for part in of[1:] for a, b, t in zip(of[0], part, totals, strict=True))
+
+
+def node_names(v: Figures) -> set[str]:
+    return {name for layer in v.layers for name in layer.source}
 
 
 def comparison(folders: Sequence[Path], data: Path | None = None) -> Comparison:
@@ -176,7 +191,7 @@ def part_of(layers: Sequence[Layer]) -> Part:
 
 
 def comparison_json(c: Comparison) -> Json:
-    """Sizes in bytes, cycles estimated; the layers that differ, the largest change first."""
+    """Sizes in bytes, cycles estimated; the layers that differ, the largest `Comparison.change` first."""
     keys = (
         *("name", "board", "core", "dtype", "flash", "constants", "arena", "macs", "cycles"),
         *("seconds", "decibels", "accuracy"),

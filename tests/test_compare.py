@@ -126,6 +126,34 @@ def test_networks_without_common_nodes_are_told(folders: list[Path]) -> None:
     assert comparison(folders).note == ""
 
 
+def test_layers_of_different_models_are_left_out() -> None:
+    """Names that converters number, such as Relu__5, are in both by chance."""
+    first = layered((("a",), 60, 10), (("b",), 50, 10), (("Relu__5",), 7, 0))
+    second = replace(
+        layered((("c",), 30, 10), (("d",), 20, 10), (("Relu__5",), 9, 0)), origin=replace(first.origin, sha256="1")
+    )
+    c = Comparison(("1", "2"), (first, second), places([first, second]))
+    assert c.note == "these are different models, which have few nodes in common: only totals compare"
+    assert places_table(c).rows == ()
+    page = comparison_html(c)
+    assert c.note in page and "No layer differs" not in page and "are the same in all" not in page
+    same = Comparison(("1", "2"), (first, replace(second, origin=first.origin)), c.places)
+    assert same.note == "" and len(places_table(same).rows) == 5
+
+
+@pytest.mark.parametrize(("width", "gone"), [(80, ["Kernels", "plain: constants"]), (200, [])])
+def test_the_comparison_fits_the_terminal(
+    width: int, gone: list[str], folders: list[Path], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["compare", str(folders[0]), str(folders[2])]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= width
+    assert [name in text.replace("no room for", "\0").split("\0")[0] for name in gone] == [False] * len(gone)
+    assert "pruned: cycles" in text and "block/conv" in text.replace(": conv", "/conv")
+
+
 def test_another_model_with_the_same_names_is_told(folders: list[Path]) -> None:
     first = layered((("a",), 60, 10))
     second = replace(first, origin=replace(first.origin, sha256="1"))

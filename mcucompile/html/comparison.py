@@ -19,7 +19,7 @@ def comparison_html(c: Comparison) -> str:
     labels = shown_labels(c)
     return render_page(
         "report/compare.html.j2", title=f"Comparison: {' / '.join(labels)}", labels=labels, variants=variants_table(c),
-        front=variants_front(c), places=places_table(c), same=c.same, note=c.note,
+        front=variants_front(c), places=places_table(c), same=c.same, has_places=c.has_places, note=c.note,
     )  # fmt: skip
 
 
@@ -65,11 +65,20 @@ def against_first(values: Sequence[int]) -> list[str]:
 
 
 def places_table(c: Comparison) -> Table:
-    """Where variants differ, the largest change first."""
+    """Where variants differ, the largest change first; nothing where layers do not compare."""
     nodes = nodes_of(p.nodes for p in c.places)
     numbers = [f"{label}: {what}" for label in shown_labels(c) for what in ("cycles", "constants")]
-    caption = "Layers that differ, the largest change first; cycles are the cost model's, constants are bytes"
-    return table(caption, ("ONNX nodes", "Kernels"), numbers, (place_row(p, nodes) for p in c.differing))
+    caption = (
+        "Layers that differ: first those where the share of all cycles, or of all constants, changes most; cycles are "
+        "the cost model's, constants are bytes"
+    )
+    places = c.differing if c.has_places else []
+    return table(caption, ("ONNX nodes", "Kernels"), numbers, (place_row(p, nodes) for p in places))
+
+
+def less_important(c: Comparison) -> list[str]:
+    """Columns of `places_table` that may go first where there is no room for all."""
+    return ["Kernels", *(f"{label}: constants" for label in shown_labels(c))]
 
 
 def place_row(p: Place, nodes: Nodes) -> list[str | Name]:
