@@ -54,22 +54,23 @@ def verdict(v: Verification) -> str:
     return f"every value is within {v.ulp} ULP of the reference" if v.ulp else "every byte equals the reference"
 
 
-def flashed(console: Console, f: Flashed) -> None:
-    """What was programmed, and what is known of it."""
+def flashed(console: Console, f: Flashed, hooks: str = "") -> None:
+    """What was programmed, and what is known of it; `hooks` says that it is no program of `mcucompile flash`."""
     erased = "" if f.erased_nbytes is None else f", after erasing {f.erased_nbytes:,}"
     done = "handed to the command, which ended with 0" if f.engine == "command" else f"programmed{erased}"
     say(console, f"{f.board}: {f.nbytes:,} bytes {done}, in {f.seconds:.1f} s", "bold")
     say(console, f"by {f.engine}: {f.through}")
     read = "read back, and equal" if f.is_read_back else "not read back: this engine cannot; verify asks the program"
     say(console, f"flash: {read}")
-    say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}")
+    say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}{hooks}")
 
 
 def run_details(console: Console, c: Compiled, v: Verification) -> None:
+    hooks = " (with hooks for each layer)" if v.hooks else ""
     if v.flashed:
-        flashed(console, v.flashed)
+        flashed(console, v.flashed, hooks)
     else:
-        say(console, f"the program's ELF has SHA-256 {v.elf_sha256}")
+        say(console, f"the program's ELF has SHA-256 {v.elf_sha256}{hooks}")
     say(console, f"{counted(v.samples, 'sample')}, {v.over_serial} of them over the serial line")
     if v.latency:
         say(console, latency_text(v.latency))
@@ -112,6 +113,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "ran": v.ran,
         "ran_on": asdict(v.ran_on) if v.ran_on else None,
         "elf_sha256": v.elf_sha256,
+        "hooks": v.hooks,
         "flashed": asdict(v.flashed) if v.flashed else None,
         "equal": v.ok if v.ran else None,
         "verdict": verdict(v),

@@ -43,9 +43,10 @@ class Verification:
     """`outputs` by name are what the device answered, [samples, ...] as stored; float networks compare within `ulp`.
 
     Where nothing could be run `ran_on` is None, and there is only the firmware and its fit. `layer_samples` is for how
-    many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program that ran,
-    `flashed` how it came onto a real board; None where the board had it already. `latency` was measured on a real
-    board. `note` says what is odd about the run.
+    many samples the `layers_compared` intermediate tensors were compared. `elf_sha256` is of the program that ran; with
+    `hooks` after each layer it is another one than `mcucompile flash` writes. `flashed` is how it came onto a real
+    board; None where the board had it already. `latency` was measured on a real board. `note` says what is odd about
+    the run.
     """
 
     board: str
@@ -63,6 +64,7 @@ class Verification:
     ran_on: RanOn | None = None
     note: str = ""
     elf_sha256: str = ""
+    hooks: bool = False
     flashed: Flashed | None = None
     latency: Latency | None = None
 
@@ -215,7 +217,7 @@ class Run:
         count = len(next(iter(self.inputs.values())))
         result = Verification(
             self.board.name, count, 0, None, 0, 0, {}, firmware, fit_of(firmware, self.board), 0, self.ulp,
-            elf_sha256=elf_sha256(firmware.elf),
+            elf_sha256=elf_sha256(firmware.elf), hooks=per_layer,
         )  # fmt: skip
         if not self.can_run:
             return replace(result, samples=0)

@@ -16,6 +16,8 @@ from mcucompile.api import Compiled
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT
 from mcucompile.html import report_html
+from mcucompile.report import Json
+from mcucompile.run.flash import Flashed
 from mcucompile.run.ran_on import RanOn, at_port, clock_note, emulated
 from mcucompile.target.board import load_board
 from mcucompile.verify import Fit, Verification
@@ -37,6 +39,10 @@ def verified(ran_on: RanOn | None, **more: Any) -> Verification:
 def shown(show: Any, *what: Any) -> str:
     show(Console(file=(text := io.StringIO()), width=160), *what)
     return text.getvalue()
+
+
+def page(network: Compiled, verification: Json | None = None, profile: Json | None = None) -> str:
+    return report_html(figures_of(json.loads(network.files[REPORT]), verification, profile))
 
 
 @pytest.mark.parametrize(
@@ -74,5 +80,17 @@ def test_a_clock_that_did_not_start_is_noted(network: Compiled) -> None:
     assert f"note: {note}" in shown(show_runs.verification, network, verified(slow, note=note), {})
     found = show_runs.verification_json(network, verified(slow, note=note), {})
     assert note in found["notes"]
-    page = report_html(figures_of(json.loads(network.files[REPORT]), found))
-    assert f"<li>{note}</li>" in page
+    assert f"<li>{note}</li>" in page(network, found)
+
+
+def test_another_program_than_that_of_flash_is_told(network: Compiled) -> None:
+    ran_on = emulated(load_board("netduino-plus-2"))
+    flashed = Flashed("a-board", "pyocd", "a probe", "ab12", "0badc0de", 100, None, True, 1.0)
+    for hooks in (False, True):
+        for more in ({}, {"flashed": flashed}):
+            v = verified(ran_on, hooks=hooks, **more)
+            text = shown(show_runs.verification, network, v, {})
+            assert ("SHA-256 ab12 (with hooks for each layer)" in text) == hooks and "SHA-256 ab12" in text
+            found = show_runs.verification_json(network, v, {})
+            assert found["hooks"] is hooks
+            assert (", with hooks for each layer" in page(network, found)) == hooks

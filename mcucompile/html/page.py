@@ -65,7 +65,8 @@ def fact_rows(f: Figures) -> Iterator[tuple[str, str | Name]]:
     yield from ((key, name_of(value)) for key, value in f.origin.calibration)
     yield "Computes in", f.dtype
     if f.verification and f.verification.get("elf_sha256"):
-        yield "SHA-256 of the firmware's ELF", str(f.verification["elf_sha256"])
+        hooks = ", with hooks for each layer" if f.verification["hooks"] else ""
+        yield f"SHA-256 of the firmware's ELF{hooks}", str(f.verification["elf_sha256"])
     yield "Written by", f"mcucompile {f.origin.version}"
     for key, value in f.origin.options.items():
         if value not in (None, "auto", False, [], {}):

@@ -217,6 +217,7 @@ def test_another_program(emulator: None, library: Path, tmp_path: Path) -> None:
     with pytest.raises(CompileError) as caught, open_device(two, board):
         pass
     assert caught.value.code == "E0607"
+    assert "`mcucompile profile`" in caught.value.why and "`mcucompile flash`" in caught.value.fix
 
 
 def test_wrong_inputs_are_refused(emulator: None, library: Path, tmp_path: Path) -> None:
