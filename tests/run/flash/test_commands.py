@@ -52,6 +52,16 @@ def test_flash_then_verify(machine: EmptyMachine, written: Path, capsys: pytest.
     assert f"SHA-256 {found['elf_sha256']}" in text, "the program that was flashed is the one that was verified"
 
 
+def test_of_a_command_only_its_end_is_known(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["flash", str(written / "out"), "--board", str(written / "flashed.toml")]
+    capsys.readouterr()
+    assert main([*words, "--command", "test -s {bin}"]) == 0
+    text = capsys.readouterr().out
+    assert " bytes handed to the command, which ended with 0, in " in text
+    assert "programmed" not in text
+    assert said(capsys, 2, *words, "--command", "echo hi")["error"]["code"] == "E0701"
+
+
 def test_a_board_that_is_only_emulated(compiler: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, 2, "flash", *MODEL, "--board", "qemu-m4")["error"]["code"] == "E0810"
 
