@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from . import api, html, listing, show, show_effects, show_runs
+from . import api, html, listing, show, show_boards, show_effects, show_runs
 from .api import Compiled
 from .arguments import program_name
 from .compare import comparison, comparison_json
@@ -286,8 +286,8 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
         return asdict(flashed), 0
-    port = f" --port {args.port}" if args.port else ""
-    show.say(console, f"now: mcucompile verify {args.model} --board {args.board or compiled.board.name}{port}")
+    verify = f"mcucompile verify {args.model} --board {args.board or compiled.board.name}"
+    show.say(console, f"now: {verify}{show_runs.same_board(compiled.board, args.port)}")
     return asdict(flashed), 0
 
 
@@ -328,7 +328,14 @@ def run_inspect(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 def run_boards(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
-    return show.rows(console, args.json, "boards", listing.boards())
+    if not args.boards:
+        found = listing.boards()
+        show_boards.boards(console, found)
+        return found, 0
+    details = [listing.board_details(load_board(name)) for name in args.boards]
+    for board in details:
+        show_boards.board(console, board)
+    return details, 0
 
 
 def run_ops(args: argparse.Namespace, console: Console) -> tuple[Any, int]:

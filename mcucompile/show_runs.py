@@ -14,6 +14,7 @@ from .report import Json
 from .run.device import Latency
 from .run.flash import Flashed
 from .show import counted, say, share, shortened, signed_share, table
+from .target.board import Board
 from .verify import Fit, Verification
 
 
@@ -63,6 +64,15 @@ def flashed(console: Console, f: Flashed, hooks: str = "") -> None:
     read = "read back, and equal" if f.is_read_back else "not read back: this engine cannot; verify asks the program"
     say(console, f"flash: {read}")
     say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}{hooks}")
+
+
+def same_board(board: Board, port: str | None) -> str:
+    """The options by which `verify` takes the board that was just programmed, and not an emulator in its place."""
+    if port is not None:
+        return f" --port {port}"
+    if not board.usb:
+        return " --port PORT (of the adapter on its UART's pins)"
+    return " --no-flash" if board.emulator else ""
 
 
 def run_details(console: Console, c: Compiled, v: Verification) -> None:

@@ -13,10 +13,13 @@ from small_network import small_network
 
 from mcucompile import show_runs
 from mcucompile.api import Compiled
+from mcucompile.cli import port_of
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT
 from mcucompile.html import report_html
+from mcucompile.parser import parser
 from mcucompile.report import Json
+from mcucompile.run import ports
 from mcucompile.run.flash import Flashed
 from mcucompile.run.ran_on import RanOn, at_port, clock_note, emulated
 from mcucompile.target.board import load_board
@@ -94,3 +97,21 @@ def test_another_program_than_that_of_flash_is_told(network: Compiled) -> None:
             found = show_runs.verification_json(network, v, {})
             assert found["hooks"] is hooks
             assert (", with hooks for each layer" in page(network, found)) == hooks
+
+
+@pytest.mark.parametrize("name", ["netduino-plus-2", "microbit-v1", "stm32vldiscovery", "lm3s6965evb", "blue-pill"])
+@pytest.mark.parametrize("given", [[], ["--port", PORT]], ids=["found", "named"])
+def test_a_programmed_board_is_verified_and_no_emulator(
+    name: str, given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `flash` says comes next means a real port, whether an adapter's, a named one or that of the board's USB."""
+    board = load_board(name)
+    plugged = [ports.UsbPort(PORT, usb, "", "") for usb in board.usb[:1]]
+    monkeypatch.setattr(ports, "usb_ports", lambda: plugged)
+    options = show_runs.same_board(board, PORT if given else None).partition(" (")[0].split()
+    args = parser().parse_args(["verify", "out", *(PORT if word == "PORT" else word for word in options)])
+    assert port_of(args, board) == PORT
+
+
+def test_a_board_found_by_its_usb_id_needs_no_option() -> None:
+    assert show_runs.same_board(load_board("nucleo-f446re"), None) == ""
