@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import CompileError
-from ..ports import serial_number_of
 from .engine import Job, Written, check_chip_id, differs, failed, locked, wrong_part
-from .usb import named, no_probe, plain
+from .probe import check_target, choose_probe
+from .usb import no_probe
 
 CPUID = 0xE000ED00
 PARTS = {
@@ -65,61 +65,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def check_target(job: Job) -> None:
-    """Raises E0810 for a part that neither pyOCD nor a pack knows. Without that, who has no probe at hand yet would
-    only be told so, and of the pack when the probe is there. The steps are those of pyOCD's Board, which needs one.
-    """
-    from pyocd.core.session import Session
-    from pyocd.target import TARGET, normalise_target_type_name
-    from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
-
-    name = normalise_target_type_name(job.flashing.target)
-    packs = Session(None).options["pack"]  # as a pyocd.yaml may name them
-    if packs is not None:
-        PackTargets.populate_targets_from_pack(packs)
-    if name not in TARGET:
-        ManagedPacks.populate_target(name)
-    if name not in TARGET:
-        raise _unknown_target(job)
-
-
-def choose_probe(job: Job) -> Any:
-    """The probe that was named, the only one, or the one on the USB device of the serial port. E0802, E0803, E0806."""
-    from pyocd.core.helpers import ConnectHelper
-
-    # What is written "kind:id" is no part of an id: it tells pyOCD where to look.
-    where = job.probe if job.probe and ":" in job.probe else None
-    found = list(ConnectHelper.get_all_connected_probes(blocking=False, unique_id=where))
-    probes = found if where or not job.probe else _named(job, found)
-    if len(probes) > 1 and job.port:
-        serial = plain(serial_number_of(job.port))
-        same = [p for p in probes if plain(p.unique_id) == serial]
-        probes = same or probes
-    if len(probes) == 1:
-        return probes[0]
-    if not probes:
-        raise no_probe(job.board)
-    raise CompileError(
-        "E0803",
-        f"{len(probes)} debug probes are connected",
-        why=_list(probes),
-        fix="name one with --probe, by as much of its id as is its own",
-    )
-
-
-def _named(job: Job, found: list[Any]) -> list[Any]:
-    """The probes whose ids are, or hold, the one that was named. Raises E0802 when there are only others."""
-    ids = named(job.probe or "", [p.unique_id for p in found])
-    if found and not ids:
-        what, fix = f"no debug probe with {job.probe} in its id is connected", "name one of these with --probe"
-        raise CompileError("E0802", what, why=f"connected are\n{_list(found)}", fix=fix)
-    return [p for p in found if p.unique_id in ids]
-
-
-def _list(probes: list[Any]) -> str:
-    return "\n".join(f"{p.unique_id}  {p.description}" for p in probes)
 
 
 @contextlib.contextmanager
@@ -306,13 +251,6 @@ def _usb_errors() -> tuple[type[Exception], ...]:
     from usb.core import USBError
 
     return (USBError,)
-
-
-def _unknown_target(job: Job) -> CompileError:
-    name = job.flashing.target
-    return CompileError(
-        "E0810", f"pyOCD does not know the part {name} yet", fix=f"pyocd pack install {name}  (once; it loads the pack)"
-    )
 
 
 def _no_answer(job: Job, error: Exception) -> CompileError:
