@@ -199,6 +199,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         folder = output_folder(args)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
+            show_runs.speed(console, compiled.report)
             show_effects.effects(console, compiled.effects)
         page = html.report_html(figures_from(args, compiled, None, None)) if args.html else ""
         if args.html:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from rich.console import Console
 
 from .api import Compiled
+from .html.words import duration, frequency
 from .metrics import Metrics
 from .profile import Profile
 from .report import Json
@@ -176,7 +177,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
     columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
     console.print(table(f"{c.name} on {p.ran_on.text}", columns, [[line[i] for i in kept] for line in lines]))
-    say(console, profile_total(p))
+    say(console, profile_total(p, c.board.clock_hz))
     if p.cycles:
         say(
             console,
@@ -187,14 +188,25 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
         say(console, f"note: {p.note}")
 
 
-def profile_total(p: Profile) -> str:
+def profile_total(p: Profile, clock_hz: int) -> str:
     if p.latency:
         return f"{latency_text(p.latency)}; {p.overhead:,} cycles between layers"
     between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
-    cycles = f", estimated cycles: {p.cycles:,}" if p.cycles is not None else ""
+    cycles = f", estimated cycles: {p.cycles:,}, {estimated_time(p.cycles, clock_hz)}" if p.cycles is not None else ""
     return (
         f"instructions of one run: {p.total:,} (exact){between}{cycles}; code {p.firmware.library_code_nbytes:,} bytes"
     )
+
+
+def estimated_time(cycles: int, clock_hz: int) -> str:
+    return f"≈ {duration(cycles / clock_hz)} at {frequency(clock_hz)}, without wait states"
+
+
+def speed(console: Console, report: Json) -> None:
+    """What `compile` knows of it."""
+    cycles = sum(step["cycles"] for step in report["steps"])
+    estimate = estimated_time(cycles, report["clock_hz"])
+    say(console, f"The cost model, by which kernels are chosen, predicts {cycles:,} cycles: {estimate}.")
 
 
 def profile_json(c: Compiled, p: Profile) -> Json:

@@ -18,6 +18,7 @@ from mcucompile.figures import figures_of
 from mcucompile.files import REPORT
 from mcucompile.html import report_html
 from mcucompile.parser import parser
+from mcucompile.profile import Profile
 from mcucompile.report import Json
 from mcucompile.run import ports
 from mcucompile.run.flash import Flashed
@@ -115,3 +116,20 @@ def test_a_programmed_board_is_verified_and_no_emulator(
 
 def test_a_board_found_by_its_usb_id_needs_no_option() -> None:
     assert show_runs.same_board(load_board("nucleo-f446re"), None) == ""
+
+
+def profiled(cycles: int | None, ran_on: RanOn, note: str = "") -> Profile:
+    return Profile("a-board", (), 900_000, cycles, FIRMWARE, ran_on, note)
+
+
+def test_estimated_cycles_are_told_as_time_too(network: Compiled) -> None:
+    assert network.board.clock_hz == 25_000_000
+    board = emulated(network.board)
+    text = shown(show_runs.profile, network, profiled(1_050_000, board))
+    assert "estimated cycles: 1,050,000, ≈ 42.0 ms at 25 MHz, without wait states; code" in text
+    assert " ms at" not in shown(show_runs.profile, network, profiled(None, board, "no plugin"))
+
+
+def test_compile_tells_the_time_that_the_cost_model_predicts(network: Compiled) -> None:
+    report = {"clock_hz": 168_000_000, "steps": [{"cycles": 840_000}, {"cycles": 571_200}]}
+    assert "predicts 1,411,200 cycles: ≈ 8.4 ms at 168 MHz, without wait states." in shown(show_runs.speed, report)
