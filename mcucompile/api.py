@@ -29,7 +29,7 @@ from .data import Samples, reference_inputs, samples_for, stored_value
 from .effects import Effect, effects, quality
 from .emit import emit
 from .errors import CompileError
-from .export import Library, Sample, exported, generated, is_large, parse_formats
+from .export import Library, Sample, exported, generated, is_large, parse_formats, readme_of
 from .files import REPORT, is_library_file, read_bytes, write_folder
 from .front import front_svg
 from .frontend.export import to_onnx
@@ -83,7 +83,7 @@ class Compiled:
         )
         files = {**self.emitted, "memory.svg": memory.encode()}
         if self.options.export:
-            files |= exported(self.options.export, self.library)
+            files |= exported(self.options.export, self.library) | readme_of(self.options.export, self.library)
         picture = front_svg(self.effects, self.name) if self.effects else None
         if picture:
             files["compression.svg"] = picture.encode()

@@ -27,12 +27,13 @@ from collections.abc import Iterable
 from ..errors import CompileError
 from . import arduino, cmake, cmsis_pack, makefile, platformio, zephyr
 from .library import Library
+from .readme import readme_md
 from .sample import Sample, generated, is_large
 
 FORMATS = {f.name: f for f in (cmake.FORMAT, arduino.FORMAT, platformio.FORMAT, zephyr.FORMAT, cmsis_pack.FORMAT,
                                makefile.FORMAT)}  # fmt: skip
 
-__all__ = ["FORMATS", "Library", "Sample", "exported", "generated", "is_large", "parse_formats"]
+__all__ = ["FORMATS", "Library", "Sample", "exported", "generated", "is_large", "parse_formats", "readme_of"]
 
 
 def parse_formats(names: str | Iterable[str]) -> tuple[str, ...]:
@@ -49,3 +50,8 @@ def parse_formats(names: str | Iterable[str]) -> tuple[str, ...]:
 def exported(formats: Iterable[str], library: Library) -> dict[str, bytes]:
     """Path in the output folder -> content, of what the formats add; its CMakeLists.txt replaces the plain one."""
     return {path: content for name in formats for path, content in FORMATS[name].files(library).items()}
+
+
+def readme_of(formats: Iterable[str], library: Library) -> dict[str, bytes]:
+    """The folder's README.md, which is none of a single format's files."""
+    return readme_md(library, [FORMATS[name] for name in formats])

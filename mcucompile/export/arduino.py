@@ -17,4 +17,7 @@ def files(library: Library) -> dict[str, bytes]:
     }
 
 
-FORMAT = Format("arduino", "put {folder} into the sketchbook's libraries/ and #include <{name}.h>", files)
+FORMAT = Format(
+    "arduino", "put {folder} into the sketchbook's libraries/ and #include <{name}.h>",
+    "the library's sketch among the examples; it tells at 115,200 baud", files,
+)  # fmt: skip

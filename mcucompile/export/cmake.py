@@ -17,5 +17,5 @@ def files(library: Library) -> dict[str, bytes]:
 
 FORMAT = Format(
     "cmake", 'add_subdirectory("{folder}") or FetchContent, or install it and find_package({name}); then link '
-    "{name}::{name}", files,
+    "{name}::{name}", "`cmake -B build && cmake --build build` in `examples/cmake`, then `build/{name}_minimal`", files,
 )  # fmt: skip

@@ -63,5 +63,6 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 FORMAT = Format(
     "cmsis-pack", f"install {{folder}}/{VENDOR}.{{name}}.*.pack and select Machine Learning:Network:{{name}}; where "
     "one of the same version is installed, remove it first or force the new one (cpackget add --force-reinstall)",
+    "the component's template `Run {name} once`",
     files,
 )  # fmt: skip

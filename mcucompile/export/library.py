@@ -62,8 +62,10 @@ class Library:
 
 @dataclass(frozen=True)
 class Format:
-    """`files` are what it adds, path -> content; `use` says, of a folder {folder} and a library {name}, what to do."""
+    """`files` are what it adds, path -> content; `use` says, of a folder {folder} and a library {name}, what to do, and
+    `check`, in the words of a README, where its example is."""
 
     name: str
     use: str
+    check: str
     files: Callable[[Library], Mapping[str, bytes]]

@@ -16,5 +16,5 @@ def files(library: Library) -> dict[str, bytes]:
 
 FORMAT = Format(
     "makefile", "include {folder}/{name}.mk (make takes no path with blanks), compile with $({NAME}_CPPFLAGS) and link "
-    "$({NAME}_OBJECTS)", files,
+    "$({NAME}_OBJECTS)", "`make check` in `examples/makefile`", files,
 )  # fmt: skip

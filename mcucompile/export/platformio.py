@@ -36,4 +36,7 @@ def manifest(library: Library) -> dict[str, object]:
     }
 
 
-FORMAT = Format("platformio", "put {folder} into the project's lib/, or name it in lib_deps", files)
+FORMAT = Format(
+    "platformio", "put {folder} into the project's lib/, or name it in lib_deps",
+    "`examples/minimal/main.c` as the project's `src/main.c`", files,
+)  # fmt: skip

@@ -29,5 +29,6 @@ def files(library: Library) -> dict[str, bytes]:
 
 
 FORMAT = Format(
-    "zephyr", 'add "{folder}" to ZEPHYR_EXTRA_MODULES or to the manifest, then CONFIG_MCUCOMPILE_{NAME}=y', files
-)
+    "zephyr", 'add "{folder}" to ZEPHYR_EXTRA_MODULES or to the manifest, then CONFIG_MCUCOMPILE_{NAME}=y',
+    "`west build -b BOARD examples/zephyr`", files,
+)  # fmt: skip

@@ -1,0 +1,22 @@
+"""README.md of an output folder with exports: what the files are, how each format is used, how the bits are checked.
+
+Decided: only with exports. Because: these are the folders that leave for a project where nobody has run mcucompile, and
+the check that the text leads with is their example's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..target.cores import Isa
+from .library import Format, Library
+
+
+def readme_md(library: Library, formats: Iterable[Format]) -> dict[str, bytes]:
+    """The file alone, which tells of all formats at once. It does not say where the folder lies, for that moves."""
+    name = library.name
+    told = [
+        (f.name, f.use.format(folder="FOLDER", name=name, NAME=name.upper()), f.check.format(name=name))
+        for f in formats
+    ]  # fmt: skip
+    return {"README.md": library.render("README.md.j2", formats=told, is_portable=library.isa is Isa.SCALAR)}
