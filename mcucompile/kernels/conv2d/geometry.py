@@ -183,8 +183,9 @@ def window_span(g: Geometry, pixel: int) -> tuple[int, int]:
     return first * g.channels * g.element.nbytes, (last + 1) * g.channels * g.element.nbytes
 
 
-def taps_inside(position: int, window: Window, axis: int, size: int) -> list[int]:
+def taps_inside(position: int, window: Window, axis: int, size: int) -> range:
     """The rows or columns of the image that the window at this output position touches."""
-    start = position * window.strides[axis] - window.pads[axis]
-    taps = (start + k * window.dilations[axis] for k in range(window.kernel[axis]))
-    return [t for t in taps if 0 <= t < size]
+    start, step = position * window.strides[axis] - window.pads[axis], window.dilations[axis]
+    before = max(-(start // step), 0)  # taps that lie before the image
+    end = min((size - 1 - start) // step + 1, window.kernel[axis])
+    return range(start + before * step, start + end * step, step)
