@@ -28,7 +28,7 @@ from .passes.strip_boundary import StripBoundary
 from .passes.wrap_boundary import WrapBoundary
 from .pipeline import PASSES_AFTER, PASSES_BEFORE, PASSES_COMPRESSED, PASSES_FIXED, pass_name, prepare, run_passes
 from .recipe import options_text
-from .target.board import Board, list_boards, load_board
+from .target.board import Board, Uart, list_boards, load_board
 from .target.flashing import engines_of
 
 Row = dict[str, Any]
@@ -45,6 +45,7 @@ def boards() -> list[Row]:
             "flash": b.flash_nbytes,
             "RAM": b.ram_nbytes,
             "runs": "emulated" if b.emulator else "builds",
+            "tried": tried(b),
             "flashed by": flashed_by(b),
             "description": b.description,
             "tested": b.tested,
@@ -59,6 +60,43 @@ def flashed_by(board: Board) -> str:
         return ""
     first = board.flashing.engine
     return ", ".join([first, *(e for e in engines_of(board.flashing) if e != first)])
+
+
+def tried(board: Board) -> str:
+    """In a word, what the board's file says under `tested`: whether its program ran on an emulator, or only links."""
+    if board.emulator or board.tested.startswith("runs on"):
+        return "emulated"
+    return "links" if board.tested.startswith("links") else "–"
+
+
+def board_details(board: Board) -> Row:
+    """All that is known of one board; addresses and sizes in bytes."""
+    flashing, uart, emulator = board.flashing, board.uart, board.emulator
+    return {
+        "board": board.name,
+        "description": board.description,
+        "core": board.core.name,
+        "instructions": board.isa.name.lower(),
+        "clock_hz": board.clock_hz,
+        "flash": board.flash_nbytes,
+        "RAM": board.ram_nbytes,
+        "memory": [
+            {"name": r.name, "kind": r.kind, "origin": r.origin, "bytes": r.nbytes, "holds": list(r.holds)}
+            for r in board.regions
+        ],
+        "serial": serial(uart) if uart else None,
+        "usb": list(map(str, board.usb)),
+        "engines": flashed_by(board).split(", ") if flashing else [],
+        "target": flashing.target if flashing else "",
+        "advice": flashing.advice if flashing else "",
+        "emulator": emulator.machine if emulator else None,
+        "tested": board.tested,
+    }
+
+
+def serial(uart: Uart) -> Row:
+    """Pins as the board's file writes them; an emulator has none."""
+    return {"baud": uart.baud, **{key: pin.name for key, pin in (("tx", uart.tx), ("rx", uart.rx)) if pin}}
 
 
 def operators() -> list[Row]:

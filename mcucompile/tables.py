@@ -21,7 +21,7 @@ FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
 WORD = 24  # letters of a word that stays whole as long as there is any room
 TEXT = 40  # letters of a text that is in one line as long as columns can be left out instead
 LEAST = 4  # letters of a column, at least
-FRAME = 2  # blanks that a column takes beside its text
+BETWEEN = 2  # blanks between columns
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Column:
 
     @cached_property
     def least(self) -> int:
-        """A figure stays in one line; of texts the words stay whole, in about two lines."""
+        """A figure stays in one line; of texts the words stay whole, short ones in two lines."""
         name = max(map(cell_len, self.name.split()), default=1)
         longest = max(map(cell_len, self.cells), default=1)
         if self.is_figures:
             return max(longest, min(name, WORD))
         words = max((cell_len(word) for text in (self.name, *self.cells) for word in text.split()), default=1)
-        return min(self.natural, max(min(words, WORD), -(-longest // 2)))
+        return min(self.natural, max(min(words, WORD), min(-(-longest // 2), WORD)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Table:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         fitting = self.fitting(options.max_width)
         yield fitting.drawn(widths(fitting.columns, options.max_width))
+        yield Text()
         gone = [c.name for c in self.columns if c not in fitting.columns]
         if gone:
             yield Text(f"(no room for: {', '.join(gone)}; a wider terminal shows more)")
@@ -74,7 +75,7 @@ class Table:
     def fitting(self, room: int) -> Table:
         """Without columns for which there is no room."""
         columns, less = self.columns, self.less
-        while less and sum(c.wanted + FRAME for c in columns) > room:
+        while less and sum(c.wanted + BETWEEN for c in columns) - BETWEEN > room:
             columns, less = tuple(c for c in columns if c.name != less[0]), less[1:]
         return replace(self, columns=columns)
 
@@ -84,7 +85,7 @@ class Table:
         has_names = any(c.name for c in self.columns)
         result = RichTable(
             title=title, box=box.SIMPLE_HEAD, show_header=has_names, pad_edge=False, collapse_padding=True,
-            title_justify="left", title_style="bold",
+            show_edge=False, title_justify="left", title_style="bold",
         )  # fmt: skip
         for c, width in zip(self.columns, letters, strict=True):
             justify = "right" if c.is_figures else "left"
@@ -95,12 +96,12 @@ class Table:
 
 
 def widths(columns: Sequence[Column], room: int) -> list[int]:
-    """Letters of each column: what it needs, what is left going to those that lack most; else what there is."""
+    """Letters of each column: what it needs, what is left going to those that lack least; else what there is."""
     found = [c.least for c in columns]
-    spare = room - sum(found) - FRAME * len(columns)
-    while spare > 0 and any(c.natural > n for c, n in zip(columns, found, strict=True)):
-        i = max(range(len(found)), key=lambda i: columns[i].natural - found[i])
-        found[i], spare = found[i] + 1, spare - 1
+    spare = room - sum(found) - BETWEEN * (len(columns) - 1)
+    for i in sorted(range(len(found)), key=lambda i: columns[i].natural - found[i]):
+        more = min(max(spare, 0), columns[i].natural - found[i])
+        found[i], spare = found[i] + more, spare - more
     while spare < 0 and max(found) > LEAST:
         i = max(range(len(found)), key=lambda i: (not columns[i].is_figures and found[i] > LEAST, found[i]))
         found[i], spare = found[i] - 1, spare + 1

@@ -31,7 +31,7 @@ LAYERS = (
     ("train",),
     (
         *("show", "show_effects", "show_runs", "listing", "parser", "entry", "figures", "compare", "html"),
-        *("tables", "node_names"),
+        *("tables", "node_names", "show_boards"),
         *("cli", "__main__"),
     ),
 )

@@ -13,7 +13,7 @@ import pytest
 from mcucompile import api, listing
 from mcucompile.cli import main
 from mcucompile.errors import CompileError
-from mcucompile.target.board import load_board
+from mcucompile.target.board import list_boards, load_board
 
 MODELS = Path(__file__).parent / "models"
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
@@ -74,6 +74,42 @@ def test_what_does_not_fit_is_said_and_is_no_error(
     assert "at least" not in said
     assert main(["inspect", str(FLOAT), "--board", board, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["fit"]["fits"] is False
+
+
+def test_a_board_takes_one_line_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["boards"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
+    for name in list_boards():
+        assert len(shown[name]) >= 6
+    assert shown["nucleo-l4r5zi"] == ["M4F", "120", "2,048", "640", "pyocd", "openocd", "stm32-uart", "links"]
+    assert shown["microbit-v1"] == ["M0", "16", "256", "16", "pyocd", "openocd", "emulated"]
+    assert "1,024 bytes" in " ".join(lines) and "engine" in " ".join(lines)
+
+
+@pytest.mark.parametrize("name", list_boards())
+def test_what_was_tested_has_a_word(name: str) -> None:
+    board = load_board(name)
+    assert listing.tried(board) in ("emulated", "links")
+    assert (listing.tried(board) == "links") == ("links" in board.tested)
+
+
+def test_all_that_is_known_of_a_board(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["boards", "arduino-nano-33-ble", "nucleo-h743zi", "qemu-m4"]) == 0
+    text = capsys.readouterr().out
+    for told in ("Arduino Nano 33 BLE", "960 KB at 0x00010000", "press reset twice", "P1.03", "command, pyocd",
+                 "nrf52840", "0483:374b", "ram (axi_sram)", "PD8", "mps2-an386", "never run on the hardware"):  # fmt: skip
+        assert told in text
+    assert main(["boards", "nucleo-h743zi", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["serial"] == {"baud": 115200, "tx": "PD8", "rx": "PD9"}
+    assert {r["name"]: r["bytes"] for r in found["memory"]}["axi_sram"] == 512 * 1024
+    assert main(["boards", "toaster"]) == 2
 
 
 def test_unsupported_nodes_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

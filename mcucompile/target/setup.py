@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .table import Table
 
@@ -18,10 +18,14 @@ _PIN = re.compile(r"P([A-K])(\d+)|(?:P|GPIO_AD_B)(\d)[._](\d+)|(?:GPIO|P)(\d+)")
 
 @dataclass(frozen=True)
 class Pin:
-    """`port` counts from 0: A of an STM32 and port 0 of an nRF52 are the first; parts with one port have just that."""
+    """`port` counts from 0: A of an STM32 and port 0 of an nRF52 are the first; parts with one port have just that.
+
+    `name` is how the board's file writes it.
+    """
 
     port: int
     number: int
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -148,5 +152,5 @@ def read_pin(table: Table, key: str) -> Pin | None:
         raise table.error(key, f"is {text!r}; a pin is written as PA9, P0.06, GPIO1, P24 or GPIO_AD_B0_12")
     letter, number, port, of_port, alone = found.groups()
     if letter:
-        return Pin(ord(letter) - ord("A"), int(number))
-    return Pin(int(port), int(of_port)) if port else Pin(0, int(alone))
+        return Pin(ord(letter) - ord("A"), int(number), text)
+    return Pin(int(port), int(of_port), text) if port else Pin(0, int(alone), text)
