@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from rich.console import Console
 
@@ -38,10 +38,30 @@ def verification(console: Console, c: Compiled, v: Verification, metrics: Mappin
     console.print(table("", ("", "bytes"), figures))
     fit(console, v.fit)
     if metrics:
-        names = ("output", "rmse", "mae", "l2r", "nse", "cos", "agreement", "accuracy", "float accuracy")
-        lines = [(name, *asdict(m).values()) for name, m in metrics.items()]
-        against = "the float network" if any(m.rmse is not None for m in metrics.values()) else "the labels"
-        console.print(table(f"against {against}", names, lines))
+        against(console, c, metrics)
+
+
+def against(console: Console, c: Compiled, metrics: Mapping[str, Metrics]) -> None:
+    """The metrics that are known."""
+    names = [f.name for f in fields(Metrics) if any(getattr(m, f.name) is not None for m in metrics.values())]
+    columns = ("output", *(name.replace("real_accuracy", "float accuracy") for name in names))
+    lines = [(output, *(getattr(m, name) for name in names)) for output, m in metrics.items()]
+    console.print(table(f"against the {'float network' if 'rmse' in names else 'labels'}", columns, lines))
+    note = metrics_note(c, metrics)
+    if note:
+        say(console, note)
+
+
+def metrics_note(c: Compiled, metrics: Mapping[str, Metrics]) -> str:
+    """Why there is nothing but the accuracy, where that is so."""
+    if not metrics or any(m.rmse is not None for m in metrics.values()):
+        return ""
+    if c.saved:
+        return (
+            "The float network is not in a compiled folder: to compare with it, too, give the model's .onnx file and "
+            "--calibration."
+        )
+    return "The model came quantized: there is no float network to compare with."
 
 
 def notes(c: Compiled, v: Verification) -> list[str]:
@@ -146,6 +166,7 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
         "latency": asdict(v.latency) if v.latency else None,
         "notes": notes(c, v),
         "metrics": {name: asdict(m) for name, m in metrics.items()},
+        "metrics_note": metrics_note(c, metrics),
     }
 
 

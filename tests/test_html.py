@@ -57,6 +57,7 @@ VERIFIED = {
     "library_flash": 7000, "notes": ["a <b>note</b>"],
     "fit": {"flash_nbytes": 9000, "board_flash_nbytes": 65536, "ram_nbytes": 6000, "board_ram_nbytes": 4096,
             "stack_nbytes": 2048},
+    "metrics_note": "",
     "metrics": {"y": {"rmse": 0.25, "mae": 0.125, "l2r": 0.5, "nse": 0.75, "cos": 0.875, "agreement": 0.9,
                       "accuracy": 0.65, "real_accuracy": 0.7}},
 }  # fmt: skip
@@ -201,6 +202,18 @@ def test_what_ran_the_network_is_told(report: dict[str, Any]) -> None:
         assert f"20 samples {where}, 10 of them" in summary and accuracy in summary
         assert f"Outputs {where} against" in text_of(section(document, "accuracy"))
     assert "Ran on" not in text_of(parsed(page_of(report, verification=built)))
+
+
+def test_metrics_that_are_not_known_have_no_column(report: dict[str, Any]) -> None:
+    whole = text_of(section(parsed(page_of(report, verification=VERIFIED)), "accuracy"))
+    assert "ACC of float" in whole and "NSE: Nash" in whole
+    metrics = {"y": {key: 0.65 if key == "accuracy" else None for key in VERIFIED["metrics"]["y"]}}
+    verified = {**VERIFIED, "metrics": metrics, "metrics_note": "There is no float network."}
+    text = text_of(section(parsed(page_of(report, verification=verified)), "accuracy"))
+    assert (
+        "against the labels Output ACC y 65.0 % ACC: share of samples whose largest output is the label. There" in text
+    )
+    assert "RMSE" not in text and "NSE" not in text and "There is no float network." in text
 
 
 def test_a_difference_is_told(report: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +18,14 @@ from mcucompile.cli import port_of
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT
 from mcucompile.html import report_html
+from mcucompile.metrics import Metrics
 from mcucompile.parser import parser
 from mcucompile.profile import Profile
 from mcucompile.report import Json
 from mcucompile.run import ports
 from mcucompile.run.flash import Flashed
 from mcucompile.run.ran_on import RanOn, at_port, clock_note, emulated
+from mcucompile.saved import Reference
 from mcucompile.target.board import load_board
 from mcucompile.verify import Fit, Verification
 
@@ -133,3 +136,20 @@ def test_estimated_cycles_are_told_as_time_too(network: Compiled) -> None:
 def test_compile_tells_the_time_that_the_cost_model_predicts(network: Compiled) -> None:
     report = {"clock_hz": 168_000_000, "steps": [{"cycles": 840_000}, {"cycles": 571_200}]}
     assert "predicts 1,411,200 cycles: ≈ 8.4 ms at 168 MHz, without wait states." in shown(show_runs.speed, report)
+
+
+def test_metrics_that_are_not_known_have_no_column(network: Compiled) -> None:
+    v = verified(emulated(network.board))
+    folder = replace(network, saved=Reference({}, {}))
+    for c, metrics, words in (
+        (network, Metrics(accuracy=0.65), "The model came quantized"),
+        (folder, Metrics(accuracy=0.65), "not in a compiled folder: to compare with it, too, give the model's .onnx"),
+        (network, Metrics(*[0.5] * 6), ""),
+    ):
+        text = shown(show_runs.verification, c, v, {"scores": metrics})
+        assert (" rmse " in text) == (metrics.rmse is not None)
+        assert ("accuracy" in text) == (metrics.accuracy is not None)
+        assert "float accuracy" not in text
+        found = show_runs.verification_json(c, v, {"scores": metrics})
+        assert words in text and words in found["metrics_note"] and bool(words) == bool(found["metrics_note"])
+        assert found["metrics"]["scores"]["rmse"] == metrics.rmse, "data has every key"

@@ -20,6 +20,28 @@ WORST, BEST = 0.0, 60.0  # dB, between which bars are drawn: from as much noise 
 
 
 @dataclass(frozen=True)
+class Metric:
+    """An entry of `metrics.Metrics`, as a column."""
+
+    key: str
+    column: str
+    meaning: str = ""
+    is_share: bool = False
+
+
+METRICS = (
+    Metric("accuracy", "ACC", "ACC: share of samples whose largest output is the label.", is_share=True),
+    Metric("real_accuracy", "ACC of float", is_share=True),
+    Metric("agreement", "Same largest", is_share=True),
+    Metric("rmse", "RMSE", "RMSE: root mean square error."),
+    Metric("mae", "MAE", "MAE: mean absolute error."),
+    Metric("l2r", "L2r", "L2r: |y − r| / |r|."),
+    Metric("nse", "NSE", "NSE: Nash–Sutcliffe efficiency, 1 at best."),
+    Metric("cos", "COS", "COS: cosine of the angle between both."),
+)
+
+
+@dataclass(frozen=True)
 class ErrorRow:
     """Ratios in dB with the length of their bars; `error` is the relative error (L2r) that the second one is."""
 
@@ -34,19 +56,30 @@ class ErrorRow:
 
 
 def metrics(f: Figures) -> Table | None:
-    """Of each output, what verify measured against the float network and the labels."""
-    if not f.verification or not f.verification["metrics"]:
+    """Of each output, what verify measured against the float network and the labels; what it could not is left out."""
+    shown = known_metrics(f)
+    if not f.verification or not shown:
         return None
-    found = f.verification["metrics"]
-    rows = (metrics_row(name, m) for name, m in found.items())
-    numbers = ("ACC", "ACC of float", "Same largest", "RMSE", "MAE", "L2r", "NSE", "COS")
-    where = place(f.verification["ran_on"])
-    return table(f"Outputs on {where} against the float network and the labels", ("Output",), numbers, rows)
+    rows = (metrics_row(name, m, shown) for name, m in f.verification["metrics"].items())
+    sides = ("rmse", "the float network"), ("accuracy", "the labels")
+    against = " and ".join(text for key, text in sides if key in {m.key for m in shown})
+    caption = f"Outputs on {place(f.verification['ran_on'])} against {against}"
+    return table(caption, ("Output",), [m.column for m in shown], rows)
 
 
-def metrics_row(name: str, m: Json) -> list[str | Name]:
-    shares = [percent(m[key]) for key in ("accuracy", "real_accuracy", "agreement")]
-    return [name_of(name), *shares, *(figure(m[key]) for key in ("rmse", "mae", "l2r", "nse", "cos"))]
+def metrics_legend(f: Figures) -> str:
+    """What the columns are, and why others are not there."""
+    note = f.verification["metrics_note"] if f.verification else ""
+    return " ".join(text for text in (*(m.meaning for m in known_metrics(f)), note) if text)
+
+
+def known_metrics(f: Figures) -> list[Metric]:
+    found = f.verification["metrics"].values() if f.verification else ()
+    return [metric for metric in METRICS if any(m[metric.key] is not None for m in found)]
+
+
+def metrics_row(name: str, m: Json, shown: Sequence[Metric]) -> list[str | Name]:
+    return [name_of(name), *((percent if metric.is_share else figure)(m[metric.key]) for metric in shown)]
 
 
 def mismatch(f: Figures) -> Table | None:
@@ -132,4 +165,4 @@ def effects(f: Figures) -> Table | None:
     return table("The network before the recipe, and after each of its passes", ("Pass",), numbers, rows)
 
 
-__all__ = ["ErrorRow", "effects", "errors", "layer_effects", "metrics", "mismatch", "trials"]
+__all__ = ["ErrorRow", "effects", "errors", "layer_effects", "metrics", "metrics_legend", "mismatch", "trials"]

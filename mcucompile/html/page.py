@@ -11,7 +11,7 @@ from ..emit.page import render_page, svg
 from ..figures import Figures
 from ..front import front_svg
 from ..lower.picture import memory_map_svg
-from .accuracy import effects, errors, layer_effects, metrics, mismatch, trials
+from .accuracy import effects, errors, layer_effects, metrics, metrics_legend, mismatch, trials
 from .layers import layers
 from .passes import passes
 from .summary import cards, place
@@ -27,7 +27,7 @@ def report_html(f: Figures) -> str:
         "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), ran=ran(f),
         cards=cards(f), layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f),
         errors=errors(f), trials=trials(f), effects=effects(f), layer_effects=layer_effects(f), front=front(f),
-        passes=passes(f), facts=facts(f), notes=[name_of(n, 300).full for n in all_notes(f)],
+        passes=passes(f), facts=facts(f), legend=metrics_legend(f), notes=[name_of(n, 300).full for n in all_notes(f)],
     )  # fmt: skip
 
 
