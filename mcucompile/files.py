@@ -16,6 +16,7 @@ from .errors import CompileError
 REPORT = "report.json"  # its entry "files" lists everything in the folder
 SHOWN = 5
 EXAMPLES_BUILD = re.compile("examples/[^/]+/build")  # where the examples of exports say that they build
+CBUILDS_FILE = re.compile(r"examples/[^/]+/[^/]+\.cbuild(-[a-z]+)?\.yml")  # what cbuild leaves beside its project
 CMAKES_MARK = "CMakeCache.txt"  # in every folder that CMake builds in
 PAGE = b'<meta name="generator" content="mcucompile'  # within the first KB of an HTML report
 
@@ -124,9 +125,12 @@ def holds_pages(path: Path) -> bool:
 
 
 def is_build(path: Path, name: str) -> bool:
-    """Is this where an example builds, or CMake (as west does) in the output folder? `name` is the path in that."""
+    """Is this where an example builds, or CMake (as west does) in the output folder, or a file of cbuild's?
+
+    `name` is the path in the output folder.
+    """
     if not is_own_folder(path):
-        return False
+        return path.is_file() and not path.is_symlink() and bool(CBUILDS_FILE.fullmatch(name))
     return bool(EXAMPLES_BUILD.fullmatch(name)) or (name == "build" and (path / CMAKES_MARK).is_file())
 
 

@@ -15,6 +15,7 @@ from .example import MAIN, main_c
 from .library import Format, Library
 
 VENDOR = "mcucompile"
+FOLDER = "examples/cmsis-pack"
 COMPONENT_LENGTH = 32  # the schema's limit for each part of a component's name
 FIRST_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 PLAIN_FILE = 0o100644 << 16
@@ -46,8 +47,20 @@ def files(library: Library) -> dict[str, bytes]:
         component=library.name[:COMPONENT_LENGTH],
     )
     own = {f"{VENDOR}.{library.name}.pdsc": description, **main_c(library)}
+    project = {
+        f"{FOLDER}/minimal.{kind}.yml": library.render(
+            f"cmsis_pack/{kind}.yml.j2", vendor=VENDOR, component=library.name[:COMPONENT_LENGTH],
+            device=device(library),
+        )
+        for kind in ("csolution", "cproject")
+    }  # fmt: skip
     archive = f"{VENDOR}.{library.name}.{library.version}.pack"
-    return {**own, archive: zipped({**own, **library.c_files})}
+    return {**own, **project, archive: zipped({**own, **library.c_files})}
+
+
+def device(library: Library) -> str:
+    """The generic device of ARM::Cortex_DFP with the core: of cortex-m0plus ARMCM0P."""
+    return library.core.cpu.upper().replace("CORTEX-", "ARMC").replace("PLUS", "P")
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -63,6 +76,6 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 FORMAT = Format(
     "cmsis-pack", f"install {{folder}}/{VENDOR}.{{name}}.*.pack and select Machine Learning:Network:{{name}}; where "
     "one of the same version is installed, remove it first or force the new one (cpackget add --force-reinstall)",
-    "the component's template `Run {name} once`",
+    "`cbuild minimal.csolution.yml --packs` in `examples/cmsis-pack`, or the component's template",
     files,
 )  # fmt: skip

@@ -13,6 +13,14 @@ from ..ir import Program
 from ..target.cores import Core, Isa
 from .sample import Sample
 
+# The cores that have the instructions; fields for platforms and architectures know none of them.
+RUNS_ON: Mapping[Isa, str] = {
+    Isa.SCALAR: "any core",
+    Isa.MAINLINE: "Cortex-M3, M4, M7, M33 and later, not M0, M0+ or M23",
+    Isa.DSP: "Cortex-M4, M7, and M33 or later with DSP instructions",
+    Isa.MVE: "Cortex-M52, M55 and M85, with Helium",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Library:
@@ -49,8 +57,9 @@ class Library:
 
     @property
     def description(self) -> str:
-        cores = "any core" if self.isa is Isa.SCALAR else f"{self.core.cpu} and cores with its instructions"
-        return f"{self.name}: a neural network in plain C for {cores}, compiled by mcucompile {__version__}"
+        stops = "" if self.isa is Isa.SCALAR else "; for others it does not compile"
+        cores = f"{RUNS_ON[self.isa]}{stops}"
+        return f"{self.name}: a neural network in plain C, compiled by mcucompile {__version__} for {cores}"
 
     def render(self, template: str, **more: Any) -> bytes:
         """A template of templates/export/ with what all of them use."""

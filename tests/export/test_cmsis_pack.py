@@ -136,3 +136,36 @@ def test_component_builds(
         run(*compiler, *flags, *includes, *sources, "-o", folder / "program")
         assert machine(folder / "program") == kind
     runs_right(tmp_path / "host" / "program")
+
+
+@pytest.mark.parametrize(("board", "device"), [("qemu-m0", "ARMCM0"), ("qemu-m4", "ARMCM4"), ("qemu-m55", "ARMCM55")])
+def test_project_of_the_example(compiled: Compiled, board: str, device: str, tmp_path: Path) -> None:
+    """Keys of CMSIS-Toolbox's format for solutions; every path leads somewhere; the component is that of the pack."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    network = compiled.for_board(board)
+    network.write(tmp_path / "out")
+    folder = tmp_path / "out" / "examples" / "cmsis-pack"
+    solution = yaml.safe_load((folder / "minimal.csolution.yml").read_text())["solution"]
+    assert solution.keys() == {
+        "created-for", "compiler", "packs", "target-types", "build-types", "projects", "output-dirs",
+    }  # fmt: skip
+    assert solution["target-types"] == [{"type": device, "device": f"ARM::{device}"}]
+    assert all(path.startswith("build/") for path in solution["output-dirs"].values())
+    (own,) = [pack for pack in solution["packs"] if "path" in pack]
+    assert (folder / own["path"] / f"{own['pack'].replace('::', '.')}.pdsc").is_file()
+    (entry,) = solution["projects"]
+    project = yaml.safe_load((folder / entry["project"]).read_text())["project"]
+    assert project.keys() == {"groups", "components", "misc", "rte"}
+    assert all((folder / f["file"]).is_file() for group in project["groups"] for f in group["files"])
+    (component,) = description(network).iter("component")
+    vendor, *parts = (component.attrib[key] for key in ("Cvendor", "Cclass", "Cgroup", "Csub"))
+    assert {"component": f"{vendor}::{':'.join(parts)}"} in project["components"]
+
+
+def test_description_says_which_cores(compiled: Compiled) -> None:
+    """Formats whose fields know no cores have it in words."""
+    for board, cores in (("qemu-m0", "any core"), ("qemu-m4", "Cortex-M4, M7")):
+        files = exported(["arduino", "platformio"], compiled.for_board(board).library)
+        for name in ("library.json", "library.properties"):
+            text = files[name].decode()
+            assert cores in text and ("does not compile" in text) == (board != "qemu-m0")

@@ -46,6 +46,20 @@ def output(folder: Path, *, reported: bool = True) -> dict[str, bytes]:
     return files
 
 
+def test_after_cbuild(tmp_path: Path) -> None:
+    """It leaves files beside its project, as its manual lists them."""
+    files = {**OUTPUT, "examples/cmsis-pack/minimal.csolution.yml": b"solution:"}
+    files["report.json"] = json.dumps({"mcucompile": "0", "files": [*files]}).encode()
+    write_folder(tmp_path / "out", files)
+    for name in ("cbuild-idx", "cbuild-pack", "cbuild-set", "Release+ARMCM4.cbuild"):
+        (tmp_path / "out" / "examples" / "cmsis-pack" / f"minimal.{name}.yml").touch()
+    write_folder(tmp_path / "out", files)
+    assert content(tmp_path / "out") == files
+    (tmp_path / "out" / "examples" / "cmsis-pack" / "mine.clayer.yml").touch()
+    with pytest.raises(CompileError, match="did not write"):
+        write_folder(tmp_path / "out", files)
+
+
 @pytest.mark.parametrize("name", ["build/notes.txt", "examples/build/notes.txt", "examples/minimal/built/notes.txt",
                                   "examples/mine/build/notes.txt", "minimal/build/notes.txt"])  # fmt: skip
 def test_other_folders_stay(name: str, tmp_path: Path) -> None:

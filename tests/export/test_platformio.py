@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import fnmatch
 import json
 import os
@@ -10,7 +11,12 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from building import run
+import pytest
+from building import run, runs_right
+
+from mcucompile.api import Compiled
+
+CORE = Path(__file__).parent / "arduino" / "own" / "native" / "cores" / "own"
 
 KEYS = {
     "name",
@@ -59,4 +65,45 @@ def test_package(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> No
     with tarfile.open(package) as archive:
         names = set(archive.getnames())
     sources = {f"net{part}.{kind}" for part in ("", "_kernels", "_weights") for kind in "ch"}
-    assert names - {"library.properties"} == {*sources, "library.json", "examples/minimal/main.c"}
+    assert names - {"library.properties"} == {*sources, "library.json", "examples/minimal/main.c", "README.md"}
+
+
+def project(folder: Path) -> configparser.ConfigParser:
+    found = configparser.ConfigParser()
+    assert found.read(folder / "examples" / "platformio" / "platformio.ini")
+    return found
+
+
+def test_project_of_the_example(folder: Path, m4_folder: Path) -> None:
+    for output, default in ((folder, "native"), (m4_folder, "board")):
+        found, place = project(output), output / "examples" / "platformio"
+        assert found["platformio"]["default_envs"] == default and f"env:{default}" in found
+        assert found["platformio"]["workspace_dir"] == "build"
+        name, _, path = found["env"]["lib_deps"].partition("=symlink://")
+        assert manifest(place / path)["name"] == name
+    assert (place / "src" / "main.cpp").is_file()
+    (source,) = re.findall(r"\+<(.+)>", project(folder)["env:native"]["build_src_filter"])
+    assert (folder / "examples" / "platformio" / "src" / source).is_file()
+    assert "env:native" not in project(m4_folder), "this machine has none of its instructions"
+
+
+def test_project_of_a_core_without_a_board(compiled: Compiled, tmp_path: Path) -> None:
+    compiled.for_board("qemu-m55").write(tmp_path / "out")
+    assert project(tmp_path / "out").sections() == ["platformio", "env"]
+
+
+def test_program_for_boards(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
+    run(tool("gcc"), "-c", *sorted(folder.glob("*.c")), cwd=tmp_path)
+    sources = (folder / "examples" / "platformio" / "src" / "main.cpp", CORE / "main.cpp", *tmp_path.glob("*.o"))
+    run(tool("g++"), "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{CORE}", *sources, "-o", tmp_path / "program")
+    runs_right(tmp_path / "program")
+
+
+def test_example(folder: Path, compiled: Compiled, tool: Callable[[str], str]) -> None:
+    if "MCUCOMPILE_PLATFORMIO" not in os.environ:
+        pytest.skip("set MCUCOMPILE_PLATFORMIO to PlatformIO's core folder with the platform native in it")
+    place = folder / "examples" / "platformio"
+    home = {**os.environ, "PLATFORMIO_CORE_DIR": os.environ["MCUCOMPILE_PLATFORMIO"]}
+    run(tool("pio"), "run", env={**home, "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}, cwd=place)
+    runs_right(place / "build" / "build" / "native" / "program")
+    compiled.write(folder)
