@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from .effects import Effect
+from .node_names import nodes_of
 from .show import say, shortened, table
 
 
@@ -43,10 +44,11 @@ def effects(console: Console, found: Sequence[Effect]) -> None:
 def layer_effects(console: Console, found: Sequence[Effect]) -> None:
     """The layers without the recipe and with all of it, and which passes changed them."""
     first, last = found[0], found[-1]
+    nodes = nodes_of(layer.layer.split(" + ") for layer in first.layers)
     columns = ("layer", "flash", "→", "α", "cycles", "→", "δ", "arena", "→", "SNR", "changed by")
     lines = [
         (
-            shortened(a.layer),
+            shortened(nodes.text(a.layer.split(" + "))),
             *(a.flash, b.flash, times(b.alpha), round(a.cycles), round(b.cycles), times(b.delta), a.arena, b.arena),
             decibels(b.decibels),
             changed_by(found, i),
@@ -55,7 +57,8 @@ def layer_effects(console: Console, found: Sequence[Effect]) -> None:
     ]
     total = ("all layers", first.flash, last.flash, times(last.alpha), round(first.cycles), round(last.cycles),
              times(last.delta), first.arena, last.arena, decibels(last.decibels), "")  # fmt: skip
-    console.print(table("compression, layer by layer: without the recipe → with all of it", columns, [*lines, total]))
+    title = "compression, layer by layer: without the recipe → with all of it"
+    console.print(table(title, columns, [*lines, total], ("α", "δ")))
 
 
 def changed_by(found: Sequence[Effect], index: int) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from .api import Compiled
 from .html.words import duration, frequency
 from .metrics import Metrics
+from .node_names import nodes_of
 from .profile import Profile
 from .report import Json
 from .run.device import Latency
@@ -174,13 +175,15 @@ PROFILE_COLUMNS = (
     *("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC"),
     *("est. cycles", "share", "predicted", "flash", "scratch"),
 )
+LESS = ("scratch", "predicted", "per MAC", "MACs", "instructions", "flash")  # where there is no room for all columns
 
 
 def profile(console: Console, c: Compiled, p: Profile) -> None:
+    nodes = nodes_of(layer.step.source for layer in p.layers)
     lines = [
         (
             str(layer.step.index),
-            shortened(" + ".join(layer.step.source), 36),
+            shortened(nodes.text(layer.step.source)),
             f"{layer.step.op} {layer.step.variant}",
             layer.step.macs,
             layer.instructions,
@@ -197,7 +200,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
     left_out = ("instructions", "per MAC") if p.total is None else left_out
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
     columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
-    console.print(table(f"{c.name} on {p.ran_on.text}", columns, [[line[i] for i in kept] for line in lines]))
+    console.print(table(f"{c.name} on {p.ran_on.text}", columns, [[line[i] for i in kept] for line in lines], LESS))
     say(console, profile_total(p, c.board.clock_hz))
     if p.cycles:
         say(
