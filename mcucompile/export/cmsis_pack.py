@@ -47,13 +47,11 @@ def files(library: Library) -> dict[str, bytes]:
         component=library.name[:COMPONENT_LENGTH],
     )
     own = {f"{VENDOR}.{library.name}.pdsc": description, **main_c(library)}
+    more = {"vendor": VENDOR, "component": library.name[:COMPONENT_LENGTH], "device": device(library)}
     project = {
-        f"{FOLDER}/minimal.{kind}.yml": library.render(
-            f"cmsis_pack/{kind}.yml.j2", vendor=VENDOR, component=library.name[:COMPONENT_LENGTH],
-            device=device(library),
-        )
-        for kind in ("csolution", "cproject")
-    }  # fmt: skip
+        f"{FOLDER}/minimal.csolution.yml": library.render("cmsis_pack/csolution.yml.j2", **more),
+        f"{FOLDER}/minimal.cproject.yml": library.render("cmsis_pack/cproject.yml.j2", **more),
+    }
     archive = f"{VENDOR}.{library.name}.{library.version}.pack"
     return {**own, **project, archive: zipped({**own, **library.c_files})}
 
