@@ -20,6 +20,11 @@ def no_real_board(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr("serial.tools.list_ports.comports", list)
 
 
+def pytest_configure() -> None:
+    """What is printed shall not depend on how wide a terminal the tests, or their workers, were started from."""
+    os.environ.pop("COLUMNS", None)
+
+
 @pytest.fixture(scope="session")
 def shared_model() -> Callable[[str], Path]:
     """The path of a real network by its name; skips where the collection is not installed.
