@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +16,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from rich.console import Console
 
-from mcucompile.cli import how_of, main, not_found, port_of, progress_bars
+from mcucompile.cli import main
 from mcucompile.errors import CODES, CompileError
-from mcucompile.parser import parser, size_option
-from mcucompile.run import ports
+from mcucompile.parser import size_option
 from mcucompile.run.tools import find_tool
 from mcucompile.show import shortened
-from mcucompile.target.board import load_board
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 MODEL, CALIBRATION = str(DIGITS / "digits.onnx"), str(DIGITS / "calibration.npz")
@@ -208,7 +202,6 @@ def test_missing_compiler_exits_with_3(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def raise_missing() -> None:
-    from mcucompile.errors import CompileError
 
     raise CompileError("E0601", "no compiler for Arm was found", fix="install the package gcc-arm-none-eabi")
 
@@ -287,87 +280,6 @@ def test_a_board_that_is_not_emulated(capsys: pytest.CaptureFixture[str]) -> Non
     assert "no serial port with USB id 0483:374b" in text
     assert "524,288" in text
     assert "every byte" not in text
-
-
-OF_REAL_BOARDS = [["--no-flash"], ["--probe", "066B"], ["--engine", "pyocd"], ["--drive", "x"], ["--command", "x"]]
-
-
-@pytest.mark.parametrize("name", ["nucleo-f446re", "netduino-plus-2", "microbit-v1"])
-@pytest.mark.parametrize("option", OF_REAL_BOARDS, ids=lambda option: option[0])
-@pytest.mark.parametrize("command", ["verify", "profile"])
-def test_options_of_a_real_board_need_one(
-    command: str, option: list[str], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the board could be emulated."""
-    board = load_board(name)
-    monkeypatch.setattr(ports, "usb_ports", list)
-    assert port_of(parser().parse_args([command, "out"]), board) is None
-    with pytest.raises(CompileError, match="E0610"):
-        port_of(parser().parse_args([command, "out", *option]), board)
-    assert port_of(parser().parse_args([command, "out", *option, "--port", "/dev/x"]), board) == "/dev/x"
-
-
-@pytest.mark.parametrize("option", OF_REAL_BOARDS, ids=lambda option: option[0])
-def test_an_emulator_is_not_flashed(option: list[str]) -> None:
-    board = load_board("qemu-m4")
-    with pytest.raises(CompileError, match="E0701") as caught:
-        port_of(parser().parse_args(["verify", "out", *option]), board)
-    assert option[0] in caught.value.what and "qemu-m4" in caught.value.what
-
-
-@pytest.mark.parametrize("command", ["flash", "verify", "profile"])
-def test_options_that_the_engine_does_not_use_are_refused(command: str) -> None:
-    words = [command, "out", "--engine", "pyocd", "--command", "tool {elf}"]
-    with pytest.raises(CompileError, match="--command is not for the engine pyocd"):
-        how_of(parser().parse_args(words), load_board("nucleo-f446re"))
-
-
-@pytest.mark.parametrize("option", OF_REAL_BOARDS[1:], ids=lambda option: option[0])
-def test_what_never_programs_takes_no_option_of_programming(option: list[str]) -> None:
-    board = load_board("nucleo-f446re")
-    assert how_of(parser().parse_args(["verify", "out", "--no-flash"]), board) is None
-    with pytest.raises(CompileError, match="E0701") as caught:
-        how_of(parser().parse_args(["verify", "out", "--no-flash", *option]), board)
-    assert option[0] in caught.value.what and "--no-flash" in caught.value.what
-
-
-def test_a_board_that_is_plugged_in_is_found_where_an_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = load_board("microbit-v1")
-    monkeypatch.setattr(ports, "usb_ports", lambda: [ports.UsbPort("/dev/ttyACM0", board.usb[0], "", "")])
-    assert port_of(parser().parse_args(["verify", "out"]), board) is None, "the emulator"
-    assert port_of(parser().parse_args(["verify", "out", "--engine", "pyocd"]), board) == "/dev/ttyACM0"
-
-
-def test_what_was_looked_for_is_told() -> None:
-    board = load_board("nucleo-f446re")
-    assert "no serial port with USB id 0483:374b" in not_found(board)
-    assert "adapter" in not_found(replace(board, usb=()))
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-    def shown(self, seconds: float = 0.4) -> str:
-        """What is written within that time, without the terminal's control sequences."""
-        self.truncate(self.seek(0))
-        time.sleep(seconds)
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.getvalue())
-
-
-def test_a_line_moves_while_a_step_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with progress_bars(Console(), "building") as bar:
-        assert "building" in terminal.shown()
-        bar("programming")(0, 0)
-        first = terminal.shown()
-        assert "programming" in first and "0/?" in first and "building" not in first
-        assert len(set(re.findall("[\u2800-\u28ff]", first))) > 1, "the wheel turns"
-        bar("programming")(3, 4)
-        assert "3/4" in terminal.shown()
-        bar("programming")(4, 4)
-        bar("verifying")(0, 4)
-        assert re.search("[\u2800-\u28ff] verifying .*0/4", terminal.shown())
 
 
 def test_compile_asks_for_a_model_alone(capsys: pytest.CaptureFixture[str]) -> None:
