@@ -50,6 +50,9 @@
 #define FLEXCOMM0 0x40086000u
 _Static_assert(UART_BASE == FLEXCOMM0, "this driver sets up the serial port of Flexcomm 0");
 
+#define FLASH_CMD_READ_MODE 2u
+#define READ_MODE_WAIT_STATES FIELD(0, 4)
+#define ALL_FLAGS 0x1Fu
 #define MAIN_12_MHZ 0u
 #define MAIN_96_MHZ 3u
 #define MAIN_IS_A 0u
@@ -61,10 +64,6 @@ static void start_oscillator(void) {
     SYSCON_AHBCLKCTRL2 |= SYSCON_AHBCLKCTRL2_ANALOG_CTRL;
     ANACTRL_FRO192M_CTRL |= ANACTRL_FRO192M_CTRL_ENA_12MHZCLK | ANACTRL_FRO192M_CTRL_ENA_96MHZCLK;
 }
-
-#define FLASH_CMD_READ_MODE 2u
-#define READ_MODE_WAIT_STATES FIELD(0, 4)
-#define ALL_FLAGS 0x1Fu
 
 /* Both the flash and what reads from it count them; nothing may be fetched ahead in between. */
 static int set_wait_states(void) {
