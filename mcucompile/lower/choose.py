@@ -99,13 +99,22 @@ def choose(graph: Graph, core: Core, isa: Isa, goal: Goal) -> Choice:
     nodes, table = candidates(graph, core, isa)
     scale, table = scale_of(table), worthwhile(table)
     best = cheapest(nodes, table, goal, Weights.of(goal, scale))
-    harder = goal
-    for _ in range(MOST_HARDER):
-        if goal.flash_limit is None or best.flash_nbytes <= goal.flash_limit:
-            break
-        harder = replace(harder, flash=max(harder.flash, LEAST_WEIGHT) * HARDER)
+    limit = goal.flash_limit
+    if limit is None or best.flash_nbytes <= limit:
+        return best
+    is_hopeless = least_flash(table) > limit
+    for power in (MOST_HARDER,) if is_hopeless else range(1, MOST_HARDER + 1):
+        harder = replace(goal, flash=max(goal.flash, LEAST_WEIGHT) * HARDER**power)
         best = cheapest(nodes, table, harder, Weights.of(harder, scale))
+        if best.flash_nbytes <= limit:
+            break
     return best
+
+
+def least_flash(table: Sequence[Row]) -> float:
+    """Bytes that no choice goes below: as if everybody who could use a part did, and took its share."""
+    users = possible(table)
+    return sum(min((sum(nbytes / users[key] for key, nbytes in c.parts) for c in row), default=0) for row in table)
 
 
 def least_arena(graph: Graph, isa: Isa) -> int:

@@ -7,7 +7,8 @@ without a new peak, is run at once, because no order gains by running it later. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from heapq import heappop, heappush
@@ -30,9 +31,13 @@ class ExecutionOrder:
 
 @dataclass(frozen=True)
 class _State:
-    """`done` has bit k set if step k was run; `order` is how that came about. `live` and `peak` are bytes."""
+    """`done` has bit k set if step k was run, `ready` if it can be run next. `live` and `peak` are bytes.
+
+    `order` is how that came about.
+    """
 
     done: int
+    ready: int
     live: int
     peak: int
     order: tuple[int, ...]
@@ -110,17 +115,13 @@ class _Liveness:
         for k, step in enumerate(self.steps):
             for name in step.operands:
                 self.users[name] = self.users.get(name, 0) | 1 << k
-        self.before = [self._predecessors(k) for k in range(len(self.steps))]
+        self.before = list(_predecessors(self.steps))
+        self.after = [[j for j, before in enumerate(self.before) if before >> k & 1] for k in range(len(self.steps))]
         self.gaps = [step_gaps(s, self.nbytes, s.inputs, s.outputs) for s in self.steps]
         self.operands = [tuple(dict.fromkeys(s.operands)) for s in self.steps]
         self.scratch = [sum(self.nbytes[n] for n in s.scratch) for s in self.steps]
         self.sharers = [reduce(or_, (self.users[n] for n in names), 0) for names in self.operands]
         self.known: dict[tuple[int, int], tuple[int, int]] = {}
-
-    def _predecessors(self, k: int) -> int:
-        """The earlier steps in the given order that write what step k touches, or read what it writes."""
-        step = self.steps[k]
-        return sum(1 << j for j in range(k) if _depend(self.steps[j], step))
 
     def lower_bound(self) -> int:
         """Peak that no order avoids: that of each step alone, with as much sharing as any order can give it."""
@@ -131,7 +132,8 @@ class _Liveness:
 
     def start(self) -> _State:
         kept = {n for n in self.schedule.inputs if self.users[n] or n in self.schedule.outputs}
-        return _State(0, sum(self.nbytes[n] for n in kept), self.lower_bound(), ())
+        ready = sum(1 << k for k, before in enumerate(self.before) if not before)
+        return _State(0, ready, sum(self.nbytes[n] for n in kept), self.lower_bound(), ())
 
     def peak(self, order: Iterable[int]) -> int:
         state = self.start()
@@ -141,33 +143,25 @@ class _Liveness:
 
     def successors(self, state: _State, below: int) -> Iterator[_State]:
         """The states after one more step with a peak less than `below`, and after all that is free to run then."""
-        for k in self._ready(state):
+        for k in _members(state.ready):
             successor = self.run(state, k)
             if successor.peak < below:
                 yield self._run_free_steps(successor)
 
     def _run_free_steps(self, state: _State) -> _State:
-        ready = self._ready(state)
-        while ready:
-            free = next((k for k in ready if self._is_free(state, k)), None)
-            if free is None:
-                break
+        while (free := next((k for k in _members(state.ready) if self._is_free(state, k)), None)) is not None:
             state = self.run(state, free)
-            ready = self._ready(state)
         return state
 
     def _is_free(self, state: _State, k: int) -> bool:
         during, change = self._growth(state.done, k)
         return change <= 0 and state.live + during <= state.peak
 
-    def _ready(self, state: _State) -> list[int]:
-        waiting = self.complete & ~state.done
-        return [k for k, before in enumerate(self.before) if not before & waiting and waiting >> k & 1]
-
     def run(self, state: _State, k: int) -> _State:
         during, change = self._growth(state.done, k)
-        peak = max(state.peak, state.live + during)
-        return _State(state.done | 1 << k, state.live + change, peak, (*state.order, k))
+        done, peak = state.done | 1 << k, max(state.peak, state.live + during)
+        freed = sum(1 << j for j in self.after[k] if not self.before[j] & ~done)
+        return _State(done, state.ready & ~(1 << k) | freed, state.live + change, peak, (*state.order, k))
 
     def _growth(self, done: int, k: int) -> tuple[int, int]:
         """By how many bytes more are live during step k, and after it; of `done` only users of its operands count."""
@@ -193,5 +187,19 @@ class _Liveness:
         return most_overlap(dying_nbytes, {n: nbytes[n] for n in born}, self.gaps[k])
 
 
-def _depend(earlier: MemoryStep, later: MemoryStep) -> bool:
-    return bool(set(earlier.outputs) & set(later.operands) or set(earlier.inputs) & set(later.outputs))
+def _predecessors(steps: Sequence[MemoryStep]) -> Iterator[int]:
+    """For each step the earlier ones, as bits, that write what it touches or read what it writes."""
+    writers, readers = defaultdict[str, int](int), defaultdict[str, int](int)
+    for k, step in enumerate(steps):
+        yield reduce(or_, (*(writers[n] for n in step.operands), *(readers[n] for n in step.outputs)), 0)
+        for names, users in ((step.outputs, writers), (step.inputs, readers)):
+            for n in names:
+                users[n] |= 1 << k
+
+
+def _members(bits: int) -> Iterator[int]:
+    """The numbers of the bits that are set, from the lowest on."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest

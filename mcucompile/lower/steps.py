@@ -63,9 +63,10 @@ def unordered(operands: Sequence[Tensor], inputs: int) -> tuple[Sweep, ...]:
 
 def stays_inside(trace: tuple[Sweep, ...], operands: Sequence[Tensor]) -> bool:
     """What `check_plan` cannot see where several operands are parts of one buffer."""
+    nbytes = [t.nbytes for t in operands]
     walks = ((s.count - 1, r) for s in trace for r in (*s.reads, *s.writes))
     return all(
-        start >= 0 and start + r.nbytes <= operands[r.operand].nbytes
+        start >= 0 and start + r.nbytes <= nbytes[r.operand]
         for last, r in walks
         for start in (r.offset, r.offset + last * r.stride)
     )

@@ -14,7 +14,7 @@ from test_views import CORE, conv, image, network
 
 from mcucompile.ir import Graph, Node, verify
 from mcucompile.kernels.conv2d.direct import Direct
-from mcucompile.lower.choose import Candidate, Choice, cheapest, choose, scale_of, total, undominated
+from mcucompile.lower.choose import Candidate, Choice, cheapest, choose, least_flash, scale_of, total, undominated
 from mcucompile.lower.goal import SIZE, SPEED, Goal, Scale, Weights
 from mcucompile.lower.lower import lower
 from mcucompile.ops.window import Window
@@ -86,6 +86,20 @@ def test_a_limit_of_ram_is_kept_where_it_can_be(table: Table, limit: int) -> Non
     found = cheapest(nodes_of(table), table, goal, weights_of(table, goal))
     least = max(min(c.live_nbytes for c in row) for row in table)
     assert found.ram_nbytes <= max(limit, least)
+
+
+@given(tables("ab", shared=True))
+@settings(deadline=None)
+def test_no_combination_needs_less_flash_than_the_least(table: Table) -> None:
+    nodes = nodes_of(table)
+    assert least_flash(table) <= min(Choice(nodes, c).flash_nbytes for c in product(*table)) + 1e-6
+
+
+@given(tables("a", shared=False))
+@settings(deadline=None)
+def test_the_least_flash_is_reached_where_nothing_is_shared(table: Table) -> None:
+    nodes = nodes_of(table)
+    assert least_flash(table) == min(Choice(nodes, c).flash_nbytes for c in product(*table))
 
 
 @given(tables("abc", shared=True))

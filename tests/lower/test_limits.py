@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_views import network
 
 import mcucompile
+from mcucompile import lowering
 from mcucompile.api import load_compiled
 from mcucompile.cli import main
 from mcucompile.errors import CompileError
 from mcucompile.frontend.export import to_onnx
+from mcucompile.lowering import lower_for
+from mcucompile.options import Effort, Options
 from mcucompile.run.tools import find_tool
+from mcucompile.target.board import Board, load_board
 
 BOARD = "qemu-m4"
 NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
@@ -64,6 +69,29 @@ def test_a_flash_budget_that_nothing_keeps(model: bytes) -> None:
     assert found
     compiled = mcucompile.compile(model, BOARD, flash_budget=int(found[1]))
     assert compiled.report["options"]["flash_budget"] == int(found[1])
+
+
+def small_board(flash: int, ram: int | None = None) -> Board:
+    given = load_board(BOARD)
+    sizes = {"flash": flash, "ram": ram or given.ram_nbytes}
+    return replace(given, name="small", regions=tuple(replace(r, nbytes=sizes[r.kind]) for r in given.regions))
+
+
+def test_a_board_gets_smaller_kernels_where_the_fast_ones_are_too_large_for_it() -> None:
+    roomy = lower_for(network(), load_board(BOARD), Options()).program
+    small = lower_for(network(), small_board(roomy.flash_nbytes - 1), Options()).program
+    assert small.flash_nbytes < roomy.flash_nbytes
+    assert small.weight_nbytes < roomy.weight_nbytes
+
+
+def test_flash_is_refused_before_bands_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    tilings: list[object] = []
+    monkeypatch.setattr(lowering, "fit_by_tiling", lambda fitted, *_: tilings.append(fitted) or fitted)
+    least = lower_for(network(), small_board(1 << 20), Options(effort=Effort.OS)).program.weight_nbytes
+    for flash, code, searched in ((least // 2, "E0502", 0), (least, "E0501", 1)):
+        with pytest.raises(CompileError) as e:
+            lower_for(network(), small_board(flash, 2048), Options())
+        assert (e.value.code, len(tilings)) == (code, searched)
 
 
 @pytest.mark.parametrize("wrong", [-1, True, "1K"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ...ops.dense import Dense
 from ...ops.window import Window
 from ..kernel import Tile
 from ..trace import Range, Sweep, Trace
+
+MOST_TRACES = 256  # that are remembered: layers are alike, bands of one layer even more
 
 
 class Gather(Enum):
@@ -151,6 +154,7 @@ def geometry(node: Node, align: int = 1) -> Geometry:
     return Geometry(n, h, w, c, oh, ow, o, groups, window, Gather.ALWAYS, 1, run, fill, x.dtype, step)
 
 
+@lru_cache(maxsize=MOST_TRACES)
 def pixel_trace(g: Geometry, out_nbytes: int, step: int = 1, reads_first: bool = False) -> Trace:
     """For kernels that compute `step` output pixels after another, in order, with all their channels.
 

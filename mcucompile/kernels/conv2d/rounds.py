@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..trace import Range, Sweep, Trace
-from .geometry import Geometry, pixel_trace, taps_inside, window_span
+from .geometry import MOST_TRACES, Geometry, pixel_trace, taps_inside, window_span
 from .lanes import band_of
 
 
@@ -29,6 +30,7 @@ def rounds_of(count: int) -> tuple[Round, ...]:
     return tuple(Round(a, b, size) for a, b, size in ((0, fours, 4), (fours, count, 3)) if a < b)
 
 
+@lru_cache(maxsize=MOST_TRACES)
 def block_trace(g: Geometry) -> Trace:
     """Each block's windows are copied before its outputs are written; groups come back to the same windows.
 
