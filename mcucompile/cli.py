@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -29,7 +30,7 @@ from .compare import comparison, comparison_json
 from .errors import USER_ERROR, CompileError
 from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT, check_folder
-from .parser import parser, refuse_settled
+from .parser import parser, refuse_settled, same_network
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
 from .report import Json
@@ -287,8 +288,9 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
         return asdict(flashed), 0
-    verify = f"mcucompile verify {args.model} --board {args.board or compiled.board.name}"
-    show.say(console, f"now: {verify}{show_runs.same_board(compiled.board, args.port)}")
+    words = [str(args.model), "--board", args.board or compiled.board.name, *same_network(args)]
+    at = show_runs.same_board(compiled.board, args.port)
+    show.say(console, f"now: mcucompile verify {shlex.join(words)}{at}", pasted=True)
     return asdict(flashed), 0
 
 

@@ -153,6 +153,20 @@ def compile_options(*, takes_folder: bool = True) -> Parser:
     return p
 
 
+def same_network(args: argparse.Namespace) -> list[str]:
+    """The words for the options that were given and settle the network, to type them again with another command."""
+    words = [] if args.effort is None else [args.effort]
+    for key, option in FIXED_BY_A_FOLDER.items():
+        value = getattr(args, key)
+        if value is True:
+            words += [option]
+        elif isinstance(value, list):
+            words += [word for name, shape in value for word in (option, f"{name}={','.join(map(str, shape))}")]
+        elif value is not None:
+            words += [option, str(value)]
+    return words
+
+
 def refuse_settled(args: argparse.Namespace) -> None:
     """Raises E0701 when options were given that a folder has settled."""
     given = [option for key, option in FIXED_BY_A_FOLDER.items() if getattr(args, key) is not None]

@@ -21,16 +21,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def say(console: Console, text: str, style: str = "") -> None:
-    """Print the text as it is: brackets and colons in it mean nothing."""
-    console.print(Text(printable(text), style))
+def say(console: Console, text: str, style: str = "", *, pasted: bool = False) -> None:
+    """Print the text as it is: brackets and colons in it mean nothing. What is to be `pasted` stays one line, which a
+    terminal may break without tearing it.
+    """
+    console.print(Text(printable(text), style), soft_wrap=pasted)
 
 
 def exports(console: Console, formats: Iterable[str], folder: Path, name: str) -> None:
     """What to do with the folder in a project of each format."""
     for key in formats:
         use = FORMATS[key].use.format(folder=folder, name=name, NAME=name.upper())
-        say(console, f"{key}: {use}")
+        say(console, f"{key}: {use}", pasted=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], less: Sequence[str] = ()) -> Table:

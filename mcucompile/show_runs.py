@@ -90,7 +90,8 @@ def flashed(console: Console, f: Flashed, hooks: str = "") -> None:
 
 def same_board(board: Board, port: str | None) -> str:
     """The options by which `verify` takes the board that was just programmed, and not an emulator in its place."""
-    if port is not None:
+    is_for_programming = board.flashing is not None and "{port}" in board.flashing.command
+    if port is not None and not is_for_programming:
         return f" --port {port}"
     if not board.usb:
         return " --port PORT (of the adapter on its UART's pins)"

@@ -121,6 +121,11 @@ def test_a_board_found_by_its_usb_id_needs_no_option() -> None:
     assert show_runs.same_board(load_board("nucleo-f446re"), None) == ""
 
 
+def test_the_port_of_a_boot_loader_is_not_the_one_to_verify_at() -> None:
+    said = show_runs.same_board(load_board("arduino-nano-33-ble"), "/dev/ttyACM0")
+    assert said.startswith(" --port PORT (of the adapter")
+
+
 def profiled(cycles: int | None, ran_on: RanOn, note: str = "") -> Profile:
     return Profile("a-board", (), 900_000, cycles, FIRMWARE, ran_on, note)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
 from mcucompile.cli import INTERRUPTED, main
+from mcucompile.parser import FIXED_BY_A_FOLDER, parser
 from mcucompile.resources import folder
 from mcucompile.run import flash as flashing
 from mcucompile.target.board import Board
@@ -50,6 +52,20 @@ def test_flash_then_verify(machine: EmptyMachine, written: Path, capsys: pytest.
     assert found["equal"] is True
     assert found["flashed"] is None
     assert f"SHA-256 {found['elf_sha256']}" in text, "the program that was flashed is the one that was verified"
+
+
+def test_what_to_verify_is_the_network_that_was_flashed(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All options that make the network what it is are said again, so that the line can be pasted."""
+    words = ["--board", str(written / "flashed.toml"), "-Os", "--shape", "image=1,1,28,28"]
+    words += ["--calibration", str(DIGITS / "calibration.npz"), "--ram", "64K", "--passes", "prune_weights=0.5@*conv*"]
+    capsys.readouterr()
+    assert main(["flash", str(DIGITS / "digits.onnx"), *words, "--command", "test -s {bin}"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("now: ")]
+    said_words = line.removeprefix("now: mcucompile ").partition(" --port")[0]
+    given = parser().parse_args(["verify", str(DIGITS / "digits.onnx"), *words])
+    repeated = parser().parse_args(shlex.split(said_words))
+    for key in ("command", "model", "board", "effort", *FIXED_BY_A_FOLDER):
+        assert getattr(repeated, key) == getattr(given, key), key
 
 
 def test_of_a_command_only_its_end_is_known(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
