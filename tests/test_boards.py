@@ -18,8 +18,10 @@ from mcucompile.api import Compiled
 from mcucompile.data import Samples
 from mcucompile.errors import CompileError
 from mcucompile.run.build import Firmware, build
+from mcucompile.run.cycles import function_symbols
 from mcucompile.run.device import open_device
 from mcucompile.run.flash import How
+from mcucompile.run.flash.image import read_image
 from mcucompile.run.interface import Interface
 from mcucompile.run.qemu import Qemu
 from mcucompile.run.serial import SerialPort
@@ -92,6 +94,25 @@ def test_digits_link_for_every_board(lowered_digits: Callable[[str], Compiled], 
     firmware = firmware_of(c, tmp_path)
     assert c.program.arena_nbytes < firmware.ram_nbytes <= c.board.ram_nbytes + 128 * 1024  # H7: a stack of its own
     assert c.program.weight_nbytes < firmware.flash_nbytes < c.program.weight_nbytes + 32 * 1024
+
+
+WFI, ISB, NOPS = 0xBF30, [0xF3BF, 0x8F6F], {0xBF00, 0x46C0}  # Armv6-M has none, but mov r8, r8
+
+
+@pytest.mark.parametrize("name", ["nucleo-g474re", "stm32f4-discovery", "nucleo-h743zi", "nucleo-f072rb"])
+def test_a_part_wakes_well_while_a_debugger_looks_on(
+    lowered_digits: Callable[[str], Compiled], tmp_path: Path, name: str
+) -> None:
+    """What ST's errata ask for: the wfi at a multiple of 8 bytes, then an isb, and no branch among the next words."""
+    c = lowered_digits(name)
+    firmware = firmware_of(c, tmp_path)
+    image = read_image(firmware.elf, c.board)
+    start, nbytes = function_symbols(firmware.elf)["cpu_sleep"]
+    code = np.frombuffer(image.binary(), np.uint16)[(start - image.origin) // 2 :][: nbytes // 2]
+    at = code.tolist().index(WFI)
+    assert (start // 2 * 2 + 2 * at) % 8 == 0
+    assert code[at:].tolist()[1:3] == ISB
+    assert set(code[at:].tolist()[3:6]) <= NOPS
 
 
 @pytest.mark.parametrize("name", EMULATED_PARTS)

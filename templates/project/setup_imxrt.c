@@ -2,12 +2,14 @@
  * boot ROM has made readable, whose clock is another one.
  */
 #include "caches.h"
+#include "mpu.h"
 #include "registers.h"
 #include "setup.h"
 
 #define CCM_CACRR REGISTER(0x400FC010u)
 #define CCM_CBCDR REGISTER(0x400FC014u)
 #define CCM_CBCMR REGISTER(0x400FC018u)
+#define CCM_CSCMR1 REGISTER(0x400FC01Cu)
 #define CCM_CSCDR1 REGISTER(0x400FC024u)
 #define CCM_CDHIPR REGISTER(0x400FC048u)
 #define CCM_CLPCR REGISTER(0x400FC054u)
@@ -22,21 +24,19 @@
 #define RTWDOG_TOVAL REGISTER(0x400BC008u)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F80BCu + 4u * (pin))
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n(pin) REGISTER(0x401F82ACu + 4u * (pin))
-#define MPU_TYPE REGISTER(0xE000ED90u)
-#define MPU_CTRL REGISTER(0xE000ED94u)
-#define MPU_RNR REGISTER(0xE000ED98u)
-#define MPU_RBAR REGISTER(0xE000ED9Cu)
-#define MPU_RASR REGISTER(0xE000EDA0u)
 
 #define CCM_CACRR_ARM_PODF FIELD(0, 3)
 #define CCM_CBCDR_IPG_PODF FIELD(8, 2)
 #define CCM_CBCDR_AHB_PODF FIELD(10, 3)
+#define CCM_CBCDR_SEMC_PODF FIELD(16, 3)
 #define CCM_CBCDR_PERIPH_CLK_SEL BIT(25)
 #define CCM_CBCDR_PERIPH_CLK2_PODF FIELD(27, 3)
 #define CCM_CBCMR_PERIPH_CLK2_SEL FIELD(12, 2)
 #define CCM_CBCMR_PRE_PERIPH_CLK_SEL FIELD(18, 2)
+#define CCM_CSCMR1_PERCLK_PODF FIELD(0, 6)
 #define CCM_CSCDR1_UART_CLK_PODF FIELD(0, 6)
 #define CCM_CSCDR1_UART_CLK_SEL BIT(6)
+#define CCM_CDHIPR_SEMC_PODF_BUSY BIT(0)
 #define CCM_CDHIPR_AHB_PODF_BUSY BIT(1)
 #define CCM_CDHIPR_PERIPH_CLK_SEL_BUSY BIT(5)
 #define CCM_CDHIPR_ARM_PODF_BUSY BIT(16)
@@ -60,15 +60,6 @@
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PKE BIT(12)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUE BIT(13)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_n_PUS FIELD(14, 2)
-#define MPU_TYPE_REGIONS(type) ((type) >> 8 & 0xFFu)
-#define MPU_CTRL_ENABLE BIT(0)
-#define MPU_CTRL_PRIVDEFENA BIT(2)
-#define MPU_RBAR_VALID BIT(4)
-#define MPU_RASR_ENABLE BIT(0)
-#define MPU_RASR_SIZE FIELD(1, 5)
-#define MPU_RASR_C BIT(17)
-#define MPU_RASR_AP FIELD(24, 3)
-#define MPU_RASR_XN BIT(28)
 
 #define LPUART1 0x40184000u
 _Static_assert(UART_BASE == LPUART1 && UART_TX_PORT == 0u && UART_RX_PORT == 0u,
@@ -84,11 +75,6 @@ _Static_assert((FLASH_NBYTES & (FLASH_NBYTES - 1u)) == 0u, "the regions of the f
 #define PULL_UP_100K 2u
 #define SPEED_100_MHZ 2u
 #define DRIVE_6 6u
-#define FLASH_BASE 0x60000000u
-#define SDRAM_BASE 0x80000000u
-#define AP_NONE 0u
-#define AP_READ_ONLY 6u
-#define SIZE_OF(nbytes) (30u - (uint32_t)__builtin_clz(nbytes)) /* of a power of two */
 
 /* After reset, waiting for an interrupt stops the clocks, and that of the debug port with them: no probe would get in
  * again.
@@ -107,26 +93,13 @@ static void stop_watchdog(void) {
     }
 }
 
-static void protect(uint32_t number, uint32_t base, uint32_t size, uint32_t attributes) {
-    MPU_RBAR = base | MPU_RBAR_VALID | number;
-    MPU_RASR = IN_FIELD(MPU_RASR_SIZE, size) | attributes | MPU_RASR_ENABLE;
-}
-
-/* The processor reads normal memory ahead of the program, also where there is none, and an external bus that does not
- * answer stops it for good.
- */
+/* All external memory but the flash that the program runs from, which the boot ROM has made readable. */
 static void forbid_absent_memory(void) {
-    const uint32_t half_gb = SIZE_OF(0x20000000u), absent = IN_FIELD(MPU_RASR_AP, AP_NONE) | MPU_RASR_XN;
-    MPU_CTRL = 0u;
-    for (uint32_t i = 0u; i < MPU_TYPE_REGIONS(MPU_TYPE); i++) {
-        MPU_RNR = i;
-        MPU_RASR = 0u; /* what a boot loader may have left */
-    }
-    protect(0u, FLASH_BASE, half_gb, absent);
-    protect(1u, FLASH_BASE, SIZE_OF(FLASH_NBYTES), IN_FIELD(MPU_RASR_AP, AP_READ_ONLY) | MPU_RASR_C);
-    protect(2u, SDRAM_BASE, half_gb, absent);
-    MPU_CTRL = MPU_CTRL_PRIVDEFENA | MPU_CTRL_ENABLE;
-    __asm__ volatile("dsb\n isb" ::: "memory");
+    mpu_clear();
+    mpu_set_region(0u, EXTERNAL_MEMORY, HALF_GB, ABSENT);
+    mpu_set_region(1u, EXTERNAL_MEMORY, FLASH_NBYTES, IN_FIELD(MPU_RASR_AP, AP_READ_ONLY) | MPU_RASR_C);
+    mpu_set_region(2u, EXTERNAL_MEMORY_2, HALF_GB, ABSENT);
+    mpu_enable();
 }
 
 static int select_crystal(void) {
@@ -154,12 +127,15 @@ static int start_pll(void) {
     return 1;
 }
 
+/* What is not in use must not be clocked too fast either: the timers at most with 75 MHz, the external bus with 166. */
 static int select_pll(void) {
+    SET_FIELD(CCM_CSCMR1, CCM_CSCMR1_PERCLK_PODF, 1u);
+    SET_FIELD(CCM_CBCDR, CCM_CBCDR_SEMC_PODF, 7u);
     SET_FIELD(CCM_CACRR, CCM_CACRR_ARM_PODF, SETUP_DIVIDER - 1);
     SET_FIELD(CCM_CBCDR, CCM_CBCDR_AHB_PODF, 0u);
     SET_FIELD(CCM_CBCDR, CCM_CBCDR_IPG_PODF, SETUP_BUS_DIVIDER - 1);
     SET_FIELD(CCM_CBCMR, CCM_CBCMR_PRE_PERIPH_CLK_SEL, PRE_PERIPH_ARM_PLL);
-    if (!wait_for(&CCM_CDHIPR, CCM_CDHIPR_ARM_PODF_BUSY | CCM_CDHIPR_AHB_PODF_BUSY, 0u)) {
+    if (!wait_for(&CCM_CDHIPR, CCM_CDHIPR_ARM_PODF_BUSY | CCM_CDHIPR_AHB_PODF_BUSY | CCM_CDHIPR_SEMC_PODF_BUSY, 0u)) {
         return 0;
     }
     CCM_CBCDR &= ~CCM_CBCDR_PERIPH_CLK_SEL;

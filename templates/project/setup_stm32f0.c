@@ -20,6 +20,7 @@
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
+#define RCC_CFGR_HPRE FIELD(4, 4)
 #define RCC_CFGR_PPRE FIELD(8, 3)
 #define RCC_CFGR_PLLSRC FIELD(15, 2)
 #define RCC_CFGR_PLLMUL FIELD(18, 4)
@@ -48,6 +49,7 @@ static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     (void)select_clock(SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_HPRE, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE, 0u);
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);

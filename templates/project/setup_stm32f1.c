@@ -16,9 +16,11 @@
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
+#define RCC_CFGR_HPRE FIELD(4, 4)
 #define RCC_CFGR_PPRE1 FIELD(8, 3)
 #define RCC_CFGR_PPRE2 FIELD(11, 3)
 #define RCC_CFGR_PLLSRC BIT(16)
+#define RCC_CFGR_PLLXTPRE BIT(17)
 #define RCC_CFGR_PLLMUL FIELD(18, 4)
 #define RCC_APB2ENR_AFIOEN BIT(0)
 #define RCC_APB2ENR_IOPxEN(port) BIT(2u + (port))
@@ -54,6 +56,7 @@ static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     (void)select_clock(SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_HPRE, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
     RCC_CR &= ~RCC_CR_PLLON;
@@ -62,6 +65,7 @@ static int select_internal(void) {
 
 static int start_pll(void) {
     SET_FIELD(RCC_CFGR, RCC_CFGR_PLLSRC, SETUP_OSCILLATOR != OSCILLATOR_INTERNAL);
+    RCC_CFGR &= ~RCC_CFGR_PLLXTPRE; /* the crystal's clock undivided */
     SET_FIELD(RCC_CFGR, RCC_CFGR_PLLMUL, SETUP_MULTIPLIER - 2);
     RCC_CR |= RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY);

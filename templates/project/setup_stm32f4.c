@@ -6,6 +6,7 @@
 #include "stm32_gpio.h"
 #if defined(FAMILY_STM32F7)
 #include "caches.h"
+#include "mpu.h"
 #endif
 
 #define RCC_CR REGISTER(0x40023800u)
@@ -28,6 +29,7 @@
 #define RCC_PLLCFGR_PLLSRC BIT(22)
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
+#define RCC_CFGR_HPRE FIELD(4, 4)
 #define RCC_CFGR_PPRE1 FIELD(10, 3)
 #define RCC_CFGR_PPRE2 FIELD(13, 3)
 #define RCC_AHB1ENR_GPIOxEN(port) BIT(port)
@@ -53,6 +55,9 @@
 #define FLASH_ACR_ACCELERATION (FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN)
 #endif
 #define FLASH_ACR_PRFTEN BIT(8)
+#define DBGMCU_IDCODE REGISTER(0xE0042000u)
+#define DBGMCU_IDCODE_DEV_ID FIELD(0, 12)
+#define REVISION_A 0x411u
 
 #define USART1 0x40011000u
 #define USART2 0x40004400u
@@ -70,6 +75,7 @@ static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     (void)select_clock(SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_HPRE, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
     SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
     RCC_CR &= ~RCC_CR_PLLON;
@@ -130,12 +136,23 @@ static void enable_uart(void) {
     select_uart_pins();
 }
 
+/* In the first revision of the STM32F405 and F407, which says to be another part, reading ahead returns wrong bytes. */
+static uint32_t acceleration(void) {
+#if defined(FAMILY_STM32F4)
+    if ((DBGMCU_IDCODE & DBGMCU_IDCODE_DEV_ID) == REVISION_A) {
+        return FLASH_ACR_ACCELERATION & ~FLASH_ACR_PRFTEN;
+    }
+#endif
+    return FLASH_ACR_ACCELERATION;
+}
+
 int setup(void) {
 #if defined(FAMILY_STM32F7)
+    forbid_external_memory();
     enable_caches();
 #endif
     RCC_APB1ENR |= RCC_APB1ENR_PWREN;
-    FLASH_ACR |= FLASH_ACR_ACCELERATION;
+    FLASH_ACR |= acceleration();
     int is_set = select_internal() && start_oscillator() && start_pll() && overdrive() && select_pll();
     enable_uart();
     return is_set;

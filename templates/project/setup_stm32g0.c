@@ -17,6 +17,8 @@
 #define RCC_CR_PLLRDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 3)
 #define RCC_CFGR_SWS FIELD(3, 3)
+#define RCC_CFGR_HPRE FIELD(8, 4)
+#define RCC_CFGR_PPRE FIELD(12, 3)
 #define RCC_PLLCFGR_PLLSRC FIELD(0, 2)
 #define RCC_PLLCFGR_PLLM FIELD(4, 3)
 #define RCC_PLLCFGR_PLLN FIELD(8, 7)
@@ -41,6 +43,8 @@
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     (void)select_clock(SW_HSI);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_HPRE, 0u);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE, 0u);
     RCC_CR &= ~RCC_CR_PLLON;
     return wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }

@@ -1,5 +1,6 @@
 /* STM32H742 to H753, on the LDO, at a core voltage that every revision of the chips has: 400 MHz (RM0433). */
 #include "caches.h"
+#include "mpu.h"
 #include "registers.h"
 #include "setup.h"
 
@@ -27,12 +28,14 @@
 
 #define RCC_CR_HSION BIT(0)
 #define RCC_CR_HSIRDY BIT(2)
+#define RCC_CR_HSIDIV FIELD(3, 2)
 #define RCC_CR_PLL1ON BIT(24)
 #define RCC_CR_PLL1RDY BIT(25)
 #define RCC_CFGR_SW FIELD(0, 3)
 #define RCC_CFGR_SWS FIELD(3, 3)
 #define RCC_D1CFGR_HPRE FIELD(0, 4)
 #define RCC_D1CFGR_D1PPRE FIELD(4, 3)
+#define RCC_D1CFGR_D1CPRE FIELD(8, 4)
 #define RCC_D2CFGR_D2PPRE1 FIELD(4, 3)
 #define RCC_D2CFGR_D2PPRE2 FIELD(8, 3)
 #define RCC_D3CFGR_D3PPRE FIELD(4, 3)
@@ -102,6 +105,8 @@ static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     (void)select_clock(SW_HSI);
+    SET_FIELD(RCC_CR, RCC_CR_HSIDIV, 0u);
+    SET_FIELD(RCC_D1CFGR, RCC_D1CFGR_D1CPRE, 0u);
     divide_buses(0u, 0u);
     RCC_CR &= ~RCC_CR_PLL1ON;
     return wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
@@ -153,6 +158,7 @@ int setup(void) {
     }
     RCC_AHB2ENR |= RCC_AHB2ENR_SRAM1EN | RCC_AHB2ENR_SRAM2EN | RCC_AHB2ENR_SRAM3EN;
     (void)RCC_AHB2ENR;
+    forbid_external_memory();
     enable_caches();
     int is_set = select_internal() && raise_voltage() && start_oscillator() && start_pll() && select_pll();
     enable_uart();

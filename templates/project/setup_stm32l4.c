@@ -22,6 +22,8 @@
 #define RCC_CFGR_SW FIELD(0, 2)
 #define RCC_CFGR_SWS FIELD(2, 2)
 #define RCC_CFGR_HPRE FIELD(4, 4)
+#define RCC_CFGR_PPRE1 FIELD(8, 3)
+#define RCC_CFGR_PPRE2 FIELD(11, 3)
 #define RCC_PLLCFGR_PLLSRC FIELD(0, 2)
 #define RCC_PLLCFGR_PLLM FIELD(4, 4)
 #define RCC_PLLCFGR_PLLN FIELD(8, 7)
@@ -60,6 +62,9 @@ static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     int is_internal = select_clock(SW_HSI16);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_HPRE, 0u);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE1, 0u);
+    SET_FIELD(RCC_CFGR, RCC_CFGR_PPRE2, 0u);
     RCC_CR &= ~RCC_CR_PLLON;
     return is_internal && wait_for(&RCC_CR, RCC_CR_PLLRDY, 0u);
 }

@@ -26,6 +26,8 @@
 #define RCC_CFGR1_SW FIELD(0, 2)
 #define RCC_CFGR1_SWS FIELD(2, 2)
 #define RCC_CFGR2_HPRE FIELD(0, 4)
+#define RCC_CFGR2_PPRE1 FIELD(4, 3)
+#define RCC_CFGR2_PPRE2 FIELD(8, 3)
 #define RCC_PLL1CFGR_PLL1SRC FIELD(0, 2)
 #define RCC_PLL1CFGR_PLL1RGE FIELD(2, 2)
 #define RCC_PLL1CFGR_PLL1M FIELD(8, 4)
@@ -61,11 +63,20 @@ static int select_clock(uint32_t source) {
     return wait_for(&RCC_CFGR1, RCC_CFGR1_SWS, IN_FIELD(RCC_CFGR1_SWS, source));
 }
 
+/* First of all: at the core voltage after reset, the flash is too slow even for the internal oscillator. */
+static int slow_flash(void) {
+    SET_FIELD(FLASH_ACR, FLASH_ACR_LATENCY, SETUP_WAIT_STATES);
+    return wait_for(&FLASH_ACR, FLASH_ACR_LATENCY, IN_FIELD(FLASH_ACR_LATENCY, SETUP_WAIT_STATES));
+}
+
 /* A boot loader may have left the PLL running, and it cannot be changed while it does. */
 static int select_internal(void) {
     RCC_CR |= RCC_CR_HSION;
     (void)wait_for(&RCC_CR, RCC_CR_HSIRDY, RCC_CR_HSIRDY);
     int is_internal = select_clock(SW_HSI16);
+    SET_FIELD(RCC_CFGR2, RCC_CFGR2_HPRE, 0u);
+    SET_FIELD(RCC_CFGR2, RCC_CFGR2_PPRE1, 0u);
+    SET_FIELD(RCC_CFGR2, RCC_CFGR2_PPRE2, 0u);
     RCC_CR &= ~RCC_CR_PLL1ON;
     return is_internal && wait_for(&RCC_CR, RCC_CR_PLL1RDY, 0u);
 }
@@ -92,10 +103,6 @@ static int start_pll(void) {
 
 /* Through half the clock for a microsecond, which the manual asks for above 80 MHz. */
 static int select_pll(void) {
-    SET_FIELD(FLASH_ACR, FLASH_ACR_LATENCY, SETUP_WAIT_STATES);
-    if (!wait_for(&FLASH_ACR, FLASH_ACR_LATENCY, IN_FIELD(FLASH_ACR_LATENCY, SETUP_WAIT_STATES))) {
-        return 0;
-    }
     SET_FIELD(RCC_CFGR2, RCC_CFGR2_HPRE, HPRE_HALF);
     int is_set = select_clock(SW_PLL1);
     for (volatile uint32_t i = 0u; i < 100u; i++) {
@@ -130,7 +137,8 @@ int setup(void) {
     RCC_AHB3ENR |= RCC_AHB3ENR_PWREN;
     (void)RCC_AHB3ENR;
     enable_cache();
-    int is_set = select_internal() && raise_voltage() && start_pll() && select_pll();
+    int is_slow = slow_flash();
+    int is_set = select_internal() && is_slow && raise_voltage() && start_pll() && select_pll();
     enable_uart();
     return is_set;
 }

@@ -68,7 +68,11 @@ void cpu_interrupts_off(void) { __asm__ volatile("cpsid i" ::: "memory"); }
 
 void cpu_interrupts_on(void) { __asm__ volatile("cpsie i\n isb" ::: "memory"); }
 
-void cpu_sleep(void) { __asm__ volatile("dsb\n wfi" ::: "memory"); }
+/* Several STM32 parts read wrong instructions from the flash when they wake while a debugger keeps the clocks on, as one
+ * does from the time it programmed the part until the power goes: unless the wfi lies at a multiple of 8 bytes and what
+ * follows is fetched anew, with nothing but nops in the words that were read already.
+ */
+void cpu_sleep(void) { __asm__ volatile("dsb\n .balign 8\n wfi\n isb\n nop\n nop\n nop" ::: "memory"); }
 
 void cpu_interrupt_enable(uint32_t number) {
     NVIC_ICPR(number / 32u) = 1u << (number % 32u);
