@@ -237,7 +237,7 @@ def how_of(args: argparse.Namespace, board: Board) -> How | None:
     """What was said of programming; None for --no-flash. Raises E0701 and E0810 where that is not for the board."""
     how = How(args.engine, args.probe, args.drive, args.template)
     if getattr(args, "no_flash", False):
-        given = [option for option, value in asks_for_programming(args).items() if value]
+        given = asks_for_programming(args)
         if given:
             what = f"{given[0]} says how to program, which --no-flash forbids"
             raise CompileError("E0701", what, fix="leave one of them out")
@@ -247,8 +247,10 @@ def how_of(args: argparse.Namespace, board: Board) -> How | None:
     return how
 
 
-def asks_for_programming(args: argparse.Namespace) -> dict[str, Any]:
-    return {"--engine": args.engine, "--probe": args.probe, "--drive": args.drive, "--command": args.template}
+def asks_for_programming(args: argparse.Namespace) -> list[str]:
+    """The options of programming that were given."""
+    values = {"--engine": args.engine, "--probe": args.probe, "--drive": args.drive, "--command": args.template}
+    return [option for option, value in values.items() if value is not None]
 
 
 def port_of(args: argparse.Namespace, board: Board) -> str | None:
@@ -257,10 +259,9 @@ def port_of(args: argparse.Namespace, board: Board) -> str | None:
     A part that is emulated as well is the real one where an option says how that is programmed. Raises E0610 where
     several ports may be the board's, or none is and there must be one; E0701 for such an option of an emulator's.
     """
-    if args.port:
+    if args.port is not None:
         return str(args.port)
-    given = {"--no-flash": args.no_flash, **asks_for_programming(args)}
-    means_board = [option for option, value in given.items() if value]
+    means_board = [*(["--no-flash"] if args.no_flash else []), *asks_for_programming(args)]
     if means_board and board.is_virtual:
         what = f"{means_board[0]} is for a real board; {board.name} is emulated"
         raise CompileError("E0701", what, fix="leave it out, or name another --board; `mcucompile boards` lists them")

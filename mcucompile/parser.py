@@ -60,13 +60,15 @@ def parser() -> Parser:
 def add_commands_on_networks(add: Callable[..., Parser]) -> None:
     options, limit, page, reach = compile_options(), limit_options(), page_options(), board_options()
     c = add("compile", "turn an ONNX network into C for a board", compile_options(takes_folder=False), page)
-    c.add_argument("-o", "--output", type=Path, metavar="DIR", help="output folder (default: NAME)")
+    c.add_argument("-o", "--output", type=path_option, metavar="DIR", help="output folder (default: NAME)")
     c.add_argument(
         "--export", type=parse_formats, action="extend", default=[], metavar="FORMAT[,FORMAT]",
         help=f"add what drops the folder into a project: {', '.join(FORMATS)}",
     )  # fmt: skip
     v = add("verify", "build, run on the emulator or board, compare every byte", options, limit, page, reach)
-    v.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)")
+    v.add_argument(
+        "--data", type=path_option, metavar="DATA.npz", help="inputs, and labels y (default: reference samples)"
+    )
     v.add_argument("--per-layer", action="store_true", help="compare every intermediate tensor too")
     v.epilog = EXIT_OF_VERIFY
     f = add("flash", "build the program that verify runs, and put it on a real board", options, reach)
@@ -78,14 +80,18 @@ def add_commands_on_networks(add: Callable[..., Parser]) -> None:
     for command in (v, p):
         command.add_argument("--no-flash", action="store_true", help="fail when the board runs another program")
     o = add("compare", "hold networks that were compiled against each other", page)
-    o.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="what compile wrote; the first is the measure")
-    o.add_argument("--data", type=Path, metavar="DATA.npz", help="inputs and labels y, on which accuracy is measured")
+    o.add_argument(
+        "folders", type=path_option, nargs="+", metavar="DIR", help="what compile wrote; the first is the measure"
+    )
+    o.add_argument(
+        "--data", type=path_option, metavar="DATA.npz", help="inputs and labels y, on which accuracy is measured"
+    )
 
 
 def add_commands_that_list(add: Callable[..., Parser]) -> None:
     i = add("inspect", "what is in a model, does it fit, what is unsupported (then it exits with 2)")
-    i.add_argument("model", type=Path, metavar="MODEL.onnx")
-    i.add_argument("--board", help="say whether the network fits this board")
+    i.add_argument("model", type=path_option, metavar="MODEL.onnx")
+    i.add_argument("--board", type=text_option, help="say whether the network fits this board")
     i.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
     b = add("boards", "the boards that mcucompile knows, or all that is known of some")
     b.add_argument("boards", nargs="*", metavar="BOARD", help="one to be told more of, or a TOML file")
@@ -105,18 +111,22 @@ def limit_options() -> Parser:
 
 def page_options() -> Parser:
     p = Parser(add_help=False)
-    p.add_argument("--html", type=Path, metavar="FILE", help="write a page with figures and pictures, too")
+    p.add_argument("--html", type=path_option, metavar="FILE", help="write a page with figures and pictures, too")
     return p
 
 
 def board_options() -> Parser:
     """How a real board is reached."""
     p = Parser(add_help=False)
-    p.add_argument("--port", help="serial port of a real board (default: found by the USB ids of its file)")
+    p.add_argument(
+        "--port", type=text_option, help="serial port of a real board (default: found by the USB ids of its file)"
+    )
     p.add_argument("--engine", choices=ENGINES, help="what programs it (default: as its file says)")
-    p.add_argument("--probe", metavar="ID", help="the debug probe's id or a part of it (engines pyocd, openocd)")
-    p.add_argument("--drive", type=Path, metavar="DIR", help="where the UF2 drive is mounted (engine uf2)")
-    p.add_argument("--command", dest="template", metavar="LINE", help='"tool {elf}" (engine command)')
+    p.add_argument(
+        "--probe", type=text_option, metavar="ID", help="the debug probe's id or a part of it (engines pyocd, openocd)"
+    )
+    p.add_argument("--drive", type=path_option, metavar="DIR", help="where the UF2 drive is mounted (engine uf2)")
+    p.add_argument("--command", dest="template", type=text_option, metavar="LINE", help='"tool {elf}" (engine command)')
     return p
 
 
@@ -126,13 +136,19 @@ def compile_options(*, takes_folder: bool = True) -> Parser:
     """
     p = Parser(add_help=False)
     if takes_folder:
-        p.add_argument("model", type=Path, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote")
+        p.add_argument(
+            "model", type=path_option, metavar="MODEL.onnx|DIR", help="a model, or a folder that compile wrote"
+        )
     else:
-        p.add_argument("model", type=Path, metavar="MODEL.onnx", help="a trained network")
-    p.add_argument("--board", metavar="BOARD", help="a name that `mcucompile boards` lists, or a TOML file")
-    p.add_argument("--name", help="prefix of all C names (default: from the file)")
+        p.add_argument("model", type=path_option, metavar="MODEL.onnx", help="a trained network")
+    p.add_argument(
+        "--board", type=text_option, metavar="BOARD", help="a name that `mcucompile boards` lists, or a TOML file"
+    )
+    p.add_argument("--name", type=text_option, help="prefix of all C names (default: from the file)")
     p.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
-    p.add_argument("--calibration", type=Path, metavar="DATA.npz", help="representative inputs of a float network")
+    p.add_argument(
+        "--calibration", type=path_option, metavar="DATA.npz", help="representative inputs of a float network"
+    )
     p.add_argument("--dtype", choices=values(NetworkType), help="what to compute in (auto)")
     p.add_argument("--io", choices=values(BoundaryType), help="what the caller hands over (int8)")
     p.add_argument("--numerics", choices=values(Numerics), help="whose rounding to follow (onnx)")
@@ -144,8 +160,10 @@ def compile_options(*, takes_folder: bool = True) -> Parser:
     p.add_argument("--equalize", choices=values(Switch), help="cross-layer equalization (auto)")
     p.add_argument("--correct-bias", choices=values(Switch), help="bias correction (auto)")
     asked = p.add_mutually_exclusive_group()
-    asked.add_argument("--passes", metavar="RECIPE", help="compress, e.g. prune_filters=0.4@conv*,cluster=16")
-    asked.add_argument("--recipe", type=Path, metavar="FILE.toml", help="the same from a file")
+    asked.add_argument(
+        "--passes", type=text_option, metavar="RECIPE", help="compress, e.g. prune_filters=0.4@conv*,cluster=16"
+    )
+    asked.add_argument("--recipe", type=path_option, metavar="FILE.toml", help="the same from a file")
     p.add_argument("--dump-after", metavar="PASS", choices=pass_names(), help="print the graph after this pass")
     p.add_argument("--prove", action="store_true", default=None, help="prove the memory plan with OR-tools")
     for effort, text in ((Effort.O0, "portable kernels only"), (Effort.OS, "size"), (Effort.O2, "speed (default)")):
@@ -184,6 +202,17 @@ def pass_names() -> list[str]:
 
 def values(kind: Any) -> list[str]:
     return [member.value for member in kind]
+
+
+def text_option(text: str) -> str:
+    """Not empty: what a script gives whose variable is not set would pass for an option that was left out."""
+    if not text:
+        raise argparse.ArgumentTypeError("nothing was given")
+    return text
+
+
+def path_option(text: str) -> Path:
+    return Path(text_option(text))
 
 
 def shape_option(text: str) -> tuple[str, Shape]:

@@ -248,6 +248,34 @@ def test_an_error_of_our_own_is_json_too(monkeypatch: pytest.MonkeyPatch, capsys
     assert "ZeroDivisionError" in answer["error"]["what"]
 
 
+TEXTS = {
+    "compile": ["--board", "--name", "--calibration", "--passes", "--recipe", "--html", "--output"],
+    "verify": ["--board", "--port", "--probe", "--drive", "--command", "--engine", "--data", "--html"],
+    "profile": ["--port", "--probe", "--drive", "--command", "--engine"],
+    "flash": ["--port", "--probe", "--drive", "--command", "--engine", "--mlperf"],
+    "inspect": ["--board"],
+}
+
+
+@pytest.mark.parametrize(("command", "option"), [(c, option) for c, options in TEXTS.items() for option in options])
+def test_an_empty_value_is_no_option_left_out(
+    command: str, option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a script gives it whose variable is not set: `verify` would pass without a board."""
+    monkeypatch.setattr("mcucompile.api.compile", lambda *_, **__: pytest.fail("compiled all the same"))
+    board = [] if option == "--board" else ["--board", "nucleo-f446re"]
+    for words in ([option, ""], [f"{option}="]):
+        code, answer = run_json(capsys, command, MODEL, *board, *words)
+        assert (code, answer["error"]["code"]) == (2, "E0701")
+        assert option in answer["error"]["what"]
+
+
+def test_an_empty_path_is_not_this_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["verify", ""], ["compare", "", ""], ["inspect", ""]):
+        code, answer = run_json(capsys, *words)
+        assert (code, answer["error"]["code"]) == (2, "E0701")
+
+
 SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
            ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"]]  # fmt: skip
 
