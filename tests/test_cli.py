@@ -17,6 +17,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from mcucompile import __version__
 from mcucompile.cli import main
 from mcucompile.errors import CODES, CompileError
 from mcucompile.parser import size_option
@@ -274,6 +275,14 @@ def test_an_empty_path_is_not_this_folder(capsys: pytest.CaptureFixture[str]) ->
     for words in (["verify", ""], ["compare", "", ""], ["inspect", ""]):
         code, answer = run_json(capsys, *words)
         assert (code, answer["error"]["code"]) == (2, "E0701")
+
+
+def test_python_m_mcucompile() -> None:
+    command = [sys.executable, "-m", "mcucompile"]
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run([*command, "--version"], env=paths, capture_output=True, text=True, check=True)
+    assert done.stdout == f"mcucompile {__version__}\n"
+    assert subprocess.run([*command, "bake"], env=paths, capture_output=True).returncode == 2
 
 
 SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
