@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,9 @@ class UsbPort:
     description: str
 
     def __str__(self) -> str:
-        return f"{self.device} ({self.usb} {self.description})"
+        """Two boards of one kind differ in nothing but their serial numbers."""
+        number = f", serial number {self.serial}" if self.serial else ""
+        return f"{self.device} ({self.usb} {self.description}{number})"
 
 
 def usb_ports() -> list[UsbPort]:
@@ -60,8 +63,9 @@ def find_port(board: Board) -> str:
 
 
 def serial_number_of(device: str) -> str:
-    """Of the USB device that a serial port is on; "" when there is none."""
-    return next((port.serial for port in usb_ports() if port.device == device), "")
+    """Of the USB device that a serial port is on; "" when there is none. Links as in /dev/serial/by-id will do, too."""
+    path = os.path.realpath(device)
+    return next((port.serial for port in usb_ports() if os.path.realpath(port.device) == path), "")
 
 
 def _unclear(what: str, ports: Sequence[UsbPort], fix: str) -> CompileError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import termios
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from serial.tools import list_ports
@@ -56,6 +57,25 @@ def test_two_that_may_be_it(plugged: None) -> None:
     error = refused()
     assert "ttyACM0 (0483:374b" in error.why and "ttyACM1" in error.why
     assert "ttyUSB0" not in error.why
+
+
+def test_two_of_a_kind_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    twins = [port("/dev/ttyACM0", 0x0483, 0x374B, "066AFF"), port("/dev/ttyACM1", 0x0483, 0x374B, "066B00")]
+    monkeypatch.setattr(list_ports, "comports", lambda: [*twins, ADAPTER])
+    first, second = refused().why.splitlines()
+    assert first == "/dev/ttyACM0 (0483:374b a device, serial number 066AFF)"
+    assert "066B00" in second and "066AFF" not in second
+    monkeypatch.setattr(list_ports, "comports", lambda: [ADAPTER])
+    assert refused().why == "/dev/ttyUSB0 (0403:6001 a device)", "it has no number"
+
+
+def test_a_link_to_the_port_is_the_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, link = tmp_path / "ttyACM0", tmp_path / "usb-STMicroelectronics_STM32_STLink_066AFF-if02"
+    device.touch()
+    link.symlink_to(device)
+    monkeypatch.setattr(list_ports, "comports", lambda: [ADAPTER, port(str(device), 0x0483, 0x374B, "066AFF")])
+    assert serial_number_of(str(link)) == serial_number_of(str(device)) == "066AFF"
+    assert serial_number_of(str(tmp_path / "ttyACM1")) == ""
 
 
 @pytest.mark.parametrize("plugged", [[ADAPTER, BUILT_IN]], indirect=True)
