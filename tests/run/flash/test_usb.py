@@ -10,6 +10,7 @@ from jobs import job
 from mcucompile.errors import CompileError
 from mcucompile.run.flash import openocd, usb
 from mcucompile.target.board import load_board
+from mcucompile.target.flashing import UsbId
 
 BOARD = load_board("nucleo-f446re")
 
@@ -62,6 +63,12 @@ def test_a_probe_that_may_not_be_opened(bus: Bus, monkeypatch: pytest.MonkeyPatc
     assert error.where == str(node)
     assert 'ATTR{idVendor}=="0483", ATTR{idProduct}=="374b"' in error.fix
     assert "STM32 STLink" in error.what
+
+
+def test_rules_for_two_probes_are_two_files() -> None:
+    """What is pasted for the second one leaves the first one's rule as it is."""
+    files = [usb.udev_rule(UsbId(0x0483, product)).split("| sudo tee ")[1].split()[0] for product in (0x374B, 0x374E)]
+    assert files == [f"/etc/udev/rules.d/60-mcucompile-0483-{product}.rules" for product in ("374b", "374e")]
 
 
 def test_a_probe_that_pyocd_does_not_take(bus: Bus) -> None:
