@@ -14,6 +14,7 @@ from .process import last_lines, run_tool
 from .usb import debug_probes, named
 
 _VERIFIED = "** Verified OK **"
+_NO_FILE = re.compile(r"Can't find (\S+\.cfg)")
 _NO_PROBE = re.compile(r"Error: (open failed|unable to find|No J-Link device|.*no device found)", re.IGNORECASE)
 _DENIED = re.compile(r"LIBUSB_ERROR_ACCESS|Access denied|insufficient permissions", re.IGNORECASE)
 # Complaints only: of an unlocked part it says "Info : RDP level 0", and that some blocks are not protected.
@@ -57,6 +58,8 @@ def full_id(job: Job) -> str:
 def problem(job: Job, output: str) -> CompileError:
     """What OpenOCD's words mean; it has no codes for it."""
     why = last_lines(output)
+    if missing := _NO_FILE.search(output):
+        return _unknown_file(missing[1], why)
     if _DENIED.search(output):
         fix = "install OpenOCD's udev rules (60-openocd.rules), then connect the probe again"
         return CompileError("E0806", "the debug probe may not be opened by this user", why=why, fix=fix)
@@ -71,3 +74,13 @@ def problem(job: Job, output: str) -> CompileError:
     if _WRONG.search(output):
         return wrong_part(job, why)
     return failed(job, "openocd", why)
+
+
+def _unknown_file(name: str, why: str) -> CompileError:
+    """It looks for its files before it looks for a probe."""
+    return CompileError(
+        "E0810",
+        f"this OpenOCD has no {name}",
+        why=f"{why}\nnothing was erased or programmed",
+        fix="install a newer OpenOCD, or take another --engine; of a board file of your own look at `openocd`",
+    )

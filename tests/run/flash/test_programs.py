@@ -94,6 +94,17 @@ def test_what_openocd_complains_of(path: Path, tmp_path: Path, output: str, code
     assert "Error" in error.why
 
 
+def test_openocd_that_is_older_than_the_part(path: Path, tmp_path: Path) -> None:
+    """As releases from before the STM32U5 say it."""
+    text = "embedded:startup.tcl:26: Error: Can't find target/stm32u5x.cfg\nin procedure 'script'\nat file"
+    executable(path, "openocd", f'#!/bin/sh\nprintf "{text}\\n" >&2\nexit 1\n')
+    error = error_of(openocd.program, job(tmp_path, "nucleo-f446re"))
+    assert error.code == "E0810"
+    assert error.what == "this OpenOCD has no target/stm32u5x.cfg"
+    assert "nothing was erased" in error.why and "may hold a part" not in error.why
+    assert "newer OpenOCD" in error.fix and "cable" not in error.fix
+
+
 @pytest.mark.parametrize("text", ["exit 0", GOOD + "exit 1", GOOD.replace("Verified OK", "Programming Finished")])
 def test_openocd_that_only_says_that_it_is_done(path: Path, tmp_path: Path, text: str) -> None:
     executable(path, "openocd", f"#!/bin/sh\n{text}\n")
