@@ -47,13 +47,31 @@ Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
 Tally = Callable[[int, int], None]
 
 
+class OutputConsole(Console):
+    """Of what a reader may have enough of, which is then no failed comparison: rich exits with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. SIGTERM and SIGHUP end it with everything cleaned up."""
     words = sys.argv[1:] if argv is None else list(argv)
-    as_json = "--json" in words
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
+    try:
+        code = answer(words, "--json" in words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has enough, as in `mcucompile ops | head`
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def answer(words: Sequence[str], as_json: bool) -> int:
+    """Errors are told; only that nobody reads what is printed is raised."""
     try:
         with ended_by_signals():
             return run_command(words, as_json)
@@ -61,9 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report_error(e, as_json)
     except KeyboardInterrupt:
         return failed(as_json, INTERRUPTED, "interrupted", "interrupted")
-    except BrokenPipeError:  # whoever read the output has enough, as in `mcucompile ops | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except BrokenPipeError:
+        raise
     except Exception as e:
         if os.environ.get("MCUCOMPILE_TRACEBACK"):
             traceback.print_exc()
@@ -77,12 +94,11 @@ def run_command(words: Sequence[str], as_json: bool) -> int:
     if getattr(args, "html", None) is not None:
         html.check_page(args.html)
     stream = sys.stderr if as_json else sys.stdout
-    console = Console(file=stream, highlight=False, markup=False, emoji=False,
-                      width=None if stream.isatty() else columns())  # fmt: skip
+    width = None if stream.isatty() else columns()
+    console = OutputConsole(file=stream, highlight=False, markup=False, emoji=False, width=width)
     result, code = COMMANDS[args.command](args, console)
     if as_json:
         print(json.dumps(result, indent=1))
-    sys.stdout.flush()
     return code
 
 

@@ -285,6 +285,24 @@ def test_python_m_mcucompile() -> None:
     assert subprocess.run([*command, "bake"], env=paths, capture_output=True).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "stream"),
+    [(["ops"], "stdout"), (["ops", "--json"], "stdout"), (["explain", "E9999", "--json"], "stdout"),
+     (["inspect", MODEL, "--json"], "stderr")],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_reader_who_has_enough_is_no_failed_comparison(words: list[str], stream: str) -> None:
+    """`| head`: 1 would mean that a value differs."""
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    done = subprocess.run([sys.executable, "-m", "mcucompile", *words], env=paths, **streams)
+    os.close(writer)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert b"BrokenPipeError" not in (done.stderr or b"")
+
+
 SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
            ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"]]  # fmt: skip
 
