@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import secrets
 import select
 import struct
-import termios
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -19,9 +20,16 @@ from ..errors import CompileError
 from .ports import usb_ports
 from .protocol import DAMAGED, REPLY, VERSION, Command, Frame, Status, decode, encode
 
+_NOT_OPENED: tuple[type[Exception], ...] = (serial.SerialException, ValueError, OSError)
+with contextlib.suppress(ImportError):  # only Unix has it
+    import termios
+
+    _NOT_OPENED += (termios.error,)
+
 RETRY_SECONDS = 1.0
 RETRY_SECONDS_MAX = 8.0
 PATIENCE_SECONDS = 10.0
+POLL_SECONDS = 0.001
 DAMAGED_MAX = 50
 _SLOW = (Command.RUN, Command.CONTINUE, Command.BATCH)
 
@@ -69,7 +77,7 @@ class SerialPort:
                 # Two programs on one port would each take some of the other's bytes.
                 exclusive = {} if "://" in url else {"exclusive": True}
                 self._port = serial.serial_for_url(url, **options, **exclusive)
-        except (serial.SerialException, ValueError, OSError, termios.error) as e:
+        except _NOT_OPENED as e:
             raise _not_opened(url, e) from e
 
     def read(self, seconds: float) -> bytes:
@@ -89,10 +97,18 @@ class SerialPort:
         self._port.close()
 
     def _wait(self, seconds: float) -> None:
-        if hasattr(self._port, "fileno"):
-            select.select([self._port.fileno()], [], [], seconds)
-        elif not self._port.in_waiting:
-            time.sleep(min(seconds, 0.001))
+        """Ports that are no file, as all on Windows, have a `fileno` as well: it says that there is none."""
+        try:
+            number = self._port.fileno()
+        except io.UnsupportedOperation:
+            self._poll(seconds)
+        else:
+            select.select([number], [], [], seconds)
+
+    def _poll(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._port.in_waiting and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, POLL_SECONDS))
 
 
 def _not_opened(url: str, e: Exception) -> CompileError:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import termios
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,3 +134,35 @@ def test_a_port_that_another_program_holds() -> None:
     first.close()
     os.close(slave)
     os.close(master)
+
+
+WITHOUT_TERMIOS = """
+import sys
+import serial, serial.tools.list_ports  # whose part for this system needs it; that for Windows does not
+sys.modules["termios"] = None
+import mcucompile.cli
+from mcucompile.errors import CompileError
+from mcucompile.run.serial import SerialPort
+try:
+    SerialPort("/dev/no-such-port")
+except CompileError as e:
+    print(e.code)
+"""
+
+
+def test_a_system_without_termios() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TERMIOS], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "E0609\n"), done.stderr
+
+
+def test_a_port_that_is_no_file() -> None:
+    """A URL of pyserial's whose port has nothing to select on, as ports of Windows have not."""
+    port = line.SerialPort("loop://")
+    start = time.monotonic()
+    assert port.read(0.2) == b""
+    assert 0.2 <= time.monotonic() - start < 5
+    port.write(b"echo")
+    start = time.monotonic()
+    assert port.read(30.0) == b"echo"
+    assert time.monotonic() - start < 5
+    port.close()
