@@ -75,7 +75,7 @@ def no_probe(board: Board, sysfs: Path = SYSFS, nodes: Path = NODES) -> CompileE
 
 
 def udev_rule(usb: UsbId) -> str:
-    """Two commands for a terminal. The rule has a file of its own: it takes no other probe's place, and is never twice."""
+    """Two commands for a terminal. The rule has a file of its own: other probes keep theirs."""
     match = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb.vendor:04x}", ATTR{{idProduct}}=="{usb.product:04x}"'
     path = f"/etc/udev/rules.d/60-mcucompile-{usb.vendor:04x}-{usb.product:04x}.rules"
     return f"""    echo '{match}, TAG+="uaccess", MODE="0666"' | sudo tee {path}\n    sudo udevadm control --reload"""
