@@ -98,7 +98,7 @@ def run_command(words: Sequence[str], as_json: bool) -> int:
     console = OutputConsole(file=stream, highlight=False, markup=False, emoji=False, width=width)
     result, code = COMMANDS[args.command](args, console)
     if as_json:
-        print(json.dumps(result, indent=1))
+        print(show.json_text(result))
     return code
 
 
@@ -130,7 +130,7 @@ def ended_by_signals() -> Iterator[None]:
 def report_error(e: CompileError, as_json: bool) -> int:
     if as_json:
         fields = {"code": e.code, "what": e.what, "where": e.where, "why": e.why, "fix": e.fix}
-        print(json.dumps({"error": fields}, indent=1))
+        print(show.json_text({"error": fields}))
     print(show.printable(str(e)), file=sys.stderr)
     return e.exit_code
 
@@ -138,7 +138,7 @@ def report_error(e: CompileError, as_json: bool) -> int:
 def failed(as_json: bool, code: int, what: str, text: str) -> int:
     """An end that is no error of the user's, and so has no code of the catalogue."""
     if as_json:
-        print(json.dumps({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}, indent=1))
+        print(show.json_text({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}))
     print(show.printable(text), file=sys.stderr)
     return code
 

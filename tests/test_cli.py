@@ -303,6 +303,24 @@ def test_a_reader_who_has_enough_is_no_failed_comparison(words: list[str], strea
     assert b"BrokenPipeError" not in (done.stderr or b"")
 
 
+@needs_emulator
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_json_has_no_words_for_what_is_not_finite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """3e38 times 10 is infinite in float32; a difference of infinities is no number."""
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 4]) for n in "xy")
+    large = helper.make_tensor("large", TensorProto.FLOAT, [1], [3e38])
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "large"], ["y"])], "g", [x], [y], [large])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "large.onnx")
+    np.savez(tmp_path / "data.npz", x=np.full((2, 1, 4), 10, np.float32))
+    words = [str(tmp_path / "large.onnx"), "--board", "qemu-m4", "--dtype", "float32"]
+    assert main(["verify", *words, "--data", str(tmp_path / "data.npz"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert found["equal"] is True
+    assert found["metrics"]["y"]["rmse"] is None
+    assert found["metrics"]["y"]["agreement"] == 1.0
+
+
 SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
            ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"]]  # fmt: skip
 
