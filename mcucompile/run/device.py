@@ -99,9 +99,9 @@ class Device:
             raise CompileError(
                 "E0607",
                 "the device runs another program than the one just built",
-                why=f"built {program_id.hex()}, found {self.info.program_id.hex()}; `mcucompile profile`, "
-                "`verify --per-layer` and `flash --mlperf` each leave a program of their own on a board",
-                fix="program the device again: `mcucompile flash`, or leave out --no-flash",
+                why=f"built {program_id.hex()}, found {self.info.program_id.hex()}; `mcucompile profile` and "
+                "`verify --per-layer` each leave a program of their own on a board",
+                fix=link.reprogram,
             )
         self.stack_nbytes = 0
         """The most stack that the last run used."""

@@ -63,6 +63,12 @@ _OPEN_FIXES = {
 }
 
 _CUT_FIX = "look at the cable and its plugs, then try it again"
+_WIRES_FIX = "look at the cable and the wires (TX, RX, ground), reset the device, and try it again"
+SILENT_PORT = (
+    "it may not be the board's port, TX and RX may be swapped, the ground not connected, or the baud rate another one"
+)
+_SILENT_PROGRAM = "or the board runs a program that does not answer mcucompile, as that of `flash --mlperf`"
+REPROGRAM = "program the device again: `mcucompile flash`, or leave out --no-flash"
 
 
 class SerialPort:
@@ -127,7 +133,7 @@ class Link:
 
     `retry_seconds`: how long to wait for a reply before asking again. A `lossless` line is not asked again for what
     takes the device its time, for that would interrupt what is measured there. `check_alive` may raise a better error
-    than "no answer" when there is nobody to answer.
+    than "no answer" when there is nobody to answer. `reprogram` says what can be done about another program there.
     """
 
     def __init__(
@@ -138,9 +144,10 @@ class Link:
         patience_seconds: float = PATIENCE_SECONDS,
         lossless: bool = False,
         check_alive: Callable[[], None] = lambda: None,
+        reprogram: str = REPROGRAM,
     ) -> None:
         self._port, self._retry, self._patience, self._check_alive = port, retry_seconds, patience_seconds, check_alive
-        self._lossless = lossless
+        self._lossless, self.reprogram = lossless, reprogram
         self._session = secrets.randbelow(2**32 - 1) + 1
         self._sequence = -1
         self._pending = bytearray()
@@ -162,7 +169,8 @@ class Link:
         frame = Frame(command, self._session, self._sequence, payload)
         reply = self._exchange(frame, _Patience(self._patience if patience is None else patience, progress))
         if reply.version != VERSION or reply.payload[:1] == bytes([Status.VERSION]):
-            raise CompileError("E0607", "the device's firmware speaks another version of the protocol")
+            what = "the device's firmware speaks another version of the protocol"
+            raise CompileError("E0607", what, fix=self.reprogram)
         if reply.payload[:1] != bytes([Status.OK]):
             raise _refusal(command, reply.payload)
         return reply.payload[1:]
@@ -183,7 +191,24 @@ class Link:
             self._write(b"\0" + wire)
             retry = max(retry, min(2 * retry, RETRY_SECONDS_MAX)) if received is None else retry
         self._check_alive()
-        raise _no_answer(damaged, patience.seconds)
+        raise self._no_answer(frame.command, damaged, patience.seconds)
+
+    def _no_answer(self, command: int, damaged: int, seconds: float) -> CompileError:
+        """E0606 or E0605, with what is likely at this command."""
+        is_first, limit = command == Command.HELLO, f"within {seconds:g} s"
+        if damaged:
+            what = f"{damaged} frames arrived damaged and no intact one among them"
+            fix = "look at the baud rate, the cable and the ground; a lower baud rate may help"
+            fix += f"; if another program sends them, {self.reprogram}" if is_first else ""
+            return CompileError("E0606", what, fix=fix)
+        if command in _SLOW:
+            fix = f"raise the time limit (--timeout) if the network is that slow; if not, {_WIRES_FIX}"
+            return CompileError("E0605", f"the network did not end {limit}", fix=fix)
+        if is_first and not self._lossless:
+            why, fix = f"{SILENT_PORT};\n{_SILENT_PROGRAM}", f"look at these in turn; else {self.reprogram}"
+            return CompileError("E0605", f"nothing answers at the serial port {limit}", why=why, fix=fix)
+        what = f"the device did not answer {limit}, at {Command(command).name}"
+        return CompileError("E0605", what, fix=_WIRES_FIX)
 
     def _write(self, data: bytes) -> None:
         try:
@@ -226,20 +251,6 @@ class _Patience:
 def _answers(reply: Frame, request: Frame) -> bool:
     expected = (request.command | REPLY, request.session, request.sequence)
     return (reply.command, reply.session, reply.sequence) == expected and reply.payload != b""
-
-
-def _no_answer(damaged: int, seconds: float) -> CompileError:
-    if damaged:
-        return CompileError(
-            "E0606",
-            f"{damaged} frames arrived damaged and no intact one among them",
-            fix="look at the baud rate, the cable and the ground; a lower baud rate may help",
-        )
-    return CompileError(
-        "E0605",
-        f"the device did not answer within {seconds:g} s",
-        fix="reset the device; raise the time limit (--timeout) if the network is that slow",
-    )
 
 
 _REFUSALS: dict[int, str] = {

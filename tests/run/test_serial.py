@@ -131,6 +131,47 @@ def test_a_hopeless_line_is_an_error(line: ProcessPort, kind: str, code: str) ->
     assert caught.value.code in (code, "E0606")
 
 
+@pytest.mark.parametrize(
+    ("silent", "words"),
+    [
+        (Command.HELLO, ("--no-flash", "--mlperf", "TX and RX", "ground", "baud", "port")),
+        (Command.WRITE, ("WRITE", "cable", "TX, RX")),
+        (Command.RUN, ("--timeout", "cable")),
+        (Command.READ, ("READ", "cable", "TX, RX")),
+    ],
+)
+def test_what_is_likely_where_no_answer_comes(line: ProcessPort, silent: Command, words: tuple[str, ...]) -> None:
+    """The time limit is the user's for runs only."""
+    port = DeafPort(line, silent)
+    read_frames(line, 1)  # the sign of life
+    with pytest.raises(CompileError) as caught:
+        open_device(port, patience=0.3).run(SAMPLE)
+    assert caught.value.code == "E0605"
+    assert "within 0.3 s" in caught.value.what
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert ("--timeout" in str(caught.value)) == (silent == Command.RUN)
+
+
+class DeafPort:
+    """In front of `port`: from the command `silent` on nothing arrives, and the line stays open."""
+
+    def __init__(self, port: Port, silent: Command) -> None:
+        self.read, self.close, self._port, self._silent, self._is_deaf = port.read, port.close, port, silent, False
+
+    def write(self, data: bytes) -> None:
+        frame = decode(data.strip(b"\0"))
+        self._is_deaf |= frame is not None and frame.command == self._silent
+        if not self._is_deaf:
+            self._port.write(data)
+
+
+def test_noise_at_the_first_question_may_be_another_program(line: ProcessPort) -> None:
+    with pytest.raises(CompileError) as caught:
+        open_device(LossyPort(line, seed=2, rate=1.0, kinds=("flip",)), patience=0.5)
+    assert caught.value.code == "E0606"
+    assert "baud" in caught.value.fix and "--no-flash" in caught.value.fix
+
+
 def test_another_program_is_noticed(line: ProcessPort) -> None:
     with pytest.raises(CompileError) as caught:
         Device(Link(line), tiny.INTERFACE, bytes(8))

@@ -11,6 +11,7 @@ from ...errors import CompileError
 from ...target.board import Board
 from ...target.flashing import ENGINES, Flashing, engines_of
 from ..build import Firmware
+from ..serial import SILENT_PORT
 from . import command, openocd, pyocd, stm32_uart, uf2
 from .engine import Engine, Job, Progress, Written, no_progress
 from .image import elf_sha256, read_image
@@ -106,11 +107,12 @@ def _wait_for_program(firmware: Firmware, board: Board, port: str) -> None:
     while (found := _asked(port, board, deadline)) is None and time.monotonic() < deadline:
         time.sleep(0.2)
     if found != firmware.program_id:
+        fix = "look whether --port is this board's" + ("" if found else ", and at the wires from and to its UART")
         raise CompileError(
             "E0607",
             "the board does not run the program that was just written to it",
-            why=f"it runs {found.hex()}" if found else f"nothing answers at {port}",
-            fix="reset the board; look whether --port is this board's, and whether its BOOT pins are set to flash",
+            why=f"it runs {found.hex()}" if found else f"nothing answers at {port}: {SILENT_PORT}",
+            fix=f"{fix}; reset the board, and look whether its BOOT pins are set to flash",
         )
 
 

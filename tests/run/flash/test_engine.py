@@ -80,6 +80,8 @@ def test_a_program_that_does_not_start(
     with pytest.raises(CompileError) as caught:
         programmed(monkeypatch, OTHER, answer, seconds=0.5)
     assert caught.value.code == code
+    assert ("TX and RX" in caught.value.why) == (answer is None), "nothing answers"
+    assert ("wires" in caught.value.fix) == (answer is None)
 
 
 @pytest.mark.parametrize(
