@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .api import load_compiled
+from .data import LABELS, load_samples
 from .effects import accuracy_on
 from .errors import CompileError
 from .figures import Figures, Layer, read_figures
+from .reference import quantized_inputs
 from .report import Json
+from .saved import read_saved
 
 CALIBRATION = "the calibration samples"
 OWN = "each one's own calibration samples"
@@ -113,10 +115,17 @@ def comparison(folders: Sequence[Path], data: Path | None = None) -> Comparison:
 
 
 def measured(folder: Path, figures: Figures, data: Path) -> Figures:
-    """With the accuracy on other samples, for which the folder's network is compiled again."""
-    compiled = load_compiled(folder)
-    samples, graph = compiled.samples_from(data), compiled.prepared.graph
-    return replace(figures, accuracy=accuracy_on(graph, compiled.stored_inputs(samples), samples.labels))
+    """With the accuracy on other samples, by the reference's answers."""
+    graph = read_saved(folder).graph
+    samples = load_samples(data, graph.inputs, graph.outputs)
+    if samples.labels is None:
+        why, fix = "compare measures the accuracy on them", f"add each sample's class as integers '{LABELS}'"
+        raise CompileError("E0202", f"{data.name} has no labels", why=why, fix=f"{fix}, or leave --data out")
+    found = accuracy_on(graph, quantized_inputs(graph, samples.inputs), samples.labels)
+    if found is None:
+        why = f"the first output of {folder} is one number, which names no class"
+        raise CompileError("E0202", "there is no accuracy to be measured", why=why, fix="leave --data out")
+    return replace(figures, accuracy=found)
 
 
 def labels(folders: Sequence[Path]) -> tuple[str, ...]:

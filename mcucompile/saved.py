@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from .errors import CompileError
 from .export import FORMATS
 from .files import REPORT, is_library_file
 from .ir import Array, Graph, Numerics, Tensor, identifier
-from .options import BoundaryType, Effort, NetworkType, Ranges, Switch
+from .mismatch import differs, float_tolerance
+from .options import BoundaryType, Effort, NetworkType, Options, Ranges, Switch
+from .pipeline import prepare
+from .reference import evaluate_all
 from .report import SCHEMA, Json
 from .target.board import Board, list_boards, load_board
 
@@ -77,6 +81,26 @@ class Saved:
                 f"it was compiled for {name!r}, a board of your own", fix="give its TOML file with --board"
             )
         return load_board(name)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What the twin computes, on whatever board: nothing is lowered. Raises E0703 where reference.npz disagrees."""
+        o = self.options
+        options = Options(NetworkType(o["dtype"]), BoundaryType(o["io"]), Numerics(o["numerics"]))
+        try:
+            graph = prepare(self.twin, self.name, options, None).graph
+        except CompileError as e:
+            raise self.error(f"{self.twin.name} cannot be compiled again", str(e)) from e
+        self.check_outputs(graph)
+        return graph
+
+    def check_outputs(self, graph: Graph) -> None:
+        """Raises E0703 where the graph does not answer as reference.npz says."""
+        reference, ulp = self.reference(graph), float_tolerance(graph)
+        for i, outputs in enumerate(evaluate_all(graph, reference.inputs)):
+            for name, expected in reference.outputs.items():
+                if differs(outputs[name], expected[i], ulp).any():
+                    raise self.error("the outputs in reference.npz are not the network's", f"output {name!r} differs")
 
     def error(self, what: str, why: str = "", fix: str = "compile the model again") -> CompileError:
         return CompileError("E0703", f"{self.folder} is not what mcucompile compile wrote: {what}", why=why, fix=fix)

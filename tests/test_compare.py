@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 import html5lib
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from small_network import CLASSES, small_network, small_samples
 
+import mcucompile
 from mcucompile.api import Compiled
 from mcucompile.cli import main
 from mcucompile.compare import Comparison, Part, comparison, comparison_json, labels, places
@@ -22,6 +24,7 @@ from mcucompile.figures import Figures, figures_of
 from mcucompile.front import Dot
 from mcucompile.html import comparison_html, places_table, variants_table
 from mcucompile.html.comparison import unbeaten
+from mcucompile.resources import folder
 
 VARIANTS = {"plain": {}, "small": {"effort": "-Os"}, "pruned": {"passes": "prune_filters=0.5"}}
 
@@ -82,6 +85,57 @@ def test_accuracy_on_other_data(
     assert [v["accuracy"] for v in found["variants"]] == [0.75, 0.75]
 
 
+def test_accuracy_for_a_board_of_ones_own(
+    compiled: dict[str, Compiled], folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose file is not asked for."""
+    shutil.copy(folder("boards") / "qemu-m4.toml", tmp_path / "mine.toml")
+    compiled["plain"].for_board(str(tmp_path / "mine.toml")).write(tmp_path / "out")
+    samples = small_samples(seed=9)
+    np.savez(tmp_path / "data.npz", x=samples.inputs["x"], y=samples.labels)
+    code, found = run_json(capsys, folders[0], tmp_path / "out", "--data", tmp_path / "data.npz")
+    assert (code, [v["board"] for v in found["variants"]]) == (0, ["qemu-m4", "mine"])
+    (scores,) = compiled["plain"].expected(compiled["plain"].stored_inputs(samples)).values()
+    wanted = (scores.reshape(-1, CLASSES).argmax(axis=1) == samples.labels).mean()
+    assert [v["accuracy"] for v in found["variants"]] == [wanted, wanted]
+
+
+def test_the_network_is_held_to_reference_npz(folders: list[Path], tmp_path: Path) -> None:
+    """So that the accuracy is that of what was compiled."""
+    np.savez(tmp_path / "data.npz", x=small_samples().inputs["x"], y=np.zeros(20, int))
+    shutil.copytree(folders[0], tmp_path / "out")
+    arrays = dict(np.load(tmp_path / "out" / "reference.npz"))
+    arrays["output/y"][3, 0, 0] ^= 1
+    np.savez(tmp_path / "out" / "reference.npz", **arrays)
+    with pytest.raises(CompileError, match="are not the network's") as e:
+        comparison([folders[0], tmp_path / "out"], tmp_path / "data.npz")
+    assert e.value.code == "E0703"
+
+
+def test_data_without_labels_is_refused(
+    folders: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "data.npz", x=small_samples().inputs["x"])
+    code, found = run_json(capsys, *folders, "--data", tmp_path / "data.npz")
+    assert (code, found["error"]["code"]) == (2, "E0202")
+    assert found["error"]["what"] == "data.npz has no labels" and "'y'" in found["error"]["fix"]
+
+
+def test_a_network_of_one_number_has_no_accuracy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "data.npz", x=np.ones((2, 1, 4), np.float32), y=np.zeros(2, int))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])
+    weights = numpy_helper.from_array(np.ones((4, 1), np.float32), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    for effort in ("-O2", "-Os"):
+        c = mcucompile.compile(model.SerializeToString(), "qemu-m4", dtype="float32", effort=effort)
+        c.write(tmp_path / effort[1:])
+    code, found = run_json(capsys, tmp_path / "O2", tmp_path / "Os", "--data", tmp_path / "data.npz")
+    assert (code, found["error"]["code"]) == (2, "E0202")
+    assert "one number" in found["error"]["why"]
+
+
 def test_layers_that_differ_are_told_largest_change_first(folders: list[Path]) -> None:
     found = comparison(folders)
     changes = [found.change(p) for p in found.differing]
@@ -98,7 +152,7 @@ def layered(*layers: tuple[tuple[str, ...], int, int]) -> Figures:
         for i, (source, cycles, constants) in enumerate(layers)
     ]  # fmt: skip
     return figures_of({
-        "schema": 3, "mcucompile": "0", "name": "n", "model": {"file": "m", "sha256": "0"}, "calibration": None,
+        "schema": 4, "mcucompile": "0", "name": "n", "model": {"file": "m", "sha256": "0"}, "calibration": None,
         "board": "b", "core": "c", "clock_hz": 1000, "board_memory": {"flash": 1000, "ram": 1000},
         "options": {}, "resolved": {"dtype": "int8"}, "constants": sum(x[2] for x in layers), "flash": 500,
         "memory": {"arena": 10, "lower_bound": 10, "buffers": []}, "macs": len(layers), "steps": steps,
