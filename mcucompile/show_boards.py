@@ -14,7 +14,7 @@ CORE = "cortex-"
 COLUMNS = ("board", "core", "MHz", "flash", "RAM", "flashed by", "tested")
 WORDS = """core: of Arm's Cortex. flash, RAM: KB (1,024 bytes), for program and network.
 flashed by: the engine that is taken, then others for --engine.
-tested: emulated, programs ran on a model of the part; links, they were built.
+tested: emulated, programs ran on a model of the part; links, they were built. None was run on the hardware.
 `mcucompile boards BOARD` tells all of a board."""
 
 
@@ -44,6 +44,10 @@ def kilobytes(nbytes: int) -> str:
     return f"{nbytes // KB:,}"
 
 
+def size(nbytes: int) -> str:
+    return f"{nbytes} bytes" if nbytes < KB else f"{kilobytes(nbytes)} KB"
+
+
 def board(console: Console, found: Json) -> None:
     say(console, f"{found['board']}: {found['description']}", "bold")
     console.print(table("", ("", ""), list(board_rows(found))))
@@ -54,7 +58,7 @@ def board_rows(b: Json) -> Iterator[tuple[str, str]]:
     for r in b["memory"]:
         holds = f", holds {', '.join(r['holds'])}" if r["holds"] else ""
         name = f" ({r['name']})" if r["name"] != r["kind"] else ""
-        yield f"{r['kind']}{name}", f"{kilobytes(r['bytes'])} KB at {r['origin']:#010x}{holds}"
+        yield f"{r['kind']}{name}", f"{size(r['bytes'])} at {r['origin']:#010x}{holds}"
     if b["serial"]:
         pins = [f"{key} {b['serial'][key]}" for key in ("tx", "rx") if key in b["serial"]]
         yield "serial port", ", ".join([f"{b['serial']['baud']:,} baud", *pins])

@@ -5,12 +5,14 @@
     python scripts/check_registers.py *.whl *.tar.gz
 
 Arguments are SVD files, folders, and packages that hold SVD files, or LabWired's form of them; they are read where they
-are, and an installed pyOCD is read in any case. For every board whose file names a description in [setup] svd, each
-register macro of its drivers must be there under the same name and address, each field macro under the same name at the
-same bits, and the serial port under its base address with its interrupt. What no description covers is listed as
-unchecked, and so is what differs from the description of a part's relative where there is none of the part itself.
+are, and installed pyOCD and LabWired are read in any case. For every board whose file names a description in [setup]
+svd, each register macro of its drivers must be there under the same name and address, each field macro under the same
+name at the same bits, and the serial port under its base address with its interrupt. What no description covers is
+listed as unchecked, and so is what differs from the description of a part's relative where there is none of the part
+itself. Registers of Arm's processors are in none of the descriptions, and not compared.
 
-Exit code: 0 when nothing differs, 1 when something does, 3 without a compiler.
+Exit code: 0 when nothing differs, 1 when something does, 2 for wrong arguments, 3 without a compiler, 4 when no board
+that was asked for was compared.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from labwired_parts import labwired_parts
+from labwired_parts import installed_labwired, labwired_parts
 from svd import Svd, SvdRegister, installed, read_svd, svd_texts
 
 from mcucompile.errors import CompileError
@@ -237,12 +239,15 @@ def main() -> int:
     parser.add_argument("sources", nargs="*", type=Path, help="SVD files, folders or packages with SVD files")
     parser.add_argument("--board", action="append", help="only this board")
     arguments = parser.parse_args()
-    boards = [b for b in map(load_board, arguments.board or list_boards()) if b.setup]
+    absent = [str(s) for s in arguments.sources if not s.exists()]
+    if absent:
+        parser.error(f"not there: {', '.join(absent)}")
     try:
-        return report(boards, descriptions([*arguments.sources, *installed()]))
+        boards = [b for b in map(load_board, arguments.board or list_boards()) if b.setup]
+        return report(boards, descriptions([*arguments.sources, *installed(), *installed_labwired()]))
     except CompileError as e:
         print(e, file=sys.stderr)
-        return 3
+        return 3 if e.code.startswith("E06") else 2
 
 
 def descriptions(sources: list[Path]) -> dict[str, Callable[[], Svd]]:
@@ -256,7 +261,7 @@ def descriptions(sources: list[Path]) -> dict[str, Callable[[], Svd]]:
 
 
 def report(boards: list[Board], found: dict[str, Callable[[], Svd]]) -> int:
-    bad = 0
+    bad = compared = 0
     for board in boards:
         assert board.setup is not None
         name = next((n for n in board.setup.svd if n.lower() in found), None)
@@ -264,13 +269,15 @@ def report(boards: list[Board], found: dict[str, Callable[[], Svd]]) -> int:
             print(f"{board.name}: unchecked; no description named {' or '.join(board.setup.svd) or '(none)'}")
             continue
         findings = check(board, replace(found[name.lower()](), name=name))
-        bad += len(findings.wrong)
+        bad, compared = bad + len(findings.wrong), compared + 1
         print(f"{board.name}: {findings.checked} registers and fields as in {name}, {len(findings.wrong)} wrong")
         for line in findings.wrong:
             print(f"  wrong: {line}")
         for line in findings.unchecked:
             print(f"  unchecked: {line}")
-    return 1 if bad else 0
+    if not compared:
+        print("no board was compared", file=sys.stderr)
+    return 1 if bad else 0 if compared else 4
 
 
 if __name__ == "__main__":

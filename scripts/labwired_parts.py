@@ -6,6 +6,7 @@ Only files of STM32 parts are read: others do not all come from the maker's desc
 
 from __future__ import annotations
 
+import importlib.util
 import posixpath
 import re
 import zipfile
@@ -16,37 +17,41 @@ from typing import Any
 
 from svd import Svd, SvdRegister
 
-PARTS = "labwired/configs/chips"
+PARTS = "configs/chips"
+Root = Path | zipfile.Path  # of the package, in a wheel or installed
 
 
 def labwired_parts(sources: Iterable[Path]) -> Iterator[tuple[str, Callable[[], Svd]]]:
     """The name of each part, without its package, in the wheels among the sources, and what reads its description."""
-    for wheel in sources:
-        if wheel.suffix == ".whl":
-            with zipfile.ZipFile(wheel) as archive:
-                names = archive.namelist()
-            for name in names:
-                if found := re.fullmatch(rf"{PARTS}/(stm32[a-z]+\d+)\w*\.yaml", name):
-                    yield found[1], partial(read_part, found[1], wheel, name)
+    for root in (zipfile.Path(s, "labwired/") if s.suffix == ".whl" else s for s in sources):
+        files = sorted(f.name for f in (root / PARTS).iterdir()) if (root / PARTS).is_dir() else []
+        for name in files:
+            if found := re.fullmatch(r"(stm32[a-z]+\d+)\w*\.yaml", name):
+                yield found[1], partial(read_part, found[1], root, f"{PARTS}/{name}")
 
 
-def read_part(part: str, wheel: Path, file: str) -> Svd:
-    """Peripherals of which the wheel has no registers, being models without a description, are left out."""
+def installed_labwired() -> list[Path]:
+    """Where the package is, if it is installed."""
+    spec = importlib.util.find_spec("labwired")
+    return [Path(spec.origin).parent] if spec is not None and spec.origin is not None else []
+
+
+def read_part(part: str, root: Root, file: str) -> Svd:
+    """Peripherals of which there are no registers, being models without a description, are left out."""
     svd = Svd(part)
-    with zipfile.ZipFile(wheel) as archive:
-        for peripheral in load(archive, file)["peripherals"]:
-            base, path = peripheral["base_address"], (peripheral.get("config") or {}).get("debug_schema")
-            svd.interrupts.setdefault(base, set()).update({peripheral["irq"]} if "irq" in peripheral else ())
-            if path:
-                for register in registers_of(load(archive, posixpath.normpath(f"{PARTS}/{path}")), base):
-                    svd.registers.setdefault(register.address, []).append(register)
+    for peripheral in load(root, file)["peripherals"]:
+        base, path = peripheral["base_address"], (peripheral.get("config") or {}).get("debug_schema")
+        svd.interrupts.setdefault(base, set()).update({peripheral["irq"]} if "irq" in peripheral else ())
+        if path:
+            for register in registers_of(load(root, posixpath.normpath(f"{PARTS}/{path}")), base):
+                svd.registers.setdefault(register.address, []).append(register)
     return svd
 
 
-def load(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+def load(root: Root, name: str) -> dict[str, Any]:
     import yaml  # type: ignore[import-untyped]  # comes with pyOCD; no other description needs it
 
-    content = yaml.load(archive.read(name), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content = yaml.load((root / name).read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert isinstance(content, dict), name
     return content
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import time
@@ -181,12 +182,17 @@ def test_the_last_block_may_restart_it_before_the_file_is_closed(
     assert not uf2.program(made).is_read_back
 
 
-def test_no_drive_on_windows_either(tmp_path: Path) -> None:
-    with pytest.raises(CompileError) as caught:
-        uf2.find_drive(job(tmp_path, "raspberry-pi-pico"), [])
-    assert caught.value.code == "E0802"
-    assert "on Windows" in caught.value.fix and "--drive" in caught.value.fix
-
-
-def test_places_of_drives_that_may_not_be_read() -> None:
-    assert all(isinstance(place, Path) for place in uf2.mount_places())
+def test_drives_are_looked_for_where_systems_mount_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is no drive, and a folder that may not be read, as another user's drives, is none and no error."""
+    (tmp_path / "me" / "RPI-RP2").mkdir(parents=True)
+    (tmp_path / "me" / "notes.txt").write_text("")
+    (tmp_path / "you" / "RPI-RP2").mkdir(parents=True)
+    monkeypatch.setattr(uf2, "mount_patterns", lambda: [f"{tmp_path}/*/*", f"{tmp_path}/nobody/*"])
+    (tmp_path / "you").chmod(0o000)
+    try:
+        found = uf2.mount_places()
+        is_readable = os.access(tmp_path / "you", os.R_OK)  # as root may
+    finally:
+        (tmp_path / "you").chmod(0o700)
+    yours = [tmp_path / "you" / "RPI-RP2"] if is_readable else []
+    assert found == [tmp_path / "me" / "RPI-RP2", *yours]
