@@ -305,9 +305,12 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     if args.mlperf:
         show.say(console, f"now start MLPerf Tiny's runner: the board answers as its device under test, {args.mlperf}")
         return asdict(flashed), 0
-    words = [str(args.model), "--board", args.board or compiled.board.name, *same_network(args)]
-    at = show_runs.same_board(compiled.board, args.port)
-    show.say(console, f"now: mcucompile verify {shlex.join(words)}{at}", pasted=True)
+    options, remark = show_runs.same_board(compiled.board, args.port)
+    words = [str(args.model), "--board", args.board or compiled.board.name, *same_network(args), *options]
+    show.say(console, "now:")
+    show.say(console, f"  mcucompile verify {shlex.join(words)}", pasted=True)
+    if remark:
+        show.say(console, f"  {remark}")
     return asdict(flashed), 0
 
 

@@ -15,6 +15,7 @@ from .profile import Profile
 from .report import Json
 from .run.device import Latency
 from .run.flash import Flashed
+from .run.ports import board_ports
 from .show import counted, say, share, shortened, signed_share, table
 from .target.board import Board
 from .verify import Fit, Verification
@@ -88,14 +89,20 @@ def flashed(console: Console, f: Flashed, hooks: str = "") -> None:
     say(console, f"program {f.program_id}, ELF with SHA-256 {f.sha256}{hooks}")
 
 
-def same_board(board: Board, port: str | None) -> str:
-    """The options by which `verify` takes the board that was just programmed, and not an emulator in its place."""
+def same_board(board: Board, port: str | None) -> tuple[list[str], str]:
+    """The options by which `verify` takes the board that was just programmed, and not an emulator in its place, nor
+    none at all; and what PORT in them stands for, where the board's port is not known.
+    """
     is_for_programming = board.flashing is not None and "{port}" in board.flashing.command
     if port is not None and not is_for_programming:
-        return f" --port {port}"
-    if not board.usb:
-        return " --port PORT (of the adapter on its UART's pins)"
-    return " --no-flash" if board.emulator else ""
+        return ["--port", port], ""
+    found = board_ports(board)
+    if len(found) == 1:
+        return ["--no-flash"] if board.emulator else [], ""
+    if found:
+        return ["--port", "PORT"], f"PORT is one of {', '.join(p.device for p in found)}"
+    looked = f"no serial port with USB id {' or '.join(map(str, board.usb))} is here: " if board.usb else ""
+    return ["--port", "PORT"], f"{looked}PORT is that of an adapter on the pins of the board's UART"
 
 
 def run_details(console: Console, c: Compiled, v: Verification) -> None:

@@ -27,6 +27,7 @@ from mcucompile.run.flash import Flashed
 from mcucompile.run.ran_on import RanOn, at_port, clock_note, emulated
 from mcucompile.saved import Reference
 from mcucompile.target.board import load_board
+from mcucompile.target.flashing import UsbId
 from mcucompile.verify import Fit, Verification
 
 FIRMWARE: Any = SimpleNamespace(library_code_nbytes=3000, library_flash_nbytes=7000)
@@ -112,18 +113,43 @@ def test_a_programmed_board_is_verified_and_no_emulator(
     board = load_board(name)
     plugged = [ports.UsbPort(PORT, usb, "", "") for usb in board.usb[:1]]
     monkeypatch.setattr(ports, "usb_ports", lambda: plugged)
-    options = show_runs.same_board(board, PORT if given else None).partition(" (")[0].split()
+    options, _ = show_runs.same_board(board, PORT if given else None)
     args = parser().parse_args(["verify", "out", *(PORT if word == "PORT" else word for word in options)])
     assert port_of(args, board) == PORT
 
 
-def test_a_board_found_by_its_usb_id_needs_no_option() -> None:
-    assert show_runs.same_board(load_board("nucleo-f446re"), None) == ""
+def plugged_in(monkeypatch: pytest.MonkeyPatch, *found: tuple[str, str]) -> None:
+    plugged = [ports.UsbPort(device, UsbId(*(int(n, 16) for n in usb.split(":"))), "", "") for device, usb in found]
+    monkeypatch.setattr(ports, "usb_ports", lambda: plugged)
 
 
-def test_the_port_of_a_boot_loader_is_not_the_one_to_verify_at() -> None:
-    said = show_runs.same_board(load_board("arduino-nano-33-ble"), "/dev/ttyACM0")
-    assert said.startswith(" --port PORT (of the adapter")
+def test_a_board_found_by_its_usb_id_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugged_in(monkeypatch, (PORT, "0483:374b"))
+    assert show_runs.same_board(load_board("nucleo-f446re"), None) == ([], "")
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-pico", "nucleo-f446re", "microbit-v1", "blue-pill"])
+def test_a_port_is_asked_for_where_none_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a Pico's with an adapter: the USB id in its file is that of the Debug Probe."""
+    board = load_board(name)
+    plugged_in(monkeypatch, ("/dev/ttyUSB0", "0403:6001"))
+    options, remark = show_runs.same_board(board, None)
+    assert options == ["--port", "PORT"]
+    assert remark.endswith("PORT is that of an adapter on the pins of the board's UART")
+    assert all(str(usb) in remark for usb in board.usb)
+
+
+def test_one_of_several_ports_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugged_in(monkeypatch, (PORT, "0483:374b"), ("/dev/ttyACM1", "0483:374b"))
+    options, remark = show_runs.same_board(load_board("nucleo-f446re"), None)
+    assert (options, remark) == (["--port", "PORT"], "PORT is one of /dev/ttyACM0, /dev/ttyACM1")
+
+
+def test_the_port_of_a_boot_loader_is_not_the_one_to_verify_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugged_in(monkeypatch)
+    options, remark = show_runs.same_board(load_board("arduino-nano-33-ble"), "/dev/ttyACM0")
+    assert options == ["--port", "PORT"]
+    assert remark.startswith("PORT is that of an adapter")
 
 
 def profiled(cycles: int | None, ran_on: RanOn, note: str = "") -> Profile:

@@ -41,13 +41,22 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def commands_in(text: str) -> list[str]:
+    """Lines to be pasted into a shell, to which nothing in them may mean anything but words."""
+    found = [line.strip() for line in text.splitlines() if line.strip().startswith("mcucompile ")]
+    for line in found:
+        assert shlex.join(shlex.split(line)) == line
+    return found
+
+
 def test_flash_then_verify(machine: EmptyMachine, written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     board = ("--board", str(written / "flashed.toml"))
     assert main(["flash", str(written / "out"), *board]) == 0
     text = capsys.readouterr().out
     assert "bytes programmed, after erasing" in text
     assert "read back, and equal" in text
-    assert f"now: mcucompile verify {written / 'out'}" in text
+    (line,) = commands_in(text)
+    assert line.startswith(f"mcucompile verify {written / 'out'} --board ")
     found = said(capsys, 0, "verify", str(written / "out"), *board, "--port", machine.url, "--no-flash")
     assert found["equal"] is True
     assert found["flashed"] is None
@@ -60,10 +69,10 @@ def test_what_to_verify_is_the_network_that_was_flashed(written: Path, capsys: p
     words += ["--calibration", str(DIGITS / "calibration.npz"), "--ram", "64K", "--passes", "prune_weights=0.5@*conv*"]
     capsys.readouterr()
     assert main(["flash", str(DIGITS / "digits.onnx"), *words, "--command", "test -s {bin}"]) == 0
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("now: ")]
-    said_words = line.removeprefix("now: mcucompile ").partition(" --port")[0]
+    (line,) = commands_in(capsys.readouterr().out)
     given = parser().parse_args(["verify", str(DIGITS / "digits.onnx"), *words])
-    repeated = parser().parse_args(shlex.split(said_words))
+    repeated = parser().parse_args(shlex.split(line.removeprefix("mcucompile ")))
+    assert repeated.port == "PORT"
     for key in ("command", "model", "board", "effort", *FIXED_BY_A_FOLDER):
         assert getattr(repeated, key) == getattr(given, key), key
 
