@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,11 +70,25 @@ class Library:
 
 
 @dataclass(frozen=True)
+class Run:
+    """Lines for a shell in the output folder that build and run the example: on an emulated `core`, "" = the host."""
+
+    core: str
+    lines: tuple[str, ...]
+
+
+def elsewhere(_: Library) -> Sequence[Run]:
+    """Of a format whose example needs a board."""
+    return ()
+
+
+@dataclass(frozen=True)
 class Format:
     """`files` are what it adds, path -> content; `use` says, of a folder {folder} and a library {name}, what to do, and
-    `check`, in the words of a README, where its example is."""
+    `check`, in the words of a README, where its example is; `runs` are the ways to run that one without a board."""
 
     name: str
     use: str
     check: str
     files: Callable[[Library], Mapping[str, bytes]]
+    runs: Callable[[Library], Sequence[Run]] = elsewhere

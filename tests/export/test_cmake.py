@@ -93,6 +93,7 @@ def test_example(folder: Path, m4_folder: Path, tmp_path: Path, tool: Callable[[
     runs_right(build(source, tmp_path / "host", flags) / "net_minimal")
     tool("arm-none-eabi-gcc")
     toolchain = "-DCMAKE_TOOLCHAIN_FILE=../../cmake/cortex-m4f.cmake"
-    run("cmake", "-B", tmp_path / "arm", toolchain, cwd=m4_folder / "examples" / "cmake")
-    run("cmake", "--build", tmp_path / "arm")
-    assert machine(tmp_path / "arm" / "net_minimal") == "arm"
+    for kind, option in (("emulated", "-DNET_QEMU=ON"), ("own", "-DNET_QEMU=OFF")):
+        run("cmake", "-B", tmp_path / kind, toolchain, option, cwd=m4_folder / "examples" / "cmake")
+        run("cmake", "--build", tmp_path / kind)
+        assert machine(tmp_path / kind / "net_minimal") == "arm"

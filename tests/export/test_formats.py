@@ -57,7 +57,10 @@ def test_each_format_adds_the_same_files_alone_and_beside_others(compiled: Compi
 def test_nothing_of_the_library_changes_its_place(compiled: Compiled) -> None:
     added = exported(FORMATS, compiled.library)
     assert not added.keys() & compiled.library.c_files.keys()
-    assert {path for path in added if path.endswith((".c", ".h"))} == {"examples/minimal/main.c"}
+    assert {path for path in added if path.endswith((".c", ".h"))} == {
+        "examples/minimal/main.c",
+        "examples/qemu/start.c",
+    }
     contents = [content for name, content in compiled.files.items()]
     assert len(set(contents)) == len(contents), "no file is there twice"
 
@@ -104,7 +107,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_an_exported_folder_is_replaced(folder: Path, compiled: Compiled) -> None:
     replace(compiled, options=replace(compiled.options, export=("makefile",))).write(folder)
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {"examples"}
-    assert {p.name for p in (folder / "examples").iterdir()} == {"makefile", "minimal"}
+    assert {p.name for p in (folder / "examples").iterdir()} == {"makefile", "minimal", "qemu"}
 
 
 def test_files_of_others_in_an_exported_folder_are_kept(folder: Path, compiled: Compiled) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +67,16 @@ def test_example(project: Path, m4_folder: Path, tool: Callable[[str], str]) -> 
     example = project.parent / "library" / "examples" / "makefile"
     run("make", f"CFLAGS=-O2 {WARNINGS}", cwd=example)
     runs_right(example / "build" / "minimal")
-    compiler = f"CC={tool('arm-none-eabi-gcc')}"
+    tool("arm-none-eabi-gcc")
     example = m4_folder / "examples" / "makefile"
-    run("make", compiler, f"CFLAGS=-O2 {ARM} {WARNINGS}", "LDFLAGS=--specs=nosys.specs", cwd=example)
-    assert machine(example / "build" / "minimal") == "arm"
+    run("make", f"CFLAGS=-O2 {WARNINGS}", cwd=example)
+    assert machine(example / "build" / "cortex-m4f" / "minimal") == "arm"
+
+
+def test_another_core_is_told_so_and_nothing_else(m4_folder: Path, tool: Callable[[str], str]) -> None:
+    """Of a library that uses a core's instructions, built with the flags of none."""
+    command = [tool("make"), "CROSS=", f"CC={tool('gcc')}", "check"]
+    done = subprocess.run(command, cwd=m4_folder / "examples" / "makefile", capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if "error:" in line or "warning:" in line]
+    assert len(errors) == 1 and '#error "net is for cortex-m4f: build it with the flags' in errors[0], done.stderr
