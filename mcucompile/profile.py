@@ -13,9 +13,10 @@ from .ir import Array, Graph, Program, Step
 from .run.build import Firmware, build
 from .run.count import by_step, count_instructions
 from .run.cycles import cycle_plugin, function_symbols, measure
-from .run.device import Device, Latency, open_device, time_limit
+from .run.device import Device, Latency, open_device
 from .run.flash import How, ensure_programmed, no_progress
 from .run.interface import Interface
+from .run.limit import RunLimit
 from .run.ran_on import RanOn, at_port, clock_note, emulated
 from .target.board import Board, list_boards, load_board
 from .verify import Progress, to_bytes
@@ -138,7 +139,7 @@ def run(
     Raises E0303, E0501, E0502, E06xx, E08xx.
     """
     interface, data = Interface.of(program), to_bytes(graph, inputs, 0)
-    limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
+    limit = RunLimit.of(program, seconds)
     if port is not None:
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             hooked = build(library, interface, board, Path(work), opt=opt, hook=True)
@@ -158,33 +159,33 @@ def run(
         return _counted(program, board, data, hooked, plain, limit, missing)
 
 
-def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float) -> Profile:
-    costs = measure(firmware, board, [s.kernel.function for s in program.steps], data, run_seconds=limit)
+def _measured(program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: RunLimit) -> Profile:
+    costs = measure(firmware, board, [s.kernel.function for s in program.steps], data, limit=limit)
     counted = [(cost.instructions, cost.cycles) for cost in costs.steps]
     layers, total = _layers(program, counted, firmware), costs.total
     return Profile(board.name, layers, total.instructions, total.cycles, firmware, emulated(board))
 
 
 def _counted(
-    program: Program, board: Board, data: Sequence[bytes], hooked: Firmware, plain: Firmware, limit: float,
+    program: Program, board: Board, data: Sequence[bytes], hooked: Firmware, plain: Firmware, limit: RunLimit,
     missing: str,
 ) -> Profile:  # fmt: skip
     """Without cycles, for the reason `missing`: by the emulator's clock, at the calls of the hook after each step."""
-    by_step = count_instructions(hooked, board, data, run_seconds=limit)
-    whole = count_instructions(plain, board, data, run_seconds=limit)
+    by_step = count_instructions(hooked, board, data, limit=limit)
+    whole = count_instructions(plain, board, data, limit=limit)
     layers = _layers(program, [(n, None) for n in by_step.steps], plain)
     note = f"cycles are not estimated, and layers are counted to a few instructions: {missing}"
     return Profile(board.name, layers, whole.total, None, plain, emulated(board), note)
 
 
 def _timed(
-    program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: float, port: str,
+    program: Program, board: Board, data: Sequence[bytes], firmware: Firmware, limit: RunLimit, port: str,
     how: How | None, programming: Progress,
 ) -> Profile:  # fmt: skip
     """On a real board, by its cycle counter: runs as a whole, then layer by layer with hooks between them."""
     if how is not None:
         ensure_programmed(firmware, board, how, port, programming)
-    with open_device(firmware, board, port=port, run_seconds=limit) as device:
+    with open_device(firmware, board, port=port, limit=limit) as device:
         return measured(program, board, data, firmware, device, at_port(board, port, device.info.clock_hz))
 
 

@@ -16,9 +16,10 @@ from . import reference
 from .ir import Array, Graph, Program, Tensor
 from .mismatch import Mismatch, first_mismatch, float_tolerance, ulp_distance
 from .run.build import Firmware, build, stack_nbytes
-from .run.device import Device, Latency, open_device, time_limit
+from .run.device import Device, Latency, open_device
 from .run.flash import Flashed, How, elf_sha256, ensure_programmed, no_progress
 from .run.interface import Interface
+from .run.limit import RunLimit
 from .run.ran_on import RanOn, at_port, clock_note, emulated
 from .target.board import Board
 
@@ -173,7 +174,7 @@ class Run:
     """A network, its program and its library's folder, to be built for a board and run there.
 
     `port` is a real board's serial port, `how` it is programmed when it runs another program (None: never), which
-    `programming` is told of, `seconds` the time limit of one run of the network.
+    `programming` is told of, `limit` the time of one run of the network.
     """
 
     graph: Graph
@@ -184,7 +185,7 @@ class Run:
     port: str | None
     how: How | None
     opt: str
-    seconds: float
+    limit: RunLimit
     programming: Progress
 
     @property
@@ -225,7 +226,7 @@ class Run:
         flashed = self.program_board(firmware)
         if progress:
             progress(0, count)
-        with open_device(firmware, self.board, port=self.port, run_seconds=self.seconds) as device:
+        with open_device(firmware, self.board, port=self.port, limit=self.limit) as device:
             first = self.layers(device, self.serial_samples) if per_layer else None
             compare_outputs(comparison, device, progress)
             stack, latency = device.stack_nbytes, None if per_layer else device.latency  # hooks cost time
@@ -252,7 +253,7 @@ class Run:
         if self.port is not None:
             return None
         firmware = self.build(work / "hooked", True)
-        with open_device(firmware, self.board, run_seconds=self.seconds) as device:
+        with open_device(firmware, self.board, limit=self.limit) as device:
             return self.layers(device, [mismatch.sample])
 
 
@@ -277,7 +278,7 @@ def run(
     `programming` is told how far a real board is programmed, `progress` how many samples were compared. Raises E0501,
     E0502, E06xx, E08xx.
     """
-    limit = time_limit(sum(s.macs for s in program.steps)) if seconds is None else seconds
+    limit = RunLimit.of(program, seconds)
     job = Run(graph, program, library, board, inputs, port, how, opt, limit, programming or no_progress)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         return job.verify(Path(work), saved, per_layer, progress)

@@ -15,7 +15,8 @@ from fractions import Fraction
 from ..errors import CompileError
 from ..target.board import Board
 from .build import Firmware
-from .device import RUN_SECONDS, Ticks, open_device
+from .device import Ticks, open_device
+from .limit import DEFAULT_LIMIT, RunLimit
 
 FINE_SHIFT = 7
 COARSE_SHIFT = 0
@@ -35,22 +36,22 @@ class Counts:
 
 
 def count_instructions(
-    firmware: Firmware, board: Board, inputs: Sequence[bytes], *, run_seconds: float = RUN_SECONDS
+    firmware: Firmware, board: Board, inputs: Sequence[bytes], *, limit: RunLimit = DEFAULT_LIMIT
 ) -> Counts:
     """The instructions of one run with these inputs; the measurement's own cost is subtracted.
 
     Repeatable, and exact up to 2^24 ticks of shift 0 in each step, at least 500 million instructions; to one to three,
     since where a step begins is a matter of definition. Raises what open_device and Device raise.
     """
-    fine, coarse = (_ticks(firmware, board, inputs, shift, run_seconds) for shift in (FINE_SHIFT, COARSE_SHIFT))
+    fine, coarse = (_ticks(firmware, board, inputs, shift, limit) for shift in (FINE_SHIFT, COARSE_SHIFT))
     parts = [_combine(f, c, board) for f, c in zip(fine.parts, coarse.parts, strict=True)]
     hook, empty = _combine(fine.hook, 0, board), _combine(fine.empty, 0, board)
     costs = [part - hook for part in parts[:-1]] + [parts[-1] - empty]
     return Counts(by_step(firmware, costs[:-1]), sum(costs))
 
 
-def _ticks(firmware: Firmware, board: Board, inputs: Sequence[bytes], shift: int, run_seconds: float) -> Ticks:
-    with open_device(firmware, board, icount=shift, run_seconds=run_seconds) as device:
+def _ticks(firmware: Firmware, board: Board, inputs: Sequence[bytes], shift: int, limit: RunLimit) -> Ticks:
+    with open_device(firmware, board, icount=shift, limit=limit) as device:
         return device.ticks(inputs)
 
 

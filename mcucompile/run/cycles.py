@@ -17,7 +17,8 @@ from elftools.elf.sections import SymbolTableSection
 from ..errors import CompileError
 from ..target.board import Board
 from .build import Firmware
-from .device import RUN_SECONDS, open_device
+from .device import open_device
+from .limit import DEFAULT_LIMIT, RunLimit
 from .plugin import HEADERS, Plugin, build_plugin
 
 _MODELS = {
@@ -66,7 +67,7 @@ def measure(
     functions: Sequence[str],
     inputs: Sequence[bytes],
     *,
-    run_seconds: float = RUN_SECONDS,
+    limit: RunLimit = DEFAULT_LIMIT,
 ) -> Costs:
     """The costs of one run with these inputs. `functions`: the C function of every step, in their order.
 
@@ -80,7 +81,7 @@ def measure(
         options = cycle_plugin().options(
             {"core": _MODELS[board.core.name], "run": run, "steps": steps, "report": report}
         )
-        with open_device(firmware, board, options=options, run_seconds=run_seconds) as device:
+        with open_device(firmware, board, options=options, limit=limit) as device:
             device.run_batch([inputs])
         return _costs(report.read_text().splitlines(), len(functions))
 

@@ -13,21 +13,15 @@ from ..errors import CompileError
 from ..target.board import Board
 from .build import Firmware
 from .interface import Interface, StepOutput
+from .limit import DEFAULT_LIMIT, RunLimit
 from .protocol import Command, Mode
 from .qemu import Qemu
 from .serial import Link, SerialPort
 
-RUN_SECONDS = 120.0
-RUN_MACS_PER_SECOND = 100_000  # floats in software at 16 MHz
 BOOT_SECONDS = 2.0
 _FINISHED = 0
 COUNTER_RANGE = 2**32  # of what is counted for each layer
 COUNTERS = {0: "", 1: "timer", 2: "DWT"}
-
-
-def time_limit(macs: int) -> float:
-    """Seconds after which one run of a network with so many multiplications counts as hung."""
-    return max(RUN_SECONDS, macs / RUN_MACS_PER_SECOND)
 
 
 @dataclass(frozen=True)
@@ -54,16 +48,16 @@ def open_device(
     port: str | None = None,
     icount: int | None = None,
     options: Sequence[str] = (),
-    run_seconds: float = RUN_SECONDS,
+    limit: RunLimit = DEFAULT_LIMIT,
 ) -> Iterator[Device]:
     """The emulated board with the firmware in it, or the real one at the serial port `port`, already programmed.
 
-    `icount` and `options` as Qemu takes them. `run_seconds` bounds one run of the network. Raises E0303 when the board
-    is not emulated and no port was given, E0602, E0604, E0605, E0607, E0609.
+    `icount` and `options` as Qemu takes them. `limit` is for one run of the network, on a real board by its clock.
+    Raises E0303 when the board is not emulated and no port was given, E0602, E0604, E0605, E0607, E0609.
     """
     if port is not None:
         with closing(SerialPort(port, board.uart.baud if board.uart else 115200)) as line:
-            yield Device(Link(line), firmware.interface, firmware.program_id, run_seconds=run_seconds, timed=True)
+            yield Device(Link(line), firmware.interface, firmware.program_id, limit=limit, timed=True)
         return
     with Qemu(board, firmware.elf, icount=icount, options=options) as qemu, closing(SerialPort(qemu.url)) as line:
         qemu.resume()
@@ -71,13 +65,14 @@ def open_device(
         qemu.wake()
         link = Link(line, lossless=True, check_alive=qemu.check_alive)
         files = board.is_virtual
-        yield Device(link, firmware.interface, firmware.program_id, run_seconds=run_seconds, emulated=files)
+        yield Device(link, firmware.interface, firmware.program_id, limit=limit, emulated=files)
 
 
 class Device:
     """The other end of `link`, which must run the program `program_id`; another one is E0607.
 
-    `emulated`: it may read and write files of this machine. `timed`: its cycles are worth measuring.
+    `emulated`: it may read and write files of this machine. `timed`: its cycles are worth measuring, and so its clock
+    says how long a run may take.
 
     All methods raise E0605, E0606 and E0608 as Link.request does, and E0202 for inputs of the wrong size.
     """
@@ -88,13 +83,14 @@ class Device:
         interface: Interface,
         program_id: bytes,
         *,
-        run_seconds: float = RUN_SECONDS,
+        limit: RunLimit = DEFAULT_LIMIT,
         emulated: bool = False,
         timed: bool = False,
     ) -> None:
-        self._link, self._interface, self._run_seconds = link, interface, run_seconds
+        self._link, self._interface = link, interface
         self._emulated, self._timed = emulated, timed
         self.info = _info(link.request(Command.HELLO))
+        self._run_seconds = limit.at(self.info.clock_hz) if timed else limit.seconds
         if self.info.program_id != program_id:
             raise CompileError(
                 "E0607",

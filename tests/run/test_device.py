@@ -14,6 +14,7 @@ from lossy import LossyPort
 from mcucompile.errors import CompileError
 from mcucompile.run.build import Firmware, build
 from mcucompile.run.device import Device, open_device
+from mcucompile.run.limit import RunLimit
 from mcucompile.run.protocol import Command
 from mcucompile.run.qemu import Qemu
 from mcucompile.run.serial import Link, SerialPort
@@ -160,7 +161,7 @@ def test_a_hang_is_an_error_in_time(emulator: None, tmp_path: Path) -> None:
     firmware = make(tiny.write(tmp_path / "library", network=hanging), board, tmp_path / "work")
     for run in (lambda d: d.run(SAMPLE), lambda d: d.run_batch([SAMPLE])):
         start = time.monotonic()
-        with pytest.raises(CompileError) as caught, open_device(firmware, board, run_seconds=1.0) as device:
+        with pytest.raises(CompileError) as caught, open_device(firmware, board, limit=RunLimit(1.0)) as device:
             run(device)
         assert caught.value.code == "E0605"
         assert time.monotonic() - start < 8

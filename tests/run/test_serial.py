@@ -21,6 +21,7 @@ from mcucompile.emit.project import render_program
 from mcucompile.errors import CompileError
 from mcucompile.resources import folder
 from mcucompile.run.device import Device
+from mcucompile.run.limit import RunLimit
 from mcucompile.run.protocol import Command, Frame, decode, encode
 from mcucompile.run.serial import Link, Port, SerialPort
 
@@ -76,7 +77,7 @@ def line(program: Path) -> Iterator[ProcessPort]:
 
 def open_device(port: Port, patience: float = 5.0, retry: float = 0.03) -> Device:
     link = Link(port, retry_seconds=retry, patience_seconds=patience)
-    return Device(link, tiny.INTERFACE, PROGRAM_ID, run_seconds=patience)
+    return Device(link, tiny.INTERFACE, PROGRAM_ID, limit=RunLimit(patience))
 
 
 def check(device: Device, sample: list[bytes]) -> None:

@@ -7,17 +7,27 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from machine import EmptyMachine
+
+from mcucompile.run.protocol import Command, decode
 
 FOREVER = 1 << 60
 
 
 class Cable:
-    """Cut when so many bytes have gone over one of its lines, in either direction."""
+    """Cut when so many bytes have gone over one of its lines, in either direction.
 
-    def __init__(self, machine: EmptyMachine, *, serial: int = FOREVER, debug: int = FOREVER) -> None:
+    Or the serial line falls silent at the first frame of a command, as with a wire that comes off an adapter: nobody is
+    told, and what is sent is lost.
+    """
+
+    def __init__(
+        self, machine: EmptyMachine, *, serial: int = FOREVER, debug: int = FOREVER, silent_at: Command | None = None
+    ) -> None:
+        self.silent_at, self.is_silent, self._begun = silent_at, False, b""
         self.machine, self.limits, self.counts = machine, {"serial": serial, "debug": debug}, {"serial": 0, "debug": 0}
         self.is_cut = False
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -30,6 +40,12 @@ class Cable:
         self.counts[line] += nbytes
         if self.counts[line] > self.limits[line]:
             self.cut()
+
+    def listen(self, data: bytes) -> None:
+        """To what goes to the board: a frame ends with a zero, and may come in pieces."""
+        *wires, self._begun = (self._begun + data).split(b"\0")
+        frames = [frame for wire in wires if (frame := decode(wire)) is not None]
+        self.is_silent |= any(frame.command == self.silent_at for frame in frames)
 
     def cut(self) -> None:
         self.is_cut = True
@@ -59,9 +75,10 @@ class Cable:
                 near, _ = self._listener.accept()
                 far = socket.create_connection((urlsplit(self.machine.url).hostname, urlsplit(self.machine.url).port))
                 self._lines += [near, far]
-                self._forward({near: far, far: near})
+                self._forward(near, far)
 
-    def _forward(self, other: dict[socket.socket, socket.socket]) -> None:
+    def _forward(self, near: socket.socket, far: socket.socket) -> None:
+        other = {near: far, far: near}
         with contextlib.suppress(OSError):
             while True:
                 for line in select.select(list(other), [], [])[0]:
@@ -71,7 +88,10 @@ class Cable:
                             end.shutdown(socket.SHUT_RDWR)
                         return
                     self.carry("serial", len(data))
-                    other[line].sendall(data)
+                    if line is near:
+                        self.listen(data)
+                    if not self.is_silent:
+                        other[line].sendall(data)
 
 
 class DebugLine:
@@ -92,8 +112,8 @@ class DebugLine:
 
 
 @contextlib.contextmanager
-def plugged_in(machine: EmptyMachine, **limits: int) -> Iterator[Cable]:
-    cable = Cable(machine, **limits)
+def plugged_in(machine: EmptyMachine, **cut: Any) -> Iterator[Cable]:
+    cable = Cable(machine, **cut)
     try:
         yield cable
     finally:

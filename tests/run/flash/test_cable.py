@@ -17,15 +17,17 @@ import mcucompile
 from mcucompile import Compiled, How, Samples, api
 from mcucompile import verify as verification
 from mcucompile.errors import CompileError
+from mcucompile.run import flash as flashing
 from mcucompile.run.build import build
 from mcucompile.run.flash import running
 from mcucompile.run.interface import Interface
+from mcucompile.run.protocol import Command
 from mcucompile.target.board import Board
 
 DIGITS = Path(__file__).parents[3] / "examples" / "digits"
 MOMENTS = 25  # of each kind
 LONGEST_SECONDS = 30.0
-CLEAR = {"E0605", "E0606", "E0609", "E0807"}
+CLEAR = {"E0605", "E0606", "E0607", "E0609", "E0807"}
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +70,41 @@ def test_verify_programs_a_board_that_runs_something_else(compiled: Compiled, im
     assert other.flashed is not None, "firmware with hooks is another program"
 
 
-def pulled_out(cable: Cable, act: Callable[[], object], moment: int) -> None:
+def pulled_out(cable: Cable, act: Callable[[], object], moment: object) -> CompileError:
     """The cable is cut meanwhile, and that is what the error says."""
     start = time.monotonic()
     with pytest.raises(CompileError) as caught:
         act()
     assert time.monotonic() - start < LONGEST_SECONDS, moment
-    assert cable.is_cut, moment
+    assert cable.is_cut or cable.is_silent, moment
     assert caught.value.code in CLEAR, (moment, str(caught.value))
     assert caught.value.fix, moment
+    return caught.value
+
+
+SILENT = {Command.HELLO: "E0607", Command.RUN: "E0605", Command.READ: "E0605"}
+
+
+def test_a_wire_that_comes_off(
+    compiled: Compiled, images: Samples, machine: EmptyMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The port stays open, and nothing comes any more. Where that begins with the first question, the board is
+    programmed, as it may have another program, and does not answer after that, either.
+    """
+    monkeypatch.setattr(running, "ASK_SECONDS", 2.0)
+    monkeypatch.setattr(flashing, "START_SECONDS", 2.0)
+
+    def verified(cable: Cable) -> bool:
+        monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})
+        return compiled.verify(images, port=cable.url, how=How()).ok
+
+    with plugged_in(machine) as whole:
+        assert verified(whole)
+    for command, code in SILENT.items():
+        with plugged_in(machine, silent_at=command) as cable:
+            error = pulled_out(cable, lambda cable=cable: verified(cable), command.name)
+        assert error.code == code, command.name
+        assert ("--timeout" in error.fix) == (command == Command.RUN), command.name
 
 
 def test_pulling_the_cable_at_50_moments(
