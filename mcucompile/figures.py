@@ -27,7 +27,8 @@ AGAIN = "compile the model again"
 
 @dataclass(frozen=True)
 class Layer:
-    """A step of the program. `ram` are the bytes of the arena in use while it runs, `code` those of its C function.
+    """A step of the program. `ram` are the bytes of the arena in use while it runs, `code` those of its C
+    functions; what layers share is divided among them.
 
     `cycles` and `code` are the cost model's or, from a profile, those of the firmware that ran: `cycles` then are
     estimated from the `instructions`, or measured on a real board, where nobody counted these.
@@ -117,6 +118,11 @@ class Figures:
     def is_code_linked(self) -> bool:
         """Is the layers' code, not only that of all of them, as the linker placed it? Only a profile tells."""
         return self.profile is not None
+
+    @property
+    def code_of_none(self) -> int:
+        """Bytes of linked code that belong to no layer: NAME_run, what any kernel may call, padding."""
+        return max(0, (self.code or 0) - sum(layer.code for layer in self.layers)) if self.is_code_linked else 0
 
     @property
     def seconds(self) -> float | None:

@@ -4,9 +4,9 @@ A layer is what the network without the recipe computes in one step, or in the s
 Steps of a compressed network belong to the layer with which they share ONNX nodes: all parts of a chain that a
 decomposition puts there, and none where the layer was removed. What no layer had before is one of its own.
 
-Decided: a constant that several layers read, and a function that several layers call, is counted once, and each of
-these layers bears the same part of it. So the layers' bytes, and their cycles and MACs, add up to the network's. RAM
-does not add up: a layer's is what of the arena is in use while it runs.
+Decided: a constant that several steps read, and a function that several steps call, is counted once, and each of these
+steps bears the same part of it. So the layers' bytes, and their cycles and MACs, add up to the network's. RAM does not
+add up: a layer's is what of the arena is in use while it runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .ir import Program, Step
+from .ir import Program, Step, code_by_step, constants_by_step
 from .passes.compress import Change
 
 
@@ -87,16 +87,6 @@ def steps_by_layer(program: Program, layers: Sequence[Layer]) -> dict[Layer, lis
     return result
 
 
-def shared_out(sizes: Mapping[str, int], users: Sequence[Iterable[str]]) -> list[int]:
-    """Bytes by user: what several of them have is divided evenly, odd bytes going to the first ones."""
-    result = [0] * len(users)
-    for name, nbytes in sizes.items():
-        having = [i for i, names in enumerate(users) if name in set(names)]
-        for k, i in enumerate(having):
-            result[i] += nbytes // len(having) + (k < nbytes % len(having))
-    return result
-
-
 def occupied(program: Program, step: Step) -> int:
     """Bytes of the arena in use while the step runs; buffers may share some of them."""
     live = sorted((p.offset, p.offset + p.nbytes) for p in program.placements if p.first <= step.index <= p.last)
@@ -116,18 +106,11 @@ def layer_effects(
 ) -> tuple[LayerEffect, ...]:
     """One entry per layer. `decibels` by tensor; `before` are the entries without the recipe, () for these."""
     of = steps_by_layer(program, layers)
-    constants = shared_out(
-        {c.name: c.nbytes for c in program.constants},
-        [{a.constant for s in of[x] for a in s.arguments if a.constant} for x in layers],
-    )
-    code = shared_out(
-        {k.function: k.code_nbytes for k in program.kernels},
-        [{k.function for s in of[x] for k in s.kernel.with_parts} for x in layers],
-    )
+    constants, code = constants_by_step(program.steps, program.constants), code_by_step(program.steps)
     return tuple(
         layer_effect(
-            layer, program, of[layer], constants[i], code[i], decibels, changes_of(layer, changes),
-            before[i] if before else None,
+            layer, program, of[layer], sum(constants[s.index] for s in of[layer]),
+            sum(code[s.index] for s in of[layer]), decibels, changes_of(layer, changes), before[i] if before else None,
         )
         for i, layer in enumerate(layers)
     )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CompileError
-from .ir import Array, Graph, Program, Step
+from .ir import Array, Graph, Program, Step, code_by_function, code_by_step
 from .run.build import Firmware, build
 from .run.count import by_step, count_instructions
 from .run.cycles import cycle_plugin, function_symbols, measure
@@ -26,7 +26,8 @@ RUNS = 11  # on a real board; an odd number has a median
 
 @dataclass(frozen=True, eq=False)
 class LayerProfile:
-    """One step's share of a run. `code_nbytes` is of its C function, which steps with equal parameters share.
+    """One step's share of a run. `code_nbytes` is of its C functions, of which those that several steps call are
+    divided among them, as their constants are.
 
     `cycles` are estimated by simulating the instructions that ran; None where the emulator could only count. On a real
     board they were measured, and nobody counted `instructions`.
@@ -39,7 +40,7 @@ class LayerProfile:
 
     @property
     def flash_nbytes(self) -> int:
-        """Constants and code, both counted here even where other steps share them."""
+        """Constants and code."""
         return self.step.weight_nbytes + self.code_nbytes
 
     @property
@@ -210,9 +211,10 @@ def measured(
 def _layers(
     program: Program, counted: Sequence[tuple[int | None, int | None]], firmware: Firmware
 ) -> tuple[LayerProfile, ...]:
-    sizes = {name: nbytes for name, (_, nbytes) in function_symbols(firmware.elf).items()}
-    pairs = zip(program.steps, counted, strict=True)
-    return tuple(LayerProfile(s, n, cycles, sizes[s.kernel.function]) for s, (n, cycles) in pairs)
+    symbols = {name: nbytes for name, (_, nbytes) in function_symbols(firmware.elf).items()}
+    code = code_by_step(program.steps, code_by_function(symbols, [k.function for k in program.kernels]))
+    steps = zip(program.steps, counted, code, strict=True)
+    return tuple(LayerProfile(s, n, cycles, nbytes) for s, (n, cycles), nbytes in steps)
 
 
 def refuse_real(board: Board) -> None:

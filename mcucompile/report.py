@@ -12,7 +12,7 @@ from typing import Any
 
 from . import __version__
 from .data import Samples
-from .ir import Bank, Port, QuantParams, Step
+from .ir import Bank, Port, QuantParams, Step, code_by_step
 from .lower.tiling import Fitted
 from .network_type import network_type
 from .options import Options
@@ -22,7 +22,7 @@ from .passes.tile_rows import Tiling
 from .pipeline import PassRecord, Prepared
 from .target.board import Board
 
-SCHEMA = 3
+SCHEMA = 4
 Json = dict[str, Any]
 
 
@@ -35,10 +35,11 @@ def report_of(
 ) -> Json:
     """The content of report.json; the schema's version changes when a field changes its meaning or goes.
 
-    `source` is what `source_json` gave. Sizes are in bytes; `flash` (constants and code) and the steps' `code`, which
-    others may share, and `cycles` are what the cost model estimates.
+    `source` is what `source_json` gave. Sizes are in bytes; `flash` (constants and code) and the steps' `code` and
+    `cycles` are what the cost model estimates. What several steps share, constants as well as code, is divided among them.
     """
     program = fitted.program
+    code = code_by_step(program.steps)
     return {
         "schema": SCHEMA,
         "mcucompile": __version__,
@@ -63,7 +64,7 @@ def report_of(
         "constants": program.weight_nbytes,
         "flash": program.flash_nbytes,
         "macs": sum(s.macs for s in program.steps),
-        "steps": [step_json(s) for s in program.steps],
+        "steps": [step_json(s, nbytes) for s, nbytes in zip(program.steps, code, strict=True)],
         "fused": list(fused_away(prepared.origins, prepared.graph)),
         "passes": [pass_json(r) for r in prepared.records],
         "quantization": plain(prepared.quantization),
@@ -130,7 +131,7 @@ def port_json(port: Port) -> Json:
     return {"name": port.name, "dtype": port.dtype.value, "shape": list(port.shape), "offset": port.offset, **quant}
 
 
-def step_json(step: Step) -> Json:
+def step_json(step: Step, code: int) -> Json:
     return {
         "index": step.index,
         "op": step.op,
@@ -140,7 +141,7 @@ def step_json(step: Step) -> Json:
         "shapes": step.comment,
         "macs": step.macs,
         "constants": step.weight_nbytes,
-        "code": sum(k.code_nbytes for k in step.kernel.with_parts),
+        "code": code,
         "cycles": round(step.cycles),
         "scratch": step.scratch_nbytes,
         "outputs": [p.name for p in step.outputs],

@@ -225,9 +225,12 @@ def profile_total(p: Profile, clock_hz: int) -> str:
         return f"{latency_text(p.latency)}; {p.overhead:,} cycles between layers"
     between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
     cycles = f", estimated cycles: {p.cycles:,}, {estimated_time(p.cycles, clock_hz)}" if p.cycles is not None else ""
-    return (
-        f"instructions of one run: {p.total:,} (exact){between}{cycles}; code {p.firmware.library_code_nbytes:,} bytes"
-    )
+    return f"instructions of one run: {p.total:,} (exact){between}{cycles}; {profiled_code(p)}"
+
+
+def profiled_code(p: Profile) -> str:
+    code = p.firmware.library_code_nbytes
+    return f"code {code:,} bytes, of which {max(0, code - sum(x.code_nbytes for x in p.layers)):,} in no layer"
 
 
 def estimated_time(cycles: int, clock_hz: int) -> str:

@@ -28,9 +28,12 @@ from mcucompile.ir import (
     Program,
     Step,
     Tensor,
+    code_by_function,
+    code_by_step,
     constant,
+    shared_out,
 )
-from mcucompile.layer_effects import layer_effects, layers_of, occupied, shared_out
+from mcucompile.layer_effects import layer_effects, layers_of, occupied
 from mcucompile.ops.dense import Dense
 from mcucompile.passes.calibrate import observe, runner
 from mcucompile.passes.channels.cut import cut
@@ -169,6 +172,15 @@ def test_what_several_have_is_divided_once() -> None:
     assert shared_out({"a": 7, "c": 2}, [{"a", "c"}, {"a"}]) == [6, 3]
 
 
+def test_functions_beside_a_kernels_own_are_its_code() -> None:
+    """What compilers make of its static functions; none of a kernel whose name begins alike, or of the library."""
+    symbols = {"n_conv_1": 100, "n_conv_1_multiply": 40, "n_conv_1.part.0": 6, "n_conv_1_copy.constprop.0": 8,
+               "n_conv_12": 30, "n_conv_1_2": 20, "n_conv_1_2_copy": 2, "n_run": 50, "main": 9}  # fmt: skip
+    assert code_by_function(symbols, ["n_conv_1", "n_conv_12", "n_conv_1_2", "n_inlined"]) == {
+        "n_conv_1": 154, "n_conv_12": 30, "n_conv_1_2": 22, "n_inlined": 0,
+    }  # fmt: skip
+
+
 LOOP = KernelInstance("loop", "loop", 0, "", code_nbytes=11)
 DENSE = KernelInstance("dense", "dense", 0, "", (LOOP,), code_nbytes=100)
 POOL = KernelInstance("pool", "pool", 0, "", code_nbytes=30)
@@ -206,14 +218,30 @@ def test_a_chain_is_its_layer_and_a_removed_layer_is_named() -> None:
     after = layer_effects(AFTER, layers, {"t1": 20.0}, [Change("t1", ("relu",), "rank", "energy", 0.9)], before)
     assert [x.steps for x in before] == [1, 1, 1, 0]
     assert [x.steps for x in after] == [2, 0, 1, 1]
-    # The function and the loop that it calls, 111 bytes, are two layers'; so are the constants z5.
+    # The function and the loop that it calls, 111 bytes, are two steps', then three's; so are the constants z5.
     assert [(x.constants, x.code) for x in before] == [(43, 56), (0, 30), (62, 55), (0, 0)]
-    assert [(x.constants, x.code) for x in after] == [(22, 56), (0, 0), (60, 55), (0, 30)]
+    assert [(x.constants, x.code) for x in after] == [(22, 34 + 4 + 33 + 4), (0, 0), (60, 33 + 3), (0, 30)]
     assert sum(x.flash for x in before) == BEFORE.flash_nbytes == 40 + 5 + 60 + 100 + 11 + 30
-    assert [x.alpha for x in after] == [99 / 78, None, 117 / 115, 0.0]
+    assert [x.alpha for x in after] == [99 / 97, None, 117 / 96, 0.0]
     assert [x.delta for x in after] == [0.5, None, 1.0, 0.0]
     assert [(x.changes, x.criteria) for x in after] == [(1, ("energy",)), (0, ()), (0, ()), (0, ())]
     assert [x.decibels for x in after] == [20.0, None, None, None]
+
+
+def test_steps_bear_the_same_part_of_a_function() -> None:
+    assert code_by_step(AFTER.steps) == [34 + 4, 33 + 4, 33 + 3, 30]
+    assert code_by_step(AFTER.steps, {"dense": 7, "pool": 4, "unused": 1}) == [3, 2, 2, 4]
+
+
+def test_the_reports_steps_add_up_to_what_there_is() -> None:
+    """Functions, tables and codes that steps share are in all of them a part."""
+    now = compiled(len(RECIPE))
+    total = {key: sum(s[key] for s in now.report["steps"]) for key in ("constants", "code", "cycles")}
+    assert total["constants"] == now.report["constants"]
+    assert total["constants"] + total["code"] == now.report["flash"]
+    assert total["cycles"] == cycles(now) == entries()[-1].cycles
+    assert sum(k.code_nbytes for s in now.program.steps for k in s.kernel.with_parts) > total["code"], "some is shared"
+    assert [s.weight_nbytes for s in now.program.steps] == [s["constants"] for s in now.report["steps"]]
 
 
 def test_memory_that_buffers_share_counts_once() -> None:

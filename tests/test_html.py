@@ -258,8 +258,8 @@ def test_code_of_layers_is_estimated_unless_a_profile_measured_it(report: dict[s
     estimated, linked = ({}, {"verification": VERIFIED}), ({"profile": profile},)
     for more in (*estimated, *linked):
         text = text_of(section(parsed(page_of(report, **more)), "layers"))
-        assert ("code , estimated; what layers share" in text) == (more in estimated)
-        assert ("code , as linked; what layers share" in text) == (more in linked)
+        assert ("code , estimated; what layers share is divided among them." in text) == (more in estimated)
+        assert ("code , as linked; what layers share is divided among them." in text) == (more in linked)
 
 
 def test_a_recipe_is_told_layer_by_layer(report: dict[str, Any]) -> None:

@@ -38,6 +38,10 @@ def test_layers_and_overhead_are_the_total(board: str) -> None:
     assert first.cycles is not None
     assert 0 <= first.cycles - sum(layer.cycles or 0 for layer in first.layers) < 0.01 * first.cycles
     assert all(layer.instructions > 0 and layer.cycles and layer.code_nbytes > 0 for layer in first.layers)
+    library = first.firmware
+    assert sum(layer.step.weight_nbytes for layer in first.layers) == network.program.weight_nbytes
+    assert 0.75 * library.library_code_nbytes < sum(layer.code_nbytes for layer in first.layers), "most is in kernels"
+    assert sum(layer.code_nbytes for layer in first.layers) < library.library_code_nbytes
     assert first.figures() == network.profile().figures(), "nothing depends on the host"
 
 

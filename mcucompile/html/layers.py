@@ -70,7 +70,7 @@ def time_cell(layer: Layer, time: int, times: Sequence[int]) -> Cell:
 
 
 def flash_cell(layer: Layer, largest: int) -> Cell:
-    """Functions that layers share are counted in each of them."""
+    """What layers share is divided among them."""
     tip = f"{layer.constants:,} bytes of constants, {layer.code:,} of code"
     pieces = (("constants", width(layer.constants, largest)), ("code", width(layer.code, largest)))
     return Cell(layer.flash, f"{layer.flash:,}", pieces, tip)

@@ -8,6 +8,7 @@ from .onnx_node import Attribute, Builder, Exporter, OnnxNode, Unsupported, nchw
 from .op import NO_CLIP, Arrays, Band, Clip, Moved, Op, ScaleRule, centre, integer_clip
 from .program import Argument, Bank, CArray, KernelInstance, Placement, Port, Program, Step
 from .quant import Numerics, QuantParams, Requant, Rounding, requant, saturate
+from .shares import code_by_function, code_by_step, constants_by_step, shared_out
 from .text import graph_text
 
 # fmt: off
@@ -15,7 +16,7 @@ __all__ = [
     "Argument", "Array", "Arrays", "Attribute", "Band", "Bank", "Builder", "CArray", "Clip", "DType", "Exporter",
     "Graph", "KernelInstance", "Moved", "NO_CLIP", "Node", "Numerics", "OnnxNode", "Op", "Perm", "Placement", "Port",
     "Program", "QuantParams", "Requant", "Rounding", "ScaleRule", "Shape", "Step", "Tensor", "Unsupported", "centre",
-    "composed", "constant", "graph_text", "identifier", "integer_clip", "inverse", "keeps_order", "nchw", "nhwc",
-    "permute_constant", "permuted", "real_values", "requant", "reshape_constant", "saturate", "unique_identifier",
-    "verify",
+    "code_by_function", "code_by_step", "composed", "constant", "constants_by_step", "graph_text", "identifier",
+    "integer_clip", "inverse", "keeps_order", "nchw", "nhwc", "permute_constant", "permuted", "real_values", "requant",
+    "reshape_constant", "saturate", "shared_out", "unique_identifier", "verify",
 ]

@@ -87,7 +87,8 @@ class Argument:
 class Step:
     """One call of a kernel. `source` names the ONNX nodes it computes; `comment` shapes, for the reader of the C.
 
-    `cycles` is what the kernel was estimated at when it was chosen.
+    `cycles` is what the kernel was estimated at when it was chosen, in whole ones, so that totals are the same wherever
+    they are told; `weight_nbytes` its part of the constants, of which those that several steps read are divided.
     """
 
     index: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
+from ..ir import constants_by_step
 from ..ir import unique_identifier as unique
 from ..kernels.kernel import Packed, Part
 from ..target.cores import Core, Isa
@@ -52,12 +53,13 @@ def program_of(
     taken = {f"{graph.name}_{t.name}" for t in (*graph.inputs, *graph.outputs)}
     flash = Flash(graph.name, taken)
     functions = Functions(graph.name, taken)
-    steps = tuple(step_of(i, c, core, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen))
+    steps = [step_of(i, c, core, ports, flash, functions, memory.offsets) for i, c in enumerate(chosen)]
+    constants = constants_by_step(steps, flash.arrays)
     return Program(
         name=graph.name,
         inputs=tuple(ports[t] for t in graph.inputs),
         outputs=tuple(ports[t] for t in graph.outputs),
-        steps=steps,
+        steps=tuple(replace(s, weight_nbytes=nbytes) for s, nbytes in zip(steps, constants, strict=True)),
         constants=tuple(flash.arrays),
         placements=tuple(Placement(b.name, memory.offsets[b.name], b.nbytes, b.first, b.last) for b in problem.buffers),
         arena_nbytes=memory.arena_nbytes,
@@ -143,9 +145,9 @@ def step_of(
         op=node.op.name,
         variant=f"{c.kernel.variant}.{c.kernel.isa.name.lower()}",
         macs=node.op.macs(node),
-        weight_nbytes=sum(p.values.nbytes for p in constants),
+        weight_nbytes=sum(p.values.nbytes for p in constants),  # until it is known what is shared
         scratch_nbytes=scratch,
-        cycles=c.kernel.cycles(node, core),
+        cycles=round(c.kernel.cycles(node, core)),
     )
 
 
