@@ -34,8 +34,10 @@ from .parser import parser, refuse_settled, same_network
 from .passes.base import Dump, Tell, silent
 from .recipe import read_recipe
 from .report import Json
-from .run.flash import How, check_how
+from .run.flash import How, check_how, engine_of
 from .run.ports import board_ports, find_port, usb_ports
+from .run.serial import SerialPort
+from .saved import read_saved
 from .target.board import Board, load_board
 
 COMPARISON_FAILED = 1
@@ -155,17 +157,24 @@ def dump_after(wanted: str | None) -> Dump | None:
     return dump
 
 
-def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
-    """Compile MODEL, or take up what compile left in a folder; says before it begins what cannot be read or written."""
+def board_from(args: argparse.Namespace) -> Board:
+    """The one that --board names, or that the folder was compiled for; says what is not there or is missing."""
     if not os.path.exists(args.model):
         raise CompileError("E0702", f"there is no file or folder {args.model}", fix="check the path")
     if args.model.is_dir():
         if args.command == "compile":
             raise CompileError("E0701", f"{args.model} is a folder", fix="give the .onnx file of a model")
         refuse_settled(args)
-        return api.load_compiled(args.model, args.board)
+        return read_saved(args.model).board(None) if args.board is None else load_board(args.board)
     if args.board is None:
         raise CompileError("E0701", "--board is missing", fix="name a board; `mcucompile boards` lists them")
+    return load_board(args.board)
+
+
+def compiled_from(args: argparse.Namespace, board: Board, tell: Tell) -> Compiled:
+    """Compile MODEL, or take up what compile left in a folder; says before it begins what cannot be written."""
+    if args.model.is_dir():
+        return api.load_compiled(args.model, board)
     if args.command == "compile":
         check_folder(output_folder(args))
     names = ("calibration", "name", "dtype", "io", "numerics", "effort", "ram", "flash_budget", "ranges", "equalize",
@@ -173,7 +182,7 @@ def compiled_from(args: argparse.Namespace, tell: Tell) -> Compiled:
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     passes = args.passes or (read_recipe(args.recipe) if args.recipe else ())
     return api.compile(
-        args.model, args.board, passes=passes, dump=dump_after(args.dump_after), progress=tell,
+        args.model, board, passes=passes, dump=dump_after(args.dump_after), progress=tell,
         prove=bool(args.prove), shapes=dict(args.shape or []), export=getattr(args, "export", ()), **given,
     )  # fmt: skip
 
@@ -212,7 +221,7 @@ def put_page(args: argparse.Namespace, console: Console, page: str) -> None:
 def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     """The summary and the page are made before anything is written, and printed when everything is."""
     with spinner(console, "compiling") as tell:
-        compiled = compiled_from(args, tell)
+        compiled = compiled_from(args, board_from(args), tell)
         folder = output_folder(args)
         with console.capture() as summary:
             show.compiled(console, compiled.report, compiled.board)
@@ -231,10 +240,11 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    board = board_from(args)
+    how, port = reach_of(args, board)
     with spinner(console, "compiling") as tell:
-        compiled = compiled_from(args, tell)
+        compiled = compiled_from(args, board, tell)
         samples = compiled.samples_from(args.data) if args.data else None
-    how, port = how_of(args, compiled.board), port_of(args, compiled.board)
     if port is None and compiled.board.emulator is None:
         compiled = replace(compiled, notes=(*compiled.notes, not_found(compiled.board)))
     with progress_bars(console, "verifying") as bar:
@@ -247,6 +257,30 @@ def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     found = show_runs.verification_json(compiled, result, metrics)
     write_page(args, console, compiled, verification=found)
     return found, COMPARISON_FAILED if result.mismatch else 0
+
+
+def reach_of(args: argparse.Namespace, board: Board) -> tuple[How | None, str | None]:
+    """How the board is programmed, and its port, if any; raises before anything is compiled what `how_of`, `port_of`
+    and `check_port` do.
+    """
+    how, port = how_of(args, board), port_of(args, board)
+    if port is not None:
+        check_port(port)
+    return how, port
+
+
+def programming_of(args: argparse.Namespace, board: Board) -> How:
+    """How `flash` programs the board. Raises E0609, E0610, E0701, E0810."""
+    how = how_of(args, board) or How()
+    if engine_of(check_how(board, how), how) == "stm32-uart":
+        check_port(find_port(board) if args.port is None else args.port)
+    return how
+
+
+def check_port(port: str) -> None:
+    """Raises E0609 for a device that is not there; what a URL names is only known when it is opened."""
+    if "://" not in port and not os.path.exists(port):
+        SerialPort(port).close()
 
 
 def how_of(args: argparse.Namespace, board: Board) -> How | None:
@@ -296,9 +330,10 @@ def not_found(board: Board) -> str:
 
 
 def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    board = board_from(args)
+    how = programming_of(args, board)
     with spinner(console, "compiling") as tell:
-        compiled = compiled_from(args, tell)
-    how = how_of(args, compiled.board)
+        compiled = compiled_from(args, board, tell)
     with progress_bars(console, "building") as bar:
         flashed = compiled.flash(how, port=args.port, mlperf=args.mlperf, progress=bar("programming"))
     show_runs.flashed(console, flashed)
@@ -315,9 +350,10 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
+    board = board_from(args)
+    how, port = reach_of(args, board)
     with spinner(console, "compiling") as tell:
-        compiled = compiled_from(args, tell)
-    how, port = how_of(args, compiled.board), port_of(args, compiled.board)
+        compiled = compiled_from(args, board, tell)
     with progress_bars(console, "measuring" if port else "counting instructions") as bar:
         result = compiled.profile(port=port, how=how, timeout=args.timeout, programming=bar("programming"))
     show_runs.profile(console, compiled, result)

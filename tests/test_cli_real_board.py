@@ -7,17 +7,25 @@ import re
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from small_network import small_network
 
-from mcucompile.cli import how_of, not_found, port_of, progress_bars
+from mcucompile.api import Compiled
+from mcucompile.cli import check_port, how_of, not_found, port_of, progress_bars, run_command
 from mcucompile.errors import CompileError
 from mcucompile.parser import parser
 from mcucompile.run import ports
 from mcucompile.target.board import load_board
 
 OF_REAL_BOARDS = [["--no-flash"], ["--probe", "066B"], ["--engine", "pyocd"], ["--drive", "x"], ["--command", "x"]]
+
+
+@pytest.fixture(scope="module")
+def small() -> Compiled:
+    return small_network()
 
 
 @pytest.mark.parametrize("name", ["nucleo-f446re", "netduino-plus-2", "microbit-v1"])
@@ -64,6 +72,45 @@ def test_a_board_that_is_plugged_in_is_found_where_an_option_says_so(monkeypatch
     monkeypatch.setattr(ports, "usb_ports", lambda: [ports.UsbPort("/dev/ttyACM0", board.usb[0], "", "")])
     assert port_of(parser().parse_args(["verify", "out"]), board) is None, "the emulator"
     assert port_of(parser().parse_args(["verify", "out", "--engine", "pyocd"]), board) == "/dev/ttyACM0"
+
+
+NO_PORT = ("--port", "/dev/no-such-port")
+MISTAKES = [
+    ("verify", "nucleo-f446re", NO_PORT, "E0609"),
+    ("profile", "nucleo-f446re", NO_PORT, "E0609"),
+    ("verify", "qemu-m4", NO_PORT, "E0609"),
+    ("flash", "blue-pill", ("--engine", "stm32-uart", *NO_PORT), "E0609"),
+    ("flash", "blue-pill", ("--engine", "stm32-uart"), "E0610"),
+    ("verify", "nucleo-f446re", ("--no-flash",), "E0610"),
+    ("verify", "qemu-m4", ("--engine", "pyocd"), "E0701"),
+    ("verify", "nucleo-f446re", ("--drive", "x"), "E0810"),
+    ("profile", "nucleo-f446re", ("--engine", "openocd", "--drive", "x"), "E0701"),
+    ("flash", "nucleo-f446re", ("--engine", "uf2"), "E0810"),
+    ("flash", "nucleo-f446re", ("--command", "tool"), "E0701"),
+    ("flash", "qemu-m4", (), "E0810"),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "words", "code"), MISTAKES, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("kind", ["model", "folder"])
+def test_mistakes_are_told_before_anything_is_compiled(
+    kind: str, command: str, name: str, words: tuple[str, ...], code: str, small: Compiled, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A large network takes a minute; a folder knows its board."""
+    small.for_board(name).write(tmp_path / "out")
+    (tmp_path / "small.onnx").write_bytes(b"")
+    given = [str(tmp_path / "out")] if kind == "folder" else [str(tmp_path / "small.onnx"), "--board", name]
+    for function in ("compile", "load_compiled"):
+        monkeypatch.setattr(f"mcucompile.api.{function}", lambda *_, **__: pytest.fail("compiled all the same"))
+    monkeypatch.setattr(ports, "usb_ports", list)
+    with pytest.raises(CompileError) as e:
+        run_command([command, *given, *words], as_json=False)
+    assert e.value.code == code
+
+
+def test_what_a_url_names_is_not_asked_before() -> None:
+    check_port("socket://localhost:1")
 
 
 def test_what_was_looked_for_is_told() -> None:
