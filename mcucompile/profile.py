@@ -184,8 +184,7 @@ def _timed(
     how: How | None, programming: Progress,
 ) -> Profile:  # fmt: skip
     """On a real board, by its cycle counter: runs as a whole, then layer by layer with hooks between them."""
-    if how is not None:
-        ensure_programmed(firmware, board, how, port, programming)
+    ensure_programmed(firmware, board, how, port, programming)
     with open_device(firmware, board, port=port, limit=limit) as device:
         return measured(program, board, data, firmware, device, at_port(board, port, device.info.clock_hz))
 

@@ -244,7 +244,7 @@ class Run:
 
     def program_board(self, firmware: Firmware) -> Flashed | None:
         """A real board gets the program, unless it has it or may not be touched."""
-        if self.port is None or self.how is None or self.board.flashing is None:
+        if self.port is None:
             return None
         return ensure_programmed(firmware, self.board, self.how, self.port, self.programming)
 

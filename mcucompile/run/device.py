@@ -16,7 +16,7 @@ from .interface import Interface, StepOutput
 from .limit import DEFAULT_LIMIT, RunLimit
 from .protocol import Command, Mode
 from .qemu import Qemu
-from .serial import Link, SerialPort
+from .serial import REPROGRAM, Link, SerialPort
 
 BOOT_SECONDS = 2.0
 _FINISHED = 0
@@ -57,7 +57,8 @@ def open_device(
     """
     if port is not None:
         with closing(SerialPort(port, board.uart.baud if board.uart else 115200)) as line:
-            yield Device(Link(line), firmware.interface, firmware.program_id, limit=limit, timed=True)
+            link = Link(line, reprogram=_reprogram(board))
+            yield Device(link, firmware.interface, firmware.program_id, limit=limit, timed=True)
         return
     with Qemu(board, firmware.elf, icount=icount, options=options) as qemu, closing(SerialPort(qemu.url)) as line:
         qemu.resume()
@@ -66,6 +67,15 @@ def open_device(
         link = Link(line, lossless=True, check_alive=qemu.check_alive)
         files = board.is_virtual
         yield Device(link, firmware.interface, firmware.program_id, limit=limit, emulated=files)
+
+
+def _reprogram(board: Board) -> str:
+    if board.flashing is not None:
+        return REPROGRAM
+    return (
+        f"add a [flash] table to the file of {board.name}, so that mcucompile can program it; with"
+        ' engine = "command" any tool does that'
+    )
 
 
 class Device:

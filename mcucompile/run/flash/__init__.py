@@ -77,12 +77,17 @@ def flash(
 
 
 def ensure_programmed(
-    firmware: Firmware, board: Board, how: How, port: str, progress: Progress = no_progress
+    firmware: Firmware, board: Board, how: How | None, port: str, progress: Progress = no_progress
 ) -> Flashed | None:
     """Programs the board unless it runs this very program already; None then. Raises as `flash`, and E0607 when the
     board runs something else even after that.
+
+    A board that is not to be programmed (`how` is None), or whose file does not say how, is left as it is, and what it
+    runs is seen when it is opened.
     """
-    is_asked_first = board.flashing is None or engine_of(board.flashing, how) != "stm32-uart"
+    if how is None or board.flashing is None:
+        return None
+    is_asked_first = engine_of(board.flashing, how) != "stm32-uart"
     if is_asked_first and running_program(port, board) == firmware.program_id:
         return None
     try:

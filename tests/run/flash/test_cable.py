@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_verify_programs_a_board_that_runs_something_else(compiled: Compiled, im
     assert first.flashed is not None
     assert first.flashed.is_read_back
     assert first.flashed.sha256 == first.elf_sha256
+    unprogrammed(compiled, images, cable)
     again = compiled.verify(images, port=cable.url, how=How())
     assert again.ok
     assert again.flashed is None, "it runs that program already"
@@ -68,6 +70,19 @@ def test_verify_programs_a_board_that_runs_something_else(compiled: Compiled, im
     other = compiled.verify(images, port=cable.url, how=How(), per_layer=True)
     assert other.ok
     assert other.flashed is not None, "firmware with hooks is another program"
+
+
+def unprogrammed(compiled: Compiled, images: Samples, cable: Cable) -> None:
+    """The same board, and a file that does not say how it is programmed: what it runs is told, and what can be done."""
+    compiled = replace(compiled, board=replace(compiled.board, flashing=None))
+    for act in (
+        lambda: compiled.verify(images, port=cable.url, how=How()),
+        lambda: compiled.profile(port=cable.url, how=How()),
+    ):
+        with pytest.raises(CompileError) as caught:
+            act()
+        assert caught.value.code == "E0607"
+        assert "[flash]" in caught.value.fix and "`mcucompile flash`" not in caught.value.fix
 
 
 def pulled_out(cable: Cable, act: Callable[[], object], moment: object) -> CompileError:

@@ -84,6 +84,15 @@ def test_a_program_that_does_not_start(
     assert ("wires" in caught.value.fix) == (answer is None)
 
 
+def test_a_board_that_may_or_can_not_be_programmed_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("running_program", "flash"):
+        monkeypatch.setattr(flashing, name, lambda *_: pytest.fail("it was touched"))
+    firmware: Any = None
+    board = load_board("nucleo-f446re")
+    assert ensure_programmed(firmware, board, None, "port") is None
+    assert ensure_programmed(firmware, dataclasses.replace(board, flashing=None), How(), "port") is None
+
+
 @pytest.mark.parametrize(
     ("board", "how", "engine"),
     [
