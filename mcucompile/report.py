@@ -36,7 +36,8 @@ def report_of(
     """The content of report.json; the schema's version changes when a field changes its meaning or goes.
 
     `source` is what `source_json` gave. Sizes are in bytes; `flash` (constants and code) and the steps' `code` and
-    `cycles` are what the cost model estimates. What several steps share, constants as well as code, is divided among them.
+    `cycles` are what the cost model estimates. What several steps share, constants as well as code, is divided among
+    them.
     """
     program = fitted.program
     code = code_by_step(program.steps)

@@ -7,8 +7,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..ir import Argument, CArray, Graph, KernelInstance, Node, Placement, Port, Program, Step, Tensor
-from ..ir import constants_by_step
+from ..ir import (
+    Argument,
+    CArray,
+    Graph,
+    KernelInstance,
+    Node,
+    Placement,
+    Port,
+    Program,
+    Step,
+    Tensor,
+    constants_by_step,
+)
 from ..ir import unique_identifier as unique
 from ..kernels.kernel import Packed, Part
 from ..target.cores import Core, Isa
