@@ -106,7 +106,7 @@ class Compiled:
     @cached_property
     def library(self) -> Library:
         """The C files and a sample, for the formats that drop them into a project."""
-        return Library(self.program, self.board.core, self.c_files, self.sample())
+        return Library(self.program, self.board.core, self.c_files, self.sample(), self.board.name)
 
     def sample(self) -> Sample:
         """The first one of reference.npz; of inputs too large to be printed, one that a formula gives."""

@@ -24,12 +24,14 @@ RUNS_ON: Mapping[Isa, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A generated library: `c_files` are its sources and headers, file name -> content; `sample` checks builds."""
+    """A generated library: `c_files` are its sources and headers, file name -> content; `sample` checks builds;
+    `board` is the name of the board that it was compiled for."""
 
     program: Program
     core: Core
     c_files: Mapping[str, bytes]
     sample: Sample
+    board: str
 
     @property
     def name(self) -> str:

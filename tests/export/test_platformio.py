@@ -15,6 +15,8 @@ import pytest
 from building import run, runs_right
 
 from mcucompile.api import Compiled
+from mcucompile.export.platformio import BOARDS
+from mcucompile.target.board import list_boards
 
 CORE = Path(__file__).parent / "arduino" / "own" / "native" / "cores" / "own"
 
@@ -74,8 +76,10 @@ def project(folder: Path) -> configparser.ConfigParser:
     return found
 
 
-def test_project_of_the_example(folder: Path, m4_folder: Path) -> None:
-    for output, default in ((folder, "native"), (m4_folder, "board")):
+def test_project_of_the_example(folder: Path, compiled: Compiled, tmp_path: Path) -> None:
+    board_folder = tmp_path / "board"
+    compiled.for_board("nucleo-l4r5zi").write(board_folder)
+    for output, default in ((folder, "native"), (board_folder, "board")):
         found, place = project(output), output / "examples" / "platformio"
         assert found["platformio"]["default_envs"] == default and f"env:{default}" in found
         assert found["platformio"]["workspace_dir"] == "build"
@@ -84,12 +88,40 @@ def test_project_of_the_example(folder: Path, m4_folder: Path) -> None:
     assert (place / "src" / "main.cpp").is_file()
     (source,) = re.findall(r"\+<(.+)>", project(folder)["env:native"]["build_src_filter"])
     assert (folder / "examples" / "platformio" / "src" / source).is_file()
-    assert "env:native" not in project(m4_folder), "this machine has none of its instructions"
+    assert "env:native" not in project(board_folder), "this machine has none of its instructions"
 
 
-def test_project_of_a_core_without_a_board(compiled: Compiled, tmp_path: Path) -> None:
-    compiled.for_board("qemu-m55").write(tmp_path / "out")
-    assert project(tmp_path / "out").sections() == ["platformio", "env"]
+@pytest.mark.parametrize(
+    ("board", "platform", "name"),
+    [
+        ("nucleo-l4r5zi", "ststm32", "nucleo_l4r5zi"),
+        ("microbit-v1", "nordicnrf51", "bbcmicrobit"),
+        ("arduino-nano-33-ble", "nordicnrf52", "nano33ble"),
+        ("raspberry-pi-pico", "raspberrypi", "pico"),
+        ("nucleo-h743zi", "ststm32", "nucleo_h743zi"),
+    ],
+)
+def test_project_is_for_the_board_that_it_was_compiled_for(
+    board: str, platform: str, name: str, compiled: Compiled, tmp_path: Path
+) -> None:
+    compiled.for_board(board).write(tmp_path / "out")
+    found = project(tmp_path / "out")["env:board"]
+    assert (found["platform"], found["board"]) == (platform, name)
+
+
+def test_boards_are_known() -> None:
+    assert set(BOARDS) <= set(list_boards())
+
+
+@pytest.mark.parametrize("board", ["qemu-m4", "qemu-m0", "qemu-m55"])
+def test_no_other_board_is_programmed_in_place_of_an_unknown_one(
+    board: str, compiled: Compiled, tmp_path: Path
+) -> None:  # fmt: skip
+    """One of the same core is another part."""
+    compiled.for_board(board).write(tmp_path / "out")
+    assert "env:board" not in project(tmp_path / "out")
+    assert project(tmp_path / "out")["platformio"].get("default_envs") == ("native" if board == "qemu-m0" else None)
+    assert f"no name for {board}" in (tmp_path / "out" / "examples" / "platformio" / "platformio.ini").read_text()
 
 
 def test_program_for_boards(folder: Path, tmp_path: Path, tool: Callable[[str], str]) -> None:
