@@ -207,7 +207,7 @@ def values(kind: Any) -> list[str]:
 def text_option(text: str) -> str:
     """Not empty: what a script gives whose variable is not set would pass for an option that was left out."""
     if not text:
-        raise argparse.ArgumentTypeError("nothing was given")
+        raise argparse.ArgumentTypeError("the value is empty")
     return text
 
 
