@@ -63,7 +63,7 @@ class Flashed:
 def flash(
     firmware: Firmware, board: Board, how: How, port: str | None = None, progress: Progress = no_progress
 ) -> Flashed:
-    """Program `firmware` into the board. Raises E0609, E0610, E0701, E08xx."""
+    """Program `firmware` into the board. Raises E0609, E0610, E0701, E0702, E08xx."""
     flashing = check_how(board, how)
     engine = engine_of(flashing, how)
     job = Job(

@@ -7,21 +7,28 @@ from typing import Any
 from ...errors import CompileError
 from ..ports import serial_number_of
 from .engine import Job
+from .pyocd_settings import bad_settings, check_settings
 from .usb import named, no_probe, plain
 
 
 def check_target(job: Job) -> None:
-    """Raises E0810 for a part that neither pyOCD nor a pack knows. Without that, who has no probe at hand yet would
-    only be told so, and of the pack when the probe is there. The steps are those of pyOCD's Board, which needs one.
+    """Raises E0810 for a part that neither pyOCD nor a pack knows, E0702 for settings of pyOCD's that are wrong.
+
+    Without that, who has no probe at hand yet would only be told so, and of the pack when the probe is there. The steps
+    are those of pyOCD's Board, which needs one.
     """
     from pyocd.core.session import Session
     from pyocd.target import TARGET, normalise_target_type_name
     from pyocd.target.pack.pack_target import ManagedPacks, PackTargets
 
+    check_settings()
     name = normalise_target_type_name(job.flashing.target)
     packs = Session(None).options["pack"]  # as a pyocd.yaml may name them
     if packs is not None:
-        PackTargets.populate_targets_from_pack(packs)
+        try:
+            PackTargets.populate_targets_from_pack(packs)
+        except Exception as e:  # whatever comes of a file that is not there, or no pack
+            raise bad_settings(f"pack: {packs}\n{e}") from e
     if name not in TARGET:
         ManagedPacks.populate_target(name)
     if name not in TARGET:

@@ -38,7 +38,7 @@ CONNECT_MODES = ("halt", "under-reset")  # the second finds parts that sleep, or
 
 
 def program(job: Job) -> Written:
-    """Raises E0801 to E0808, E0810. Until the part has been recognized nothing is erased."""
+    """Raises E0702, E0801 to E0808, E0810. Until the part has been recognized nothing is erased."""
     if importlib.util.find_spec("pyocd") is None:
         raise CompileError("E0801", "pyOCD is not installed", fix="pip install 'mcucompile[boards]'")
     from pyocd.core.exceptions import Error
