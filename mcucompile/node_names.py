@@ -75,3 +75,11 @@ def commonpath(names: Sequence[str]) -> str:
     parts = [n.split("/")[:-1] for n in names]
     same = list(takewhile(lambda column: len(set(column)) == 1, zip(*parts, strict=False)))
     return "/".join(column[0] for column in same)
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Without its middle where it is long; more stays of the end, by which names differ."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 3
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from .export import FORMATS
-from .node_names import nodes_of
+from .node_names import cut_middle, nodes_of
 from .report import Json
-from .tables import Column, Table, cut_middle
+from .tables import Column, Table
 from .target.board import Board
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from rich.console import Console
@@ -19,6 +19,8 @@ from .run.ports import board_ports
 from .show import counted, say, share, shortened, signed_share, table
 from .target.board import Board
 from .verify import Fit, Verification
+
+FUSED = 4  # names of nodes without a tensor that are told
 
 
 def verification(console: Console, c: Compiled, v: Verification, metrics: Mapping[str, Metrics]) -> None:
@@ -124,7 +126,15 @@ def run_details(console: Console, c: Compiled, v: Verification) -> None:
         compared = f"{counted(v.layers_compared, 'intermediate tensor')} compared"
         say(console, f"{compared}, for {counted(v.layer_samples, 'sample')}")
         if c.report["fused"]:
-            say(console, f"fused into others, without a tensor of their own: {', '.join(c.report['fused'])}")
+            say(console, fused_text(c.report["fused"]))
+
+
+def fused_text(names: Sequence[str]) -> str:
+    """How many nodes have no tensor of their own, and the first of them; --json has them all."""
+    nodes = nodes_of((name,) for name in names)
+    short = list(dict.fromkeys(shortened(nodes.short((name,))) for name in names))
+    told = ", ".join([*short[:FUSED], *(["…"] if len(short) > FUSED else [])])
+    return f"{counted(len(names), 'node')} fused into others, without a tensor of their own: {told}"
 
 
 def latency_text(t: Latency) -> str:

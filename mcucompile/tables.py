@@ -17,6 +17,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from .node_names import cut_middle
+
 FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
 WORD = 24  # letters of a word that stays whole as long as there is any room
 TEXT = 40  # letters of a text that is in one line as long as columns can be left out instead
@@ -111,11 +113,3 @@ def widths(columns: Sequence[Column], room: int) -> list[int]:
 def cut_words(text: str, width: int) -> str:
     """Each word no longer than that."""
     return " ".join(cut_middle(word, width) for word in text.split(" "))
-
-
-def cut_middle(text: str, width: int) -> str:
-    """Without its middle where it is long; more stays of the end, by which names differ."""
-    if len(text) <= width:
-        return text
-    head = (width - 1) // 3
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "mcucompile"
 # Layers in order; names on one line form one layer and may use each other.
 LAYERS = (
-    ("errors", "resources"),
+    ("errors", "resources", "node_names"),
     ("ir",),
     ("encodings",),
     ("ops",),
@@ -31,7 +31,7 @@ LAYERS = (
     ("train",),
     (
         *("show", "show_effects", "show_runs", "listing", "parser", "entry", "figures", "compare", "html"),
-        *("tables", "node_names", "show_boards"),
+        *("tables", "show_boards"),
         *("cli", "__main__"),
     ),
 )

@@ -184,3 +184,25 @@ def test_metrics_that_are_not_known_have_no_column(network: Compiled) -> None:
         found = show_runs.verification_json(c, v, {"scores": metrics})
         assert words in text and words in found["metrics_note"] and bool(words) == bool(found["metrics_note"])
         assert found["metrics"]["scores"]["rmse"] == metrics.rmse, "data has every key"
+
+
+FOLDED = (
+    "m/activation/Relu;m/batch_normalization/FusedBatchNormV3;m/conv2d/BiasAdd/ReadVariableOp/resource;m/conv2d/BiasAdd;"
+    "m/conv2d/Conv2D1"
+)
+
+
+def test_fused_nodes_are_counted_and_the_first_of_them_named_in_short() -> None:
+    names = [f"{FOLDED}_prequant", FOLDED, *(f"Relu__{i}" for i in range(5, 38, 3))]
+    told = "13 nodes fused into others, without a tensor of their own: conv2d, Relu__5, Relu__8, Relu__11, …"
+    assert show_runs.fused_text(names) == told
+    assert show_runs.fused_text(["a/pad"]) == "1 node fused into others, without a tensor of their own: a/pad"
+    assert len(show_runs.fused_text(["x" * 300] * 2)) < 140
+
+
+def test_fused_nodes_are_all_in_the_data(network: Compiled) -> None:
+    names = [f"Relu__{i}" for i in range(30)]
+    c = replace(network, report={**network.report, "fused": names})
+    v = replace(verified(emulated(network.board)), layers_compared=3, layer_samples=1)
+    assert "30 nodes fused into others" in shown(show_runs.verification, c, v, {})
+    assert show_runs.verification_json(c, v, {})["layers_fused"] == names

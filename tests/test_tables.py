@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from mcucompile.node_names import cut_middle
 from mcucompile.show import table
-from mcucompile.tables import cut_middle
 
 COLUMNS = ("#", "nodes", "shapes", "kernel", "MACs", "constants")
 SHAPES, KERNEL = "int8 1x25x5x64 -> int8 1x25x5x64", "depthwise_conv2d planes.dsp"

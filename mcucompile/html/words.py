@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .. import node_names
+from ..node_names import cut_middle
 from ..show import printable
-from ..tables import cut_middle
 
 SHORT, NODES = 66, 90  # letters of a name, and of those of several nodes, in a table
 LONG, WHOLE = 300, 1000  # of what hovering shows

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from ..errors import CompileError
 from ..ir import DType, Placement, Program
+from ..node_names import cut_middle, nodes_of
 from ..target.board import Board
 from .picture import used_nbytes
 
 STACK_NBYTES = 1024  # of the board's RAM, kept free for the stack
 LARGEST = 3  # constants that a message names
+NAME = 80  # letters of a layer's name in a message
 
 
 def room_nbytes(board: Board) -> int:
@@ -89,8 +91,8 @@ def step_text(program: Program, step: int) -> str:
         return "the inputs wait for the first step"
     if step >= len(program.steps):
         return "the outputs wait to be read"
-    s = program.steps[step]
-    return f"computing {s.op} '{' + '.join(s.source)}' (step {step} of 0..{len(program.steps) - 1})"
+    s, nodes = program.steps[step], nodes_of(s.source for s in program.steps)
+    return f"computing {s.op} '{cut_middle(nodes.text(s.source), NAME)}' (step {step} of 0..{len(program.steps) - 1})"
 
 
 def live_text(placements: tuple[Placement, ...]) -> str:

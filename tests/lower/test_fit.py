@@ -69,6 +69,18 @@ def test_the_board_limits_whatever_the_option_says(limit: int | None) -> None:
     assert "--ram" not in error.fix
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m/relu/Relu;m/conv2d/BiasAdd/ReadVariableOp/resource;m/conv2d/Conv2D1_prequant", "conv2d"),
+        ("long" * 60, f"{'long' * 6}lo…{'g'}{'long' * 13}"),
+    ],
+)
+def test_names_of_layers_are_short(name: str, text: str) -> None:
+    long = replace(program(), steps=(replace(program().steps[0], source=(name,)),))
+    assert refusal(long, 100).where == f"peak while computing conv2d '{text}' (step 0 of 0..0)"
+
+
 def test_the_figures_add_up() -> None:
     """100 + 100 + 24 bytes of buffers, 40 of them shared, and a gap of 40: 224 - 40 + 40."""
     error = refusal(program(), 100)
