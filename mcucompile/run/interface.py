@@ -33,7 +33,8 @@ class StepOutput:
 class Interface:
     """`events` are the calls of the hook in one run, in order: (step, output of that step, nbytes).
 
-    `regions`: which of the board's regions for the arena has each piece of it; () where it is one piece.
+    `regions`: which of the board's regions for the arena has each piece of it; () where it is one piece. `arena_nbytes`
+    is of all pieces.
     """
 
     name: str
@@ -41,12 +42,14 @@ class Interface:
     outputs: tuple[Block, ...]
     events: tuple[tuple[int, int, int], ...]
     regions: tuple[int, ...] = ()
+    arena_nbytes: int = 0
 
     @classmethod
     def of(cls, program: Program) -> Interface:
         events = tuple((s.index, i, port.nbytes) for s in program.steps for i, port in enumerate(s.outputs))
         regions = tuple(bank.region for bank in program.banks)
-        return cls(program.name, _blocks(program.inputs), _blocks(program.outputs), events, regions)
+        ports = (_blocks(program.inputs), _blocks(program.outputs))
+        return cls(program.name, *ports, events, regions, program.arena_nbytes)
 
     def check_inputs(self, inputs: Sequence[bytes]) -> None:
         """Raises E0202 when the number or the sizes differ from the network's inputs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ import tiny
 from elftools.elf.elffile import ELFFile
 
 from mcucompile.errors import CompileError
-from mcucompile.run.build import build, crc32_mpeg2
+from mcucompile.run.build import Firmware, build, crc32_mpeg2
 from mcucompile.run.device import open_device
 from mcucompile.run.interface import Block, Interface
 from mcucompile.run.tools import Toolchain
 from mcucompile.target.board import list_boards, load_board
 
+ARENA = replace(tiny.INTERFACE, arena_nbytes=40)
 SAMPLE = [bytes([1, 2, 3, 255, 5, 128, 7, 8]), bytes([10, 20, 30, 127, 50, 128, 70, 1])]
 LEVELS = ("-O0", "-Og", "-Os", "-O2", "-O3")
 
@@ -141,6 +143,40 @@ def test_too_large(arm_compiler: None, tmp_path: Path, code: str, kib: int, wher
     needed = int(caught.value.what.split(" needs ")[1].split(" ")[0].replace(",", ""))
     assert used < needed < used + 8192
     assert f"{limit:,}" in caught.value.what
+
+
+@pytest.mark.parametrize("name", ["nucleo-f446re", "stm32vldiscovery"])
+@pytest.mark.parametrize("odd", [0, 5])
+def test_the_limit_that_is_advised_makes_room(arm_compiler: None, tmp_path: Path, name: str, odd: int) -> None:
+    """An arena that leaves 1 KB free, as every network does that `compile` accepts."""
+    board = load_board(name)
+
+    def built(arena_nbytes: int) -> Firmware:
+        place = f"TINY_ARENA_ATTRIBUTE static int8_t own_arena[{arena_nbytes}]"
+        network = tiny.NETWORK.replace("static int8_t own_arena[TINY_ARENA_SIZE]", place)
+        interface = replace(tiny.INTERFACE, arena_nbytes=arena_nbytes)
+        library = tiny.write(tmp_path / f"library{arena_nbytes}", network=network)
+        return build(library, interface, board, tmp_path / f"work{arena_nbytes}")
+
+    arena_nbytes = board.arena_regions[0].nbytes - 1024 - odd
+    with pytest.raises(CompileError) as caught:
+        built(arena_nbytes)
+    error = caught.value
+    assert error.code == "E0501"
+    assert error.what.startswith("the program that verifies the network needs ")
+    assert "which alone was planned to fit" in error.why
+    limit = int(error.fix.removeprefix("compile with --ram ").split(",")[0])
+    excess = int(error.why.split(" bytes too many")[0].replace(",", ""))
+    assert arena_nbytes - excess - 16 < limit <= arena_nbytes - excess
+    assert built(limit).ram_nbytes <= board.ram_nbytes
+
+
+def test_no_limit_is_advised_where_none_would_do(arm_compiler: None, tmp_path: Path) -> None:
+    """What is too much is not the arena."""
+    texts = {"network": tiny.NETWORK.replace("own_arena[TINY_ARENA_SIZE]", "own_arena[200000]")}
+    with pytest.raises(CompileError) as caught:
+        build(tiny.write(tmp_path / "library", **texts), ARENA, load_board("nucleo-f446re"), tmp_path / "work")
+    assert caught.value.fix == "take a smaller network, or a larger board"
 
 
 def test_warnings_are_errors(arm_compiler: None, tmp_path: Path) -> None:
