@@ -227,6 +227,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
             show.compiled(console, compiled.report, compiled.board)
             show_runs.speed(console, compiled.report)
             show_effects.effects(console, compiled.effects)
+            show_effects.doubt(console, compiled.report, compiled.effects)
         page = html.report_html(figures_from(args, compiled, None, None)) if args.html else ""
         if args.html:
             html.check_beside(args.html, folder, compiled.files)

@@ -17,12 +17,18 @@ from .files import REPORT
 from .ir.program import Placement
 from .layer_effects import LayerEffect
 from .lower.picture import used_nbytes
+from .ops.log_softmax import LogSoftmax
+from .ops.reshape import Reshape
+from .ops.sigmoid import Sigmoid
+from .ops.softmax import Softmax
 from .passes.error_report import LayerError
 from .passes.quantize import Trial
 from .pipeline import PassRecord
 from .report import SCHEMA, Json
+from .show_effects import BROKEN
 
 AGAIN = "compile the model again"
+SQUASHING = {Softmax.name: "Softmax", LogSoftmax.name: "LogSoftmax", Sigmoid.name: "Sigmoid"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,9 @@ class Figures:
     """A compiled network in figures. Sizes are in bytes; limits are the board's.
 
     `flash` are constants and code, as the cost model estimates them or, with `code`, as the linker placed them.
-    `cycles` are estimated unless `is_measured`. `decibels` is the signal-to-noise ratio of the outputs on the
-    calibration samples, `accuracy` the share of samples whose largest output is the label. `verification` and `profile`
-    are what the commands give as JSON.
+    `cycles` are estimated unless `is_measured`, without the flash's `wait_states`. `decibels` is the signal-to-noise
+    ratio of the outputs on the calibration samples, `accuracy` the share of samples whose largest output is the
+    label. `verification` and `profile` are what the commands give as JSON.
     """
 
     origin: Origin
@@ -79,6 +85,7 @@ class Figures:
     board: str
     core: str
     clock_hz: int
+    wait_states: int
     dtype: str
     flash_limit: int
     ram_limit: int
@@ -120,6 +127,17 @@ class Figures:
         return self.profile is not None
 
     @property
+    def scores(self) -> str:
+        """What the signal-to-noise ratio is of, as `passes.output_error` takes it."""
+        last = next((layer.op for layer in reversed(self.layers) if layer.op != Reshape.name), "")
+        return f"scores before the {SQUASHING[last]}" if last in SQUASHING else "outputs"
+
+    @property
+    def is_broken(self) -> bool:
+        """Are the outputs far from the original float network's?"""
+        return self.decibels is not None and self.decibels < BROKEN
+
+    @property
     def code_of_none(self) -> int:
         """Bytes of linked code that belong to no layer: NAME_run, what any kernel may call, padding."""
         return max(0, (self.code or 0) - sum(layer.code for layer in self.layers)) if self.is_code_linked else 0
@@ -141,7 +159,7 @@ def figures_of(report: Json, verification: Json | None = None, profile: Json | N
     quality, quantization = r["quality"], r["quantization"]
     return Figures(
         origin=origin_of(r), name=r["name"].text, board=r["board"].text, core=r["core"].text,
-        clock_hz=max(r["clock_hz"].integer, 1), dtype=r["resolved"]["dtype"].text,
+        clock_hz=max(r["clock_hz"].integer, 1), wait_states=r["wait_states"].integer, dtype=r["resolved"]["dtype"].text,
         flash_limit=r["board_memory"]["flash"].integer, ram_limit=r["board_memory"]["ram"].integer,
         constants=constants, flash=r["flash"].integer if code is None else constants + code, code=code,
         arena=r["memory"]["arena"].integer, lower_bound=r["memory"]["lower_bound"].integer, macs=r["macs"].integer,

@@ -49,6 +49,7 @@ def report_of(
         "board": board.name,
         "core": board.core.name,
         "clock_hz": board.clock_hz,
+        "wait_states": board.setup.wait_states if board.setup else 0,
         "board_memory": {"flash": board.flash_nbytes, "ram": board.ram_nbytes},
         "options": options.plain(),
         "resolved": resolved_json(prepared),

@@ -8,7 +8,10 @@ from rich.console import Console
 
 from .effects import Effect
 from .node_names import nodes_of
+from .report import Json
 from .show import say, shortened, table
+
+BROKEN = 10.0  # dB, below which noise is a third of the signal and more
 
 
 def effects(console: Console, found: Sequence[Effect]) -> None:
@@ -34,10 +37,27 @@ def effects(console: Console, found: Sequence[Effect]) -> None:
     layer_effects(console, found)
     say(
         console,
-        "flash and arena in bytes, flash with code; code and cycles are the cost model's estimates, which verify and "
-        "profile measure; α and δ: how many times smaller and faster than without the recipe; SNR: against the float "
-        "network, of the channels that are left; accuracy: on the calibration samples; rows above the last change: "
-        "without --ram and --flash-budget",
+        "flash and arena in bytes, flash with code; code and cycles are the cost model's estimates, which verify "
+        "and profile measure; α and δ: how many times smaller and faster than without the recipe; SNR: against the "
+        "original float network, of a layer in the channels that are left, of the network in the scores before a "
+        "final Softmax; accuracy: on the calibration samples; rows above the last change: without --ram and "
+        "--flash-budget",
+    )
+
+
+def doubt(console: Console, report: Json, found: Sequence[Effect]) -> None:
+    """Warn of outputs that are far from the original float network's."""
+    chosen = (report["quantization"] or {}).get("chosen")
+    ratio = found[-1].decibels if found else chosen["decibels"] if chosen else None
+    if ratio is not None and ratio < BROKEN:
+        say(console, f"WARNING: {broken(ratio)}", "bold")
+
+
+def broken(ratio: float) -> str:
+    """Of the outputs, before a final Softmax."""
+    return (
+        f"the outputs are far from the original float network's: signal-to-noise ratio {decibels(ratio)}, an error of "
+        f"{relative_error(ratio)} of the signal. Look at the accuracy (verify --data DATA.npz) before you use it."
     )
 
 
@@ -70,6 +90,11 @@ def changed_by(found: Sequence[Effect], index: int) -> str:
 
 def times(factor: float | None) -> str:
     return "–" if factor is None else f"{factor:.2f}"
+
+
+def relative_error(ratio: float) -> str:
+    """|y-r| / |r|, which 10 log10(|r|^2 / |y-r|^2) stands for."""
+    return f"{100 * 10 ** (-ratio / 20):.2f} %"
 
 
 def decibels(ratio: float | None) -> str:

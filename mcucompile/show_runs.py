@@ -219,7 +219,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
     columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]
     console.print(table(f"{c.name} on {p.ran_on.text}", columns, [[line[i] for i in kept] for line in lines], LESS))
-    say(console, profile_total(p, c.board.clock_hz))
+    say(console, profile_total(p, c.report))
     if p.cycles:
         say(
             console,
@@ -230,11 +230,11 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
         say(console, f"note: {p.note}")
 
 
-def profile_total(p: Profile, clock_hz: int) -> str:
+def profile_total(p: Profile, report: Json) -> str:
     if p.latency:
         return f"{latency_text(p.latency)}; {p.overhead:,} cycles between layers"
     between = f", of which {p.overhead:,} between layers" if p.cycles is not None else ""
-    cycles = f", estimated cycles: {p.cycles:,}, {estimated_time(p.cycles, clock_hz)}" if p.cycles is not None else ""
+    cycles = f", estimated cycles: {p.cycles:,}, {estimated_time(p.cycles, report)}" if p.cycles is not None else ""
     return f"instructions of one run: {p.total:,} (exact){between}{cycles}; {profiled_code(p)}"
 
 
@@ -243,14 +243,18 @@ def profiled_code(p: Profile) -> str:
     return f"code {code:,} bytes, of which {max(0, code - sum(x.code_nbytes for x in p.layers)):,} in no layer"
 
 
-def estimated_time(cycles: int, clock_hz: int) -> str:
-    return f"≈ {duration(cycles / clock_hz)} at {frequency(clock_hz)}, without wait states"
+def estimated_time(cycles: int, report: Json) -> str:
+    """Wait states are not in the estimate: how many of them cost time depends on caches and prefetching."""
+    clock_hz, waits = report["clock_hz"], report["wait_states"]
+    time = f"≈ {duration(cycles / clock_hz)}{' at best' if waits else ''} at {frequency(clock_hz)}"
+    left_out = f"the {counted(waits, 'wait state')} of the flash" if waits else "wait states"
+    return f"{time}, without {left_out}"
 
 
 def speed(console: Console, report: Json) -> None:
     """What `compile` knows of it."""
     cycles = sum(step["cycles"] for step in report["steps"])
-    estimate = estimated_time(cycles, report["clock_hz"])
+    estimate = estimated_time(cycles, report)
     say(console, f"The cost model, by which kernels are chosen, predicts {cycles:,} cycles: {estimate}.")
 
 

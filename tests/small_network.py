@@ -43,8 +43,10 @@ def small_samples(seed: int = 6) -> Samples:
     return Samples(inputs, rng.integers(0, CLASSES, SAMPLES))
 
 
-def small_network(names: tuple[str, str, str] = NAMES, passes: str = "", effort: str = "-O2") -> Compiled:
+def small_network(
+    names: tuple[str, str, str] = NAMES, passes: str = "", effort: str = "-O2", board: str = "qemu-m4"
+) -> Compiled:
     return compile(
-        small_model(names), "qemu-m4", calibration=small_samples(), name="small", passes=passes or (), effort=effort,
+        small_model(names), board, calibration=small_samples(), name="small", passes=passes or (), effort=effort,
         ranges="minmax", equalize="off", correct_bias="off",
     )  # fmt: skip

@@ -153,7 +153,7 @@ def layered(*layers: tuple[tuple[str, ...], int, int]) -> Figures:
     ]  # fmt: skip
     return figures_of({
         "schema": 4, "mcucompile": "0", "name": "n", "model": {"file": "m", "sha256": "0"}, "calibration": None,
-        "board": "b", "core": "c", "clock_hz": 1000, "board_memory": {"flash": 1000, "ram": 1000},
+        "board": "b", "core": "c", "clock_hz": 1000, "wait_states": 0, "board_memory": {"flash": 1000, "ram": 1000},
         "options": {}, "resolved": {"dtype": "int8"}, "constants": sum(x[2] for x in layers), "flash": 500,
         "memory": {"arena": 10, "lower_bound": 10, "buffers": []}, "macs": len(layers), "steps": steps,
         "quantization": None, "quality": {"decibels": None, "accuracy": None}, "passes": [], "compression": [],
@@ -221,7 +221,7 @@ def test_what_nobody_knows_has_no_row(folders: list[Path]) -> None:
     first = layered((("a",), 60, 10))
     known = replace(first, accuracy=0.5, decibels=20.0)
     names = [[row[0] for row in variants_table(Comparison(("1", "2"), (first, v), ())).texts] for v in (first, known)]
-    assert set(names[1]) - set(names[0]) == {"Accuracy on the calibration samples", "SNR against float"}
+    assert set(names[1]) - set(names[0]) == {"Accuracy on the calibration samples", "SNR of the outputs, against float"}
 
 
 def test_accuracies_on_different_data_are_told(folders: list[Path], tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_the_verdict_and_its_metrics_are_shown(report: dict[str, Any]) -> None:
     assert "6,000 of 4,096 bytes: 146.5 % of the board's" in summary
     states = [e.get("class") for e in document.iter(f"{H}section") if "card" in str(e.get("class"))]
     assert states[:3] == ["card good", "card plain", "card bad"], "more RAM than the board has is marked"
-    assert "65.0 % 70.0 % 90.0 % 0.25 0.125 0.5 0.75 0.875" in accuracy
+    assert "65.0 % 70.0 % 90.0 % 0.25 0.125 50.00 % 0.75 0.875" in accuracy
     assert "a <b>note</b>" in summary
 
 
@@ -214,6 +214,54 @@ def test_metrics_that_are_not_known_have_no_column(report: dict[str, Any]) -> No
         "against the labels Output ACC y 65.0 % ACC: share of samples whose largest output is the label. There" in text
     )
     assert "RMSE" not in text and "NSE" not in text and "There is no float network." in text
+
+
+def with_decibels(report: dict[str, Any], decibels: float, **more: Any) -> dict[str, Any]:
+    return {**report, "quality": {"decibels": decibels, "accuracy": None}, **more}
+
+
+def test_a_network_that_a_recipe_broke_is_warned_of(report: dict[str, Any]) -> None:
+    """20 dB is a tenth: 6 dB is 10 ** -0.3 of the signal."""
+    broken, sound = (parsed(page_of(with_decibels(report, d))) for d in (6.0, 12.0))
+    (warning,) = [e for e in broken.iter(f"{H}p") if e.get("role") == "alert"]
+    assert text_of(warning).startswith("Warning: The outputs are far from the original float network's")
+    assert "6.0 dB" in text_of(warning) and "50.12 %" in text_of(warning)
+    assert not [e for e in sound.iter(f"{H}p") if e.get("role") == "alert"]
+    cards = [[e.get("class") for e in d.iter(f"{H}section") if "card" in str(e.get("class"))] for d in (broken, sound)]
+    assert [c[4] for c in cards] == ["card bad", "card plain"]
+
+
+def test_what_errors_are_against_is_told(report: dict[str, Any]) -> None:
+    compressed = text_of(section(parsed(page_of(with_decibels(report, 6.0))), "accuracy"))
+    assert "against the compressed network in floats, as it was before quantizing" in compressed
+    assert "Against the original float network the outputs have 6.0 dB, an error of 50.12 %" in compressed
+    plain = text_of(section(parsed(page_of(with_decibels(report, 6.0, compression=[]))), "accuracy"))
+    assert "against the same network in floats" in plain and "original" not in plain
+
+
+def test_scores_before_a_softmax_are_called_so(report: dict[str, Any]) -> None:
+    last = {**report["steps"][-1], "op": "softmax"}
+    steps = [*report["steps"][:-1], last, {**last, "op": "reshape"}]
+    text = text_of(parsed(page_of(with_decibels(report, 12.0, steps=steps))))
+    assert "Signal-to-noise ratio of the scores before the Softmax, on the calibration samples." in text
+    assert "in the first table of the scores before the Softmax" in text
+    assert "scores before" not in text_of(parsed(page_of(with_decibels(report, 12.0))))
+
+
+def test_an_estimate_without_wait_states_is_the_best_case(report: dict[str, Any]) -> None:
+    steps, clock = [{**s, "cycles": 50_000} for s in report["steps"]], {"clock_hz": 10_000_000}
+    ms = f"Latency, estimated ≈ {5 * len(steps):.1f} ms"
+    found = [text_of(parsed(page_of({**report, **clock, "steps": steps, "wait_states": n}))) for n in (0, 5)]
+    assert f"{ms} at best" not in found[0] and f"{ms} at best" in found[1]
+    assert "Wait states: the flash's 5 are not in it." in found[1]
+
+
+def test_columns_of_figures_are_explained(report: dict[str, Any]) -> None:
+    text = text_of(section(parsed(page_of(report, verification=VERIFIED)), "accuracy"))
+    for name in ("ACC", "ACC of float", "Same largest", "RMSE", "MAE", "L2r", "NSE", "COS", "This layer alone"):
+        assert f"{name}: " in text, name
+    without = text_of(section(parsed(page_of(report)), "accuracy"))
+    assert "L2r: |y − r| / |r|" in without and "With all before: " in without
 
 
 def test_a_difference_is_told(report: dict[str, Any]) -> None:

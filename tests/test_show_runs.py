@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from small_network import small_network
 
-from mcucompile import show_runs
+from mcucompile import show_effects, show_runs
 from mcucompile.api import Compiled
 from mcucompile.cli import port_of
 from mcucompile.figures import figures_of
@@ -165,8 +165,25 @@ def test_estimated_cycles_are_told_as_time_too(network: Compiled) -> None:
 
 
 def test_compile_tells_the_time_that_the_cost_model_predicts(network: Compiled) -> None:
-    report = {"clock_hz": 168_000_000, "steps": [{"cycles": 840_000}, {"cycles": 571_200}]}
+    report = {"clock_hz": 168_000_000, "steps": [{"cycles": 840_000}, {"cycles": 571_200}], "wait_states": 0}
     assert "predicts 1,411,200 cycles: ≈ 8.4 ms at 168 MHz, without wait states." in shown(show_runs.speed, report)
+    report["wait_states"] = 5
+    said = "predicts 1,411,200 cycles: ≈ 8.4 ms at best at 168 MHz, without the 5 wait states of the flash."
+    assert said in shown(show_runs.speed, report)
+
+
+def test_a_broken_network_is_warned_of() -> None:
+    """By the error of all that a recipe did, else by that of quantizing; the reference has none of either."""
+    quantized = {"quantization": {"chosen": {"decibels": 9.0}}}
+    assert "WARNING: the outputs are far" in shown(show_effects.doubt, quantized, ())
+    assert "9.0 dB, an error of 35.48 % of" in " ".join(shown(show_effects.doubt, quantized, ()).split())
+    last = SimpleNamespace(decibels=20.0)
+    assert shown(show_effects.doubt, quantized, [last]) == "" == shown(show_effects.doubt, {"quantization": None}, ())
+
+
+@pytest.mark.parametrize(("name", "wait_states"), [("nucleo-l4r5zi", 5), ("stm32vldiscovery", 0), ("qemu-m4", 0)])
+def test_wait_states_are_those_of_the_boards_file(name: str, wait_states: int) -> None:
+    assert small_network(board=name).report["wait_states"] == wait_states
 
 
 def test_metrics_that_are_not_known_have_no_column(network: Compiled) -> None:

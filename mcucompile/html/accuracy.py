@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..figures import Figures
@@ -11,31 +11,36 @@ from ..ops.reshape import Reshape
 from ..passes.error_report import LayerError
 from ..passes.quantize import Trial
 from ..report import Json
-from ..show_effects import changed_by, decibels, times
+from ..show_effects import changed_by, decibels, relative_error, times
 from .summary import place
 from .table import Table, table
-from .words import Name, Nodes, count, figure, name_of, nodes_of, percent, width
+from .words import DASH, Name, Nodes, count, figure, hundredths, name_of, nodes_of, percent, width
 
 WORST, BEST = 0.0, 60.0  # dB, between which bars are drawn: from as much noise as signal to a thousandth of it
 
 
 @dataclass(frozen=True)
 class Metric:
-    """An entry of `metrics.Metrics`, as a column."""
+    """An entry of `metrics.Metrics`, as a column; `text` writes its values."""
 
     key: str
     column: str
-    meaning: str = ""
-    is_share: bool = False
+    meaning: str
+    text: Callable[[float | None], str] = figure
 
 
 METRICS = (
-    Metric("accuracy", "ACC", "ACC: share of samples whose largest output is the label.", is_share=True),
-    Metric("real_accuracy", "ACC of float", is_share=True),
-    Metric("agreement", "Same largest", is_share=True),
+    Metric("accuracy", "ACC", "ACC: share of samples whose largest output is the label.", percent),
+    Metric("real_accuracy", "ACC of float", "ACC of float: the same for the original float network.", percent),
+    Metric(
+        "agreement",
+        "Same largest",
+        "Same largest: share of samples whose largest output is the float network's, too.",
+        percent,
+    ),
     Metric("rmse", "RMSE", "RMSE: root mean square error."),
     Metric("mae", "MAE", "MAE: mean absolute error."),
-    Metric("l2r", "L2r", "L2r: |y − r| / |r|."),
+    Metric("l2r", "L2r", "L2r: |y − r| / |r|, the error relative to the float network's output.", hundredths),
     Metric("nse", "NSE", "NSE: Nash–Sutcliffe efficiency, 1 at best."),
     Metric("cos", "COS", "COS: cosine of the angle between both."),
 )
@@ -79,7 +84,7 @@ def known_metrics(f: Figures) -> list[Metric]:
 
 
 def metrics_row(name: str, m: Json, shown: Sequence[Metric]) -> list[str | Name]:
-    return [name_of(name), *((percent if metric.is_share else figure)(m[metric.key]) for metric in shown)]
+    return [name_of(name), *(metric.text(m[metric.key]) for metric in shown)]
 
 
 def mismatch(f: Figures) -> Table | None:
@@ -106,7 +111,7 @@ def errors(f: Figures) -> list[ErrorRow]:
 def error_row(e: LayerError, nodes: Nodes, is_weakest: bool) -> ErrorRow:
     return ErrorRow(
         nodes.name(e.source, e.op), e.op, decibels(e.alone), bar(e.alone), decibels(e.cumulative), bar(e.cumulative),
-        relative_error(e.cumulative), is_weakest,
+        DASH if e.cumulative is None else relative_error(e.cumulative), is_weakest,
     )  # fmt: skip
 
 
@@ -114,9 +119,21 @@ def bar(ratio: float | None) -> str:
     return "0" if ratio is None else width(max(ratio - WORST, 0), BEST - WORST)
 
 
-def relative_error(ratio: float | None) -> str:
-    """|y-r| / |r|, which 10 log10(|r|^2 / |y-r|^2) stands for."""
-    return figure(None) if ratio is None else f"{100 * 10 ** (-ratio / 20):.2f} %"
+def errors_against(f: Figures) -> str:
+    """What the errors of layers are against, which a recipe makes another network than the one that was given."""
+    if not f.effects:
+        return "the same network in floats"
+    return "the compressed network in floats, as it was before quantizing"
+
+
+def errors_note(f: Figures) -> str:
+    """How the network compares with the one that was given, where the errors of layers do not tell."""
+    if not f.effects or f.decibels is None:
+        return ""
+    return (
+        f"This table leaves out what the recipe itself costs. Against the original float network the {f.scores} have "
+        f"{decibels(f.decibels)}, an error of {relative_error(f.decibels)}: see Compression."
+    )
 
 
 def trials(f: Figures) -> Table | None:
@@ -125,7 +142,7 @@ def trials(f: Figures) -> Table | None:
         return None
     rows = [trial_row(t, t == f.chosen) for t in f.trials]
     texts = ("Ranges", "Layers equalized", "Bias corrected", "Chosen")
-    return table("Ways of quantizing that were tried", texts, ("Signal-to-noise ratio",), rows)
+    return table("Ways of quantizing that were tried", texts, (f"SNR of the {f.scores}",), rows)
 
 
 def trial_row(t: Trial, is_chosen: bool) -> Sequence[str]:
@@ -165,4 +182,15 @@ def effects(f: Figures) -> Table | None:
     return table("The network before the recipe, and after each of its passes", ("Pass",), numbers, rows)
 
 
-__all__ = ["ErrorRow", "effects", "errors", "layer_effects", "metrics", "metrics_legend", "mismatch", "trials"]
+__all__ = [
+    "ErrorRow",
+    "effects",
+    "errors",
+    "errors_against",
+    "errors_note",
+    "layer_effects",
+    "metrics",
+    "metrics_legend",
+    "mismatch",
+    "trials",
+]

@@ -10,8 +10,9 @@ from ..compare import Comparison, Part, Place
 from ..emit.page import render_page, svg
 from ..front import Dot, best_known, dots_svg
 from ..show_effects import decibels
+from .summary import latency
 from .table import Table, table
-from .words import DASH, Name, Nodes, change, count, duration, figure, name_of, nodes_of, percent, signed
+from .words import DASH, Name, Nodes, change, count, figure, name_of, nodes_of, percent, signed
 
 
 def comparison_html(c: Comparison) -> str:
@@ -50,12 +51,13 @@ def variant_rows(c: Comparison) -> Iterator[tuple[str, ...]]:
     yield "Cycles, estimated", *against_first([f.cycles or 0 for f in v])
     if any(f.instructions is not None for f in v):
         yield "Instructions", *(count(f.instructions) for f in v)
-    yield "Latency, estimated", *(DASH if f.seconds is None else f"≈ {duration(f.seconds)}" for f in v)
+    yield "Latency, estimated", *map(latency, v)
     yield "Layers", *(f"{len(f.layers):,}" for f in v)
     if any(f.accuracy is not None for f in v):
         yield f"Accuracy on {samples_name(c)}", *(percent(f.accuracy) for f in v)
     if any(f.decibels is not None for f in v):
-        yield "SNR against float", *(decibels(f.decibels) for f in v)
+        (scores, *others) = dict.fromkeys(f.scores for f in v)
+        yield f"SNR of the {'outputs' if others else scores}, against float", *(decibels(f.decibels) for f in v)
 
 
 def against_first(values: Sequence[int]) -> list[str]:

@@ -11,7 +11,18 @@ from ..emit.page import render_page, svg
 from ..figures import Figures
 from ..front import front_svg
 from ..lower.picture import memory_map_svg
-from .accuracy import effects, errors, layer_effects, metrics, metrics_legend, mismatch, trials
+from ..show_effects import broken
+from .accuracy import (
+    effects,
+    errors,
+    errors_against,
+    errors_note,
+    layer_effects,
+    metrics,
+    metrics_legend,
+    mismatch,
+    trials,
+)
 from .layers import layers
 from .passes import passes
 from .summary import cards, place
@@ -27,8 +38,17 @@ def report_html(f: Figures) -> str:
         "report/report.html.j2", title=f"{f.name} on {f.board}", f=f, clock=frequency(f.clock_hz), ran=ran(f),
         cards=cards(f), layers=layers(f), memory=memory_map(f), metrics=metrics(f), mismatch=mismatch(f),
         errors=errors(f), trials=trials(f), effects=effects(f), layer_effects=layer_effects(f), front=front(f),
-        passes=passes(f), facts=facts(f), legend=metrics_legend(f), notes=[name_of(n, 300).full for n in all_notes(f)],
+        passes=passes(f), facts=facts(f), legend=metrics_legend(f), warning=warning(f),
+        errors_against=errors_against(f), errors_note=errors_note(f),
+        notes=[name_of(n, 300).full for n in all_notes(f)],
     )  # fmt: skip
+
+
+def warning(f: Figures) -> str:
+    if not f.is_broken or f.decibels is None:
+        return ""
+    text = broken(f.decibels)
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def ran(f: Figures) -> str:

@@ -9,7 +9,7 @@ from ..figures import Figures
 from ..report import Json
 from ..show import counted, share
 from ..show_effects import decibels
-from .words import count, duration, frequency, name_of, percent, size, width
+from .words import DASH, count, duration, frequency, name_of, percent, size, width
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,16 @@ def speed(f: Figures) -> Card:
         note = f.profile["note"] if f.profile else ""
         return Card("Speed", f"{count(f.instructions)} instructions", (note, macs))
     way = "estimated from the instructions that ran" if f.profile else "estimated by the cost model"
-    cycles = f"{f.cycles:,} cycles at {frequency(f.clock_hz)}, {way}; memory without wait states."
-    return Card("Latency, estimated", f"≈ {duration(f.seconds)}", (cycles, *counted, macs))
+    waits = f"the flash's {f.wait_states:,} are not in it" if f.wait_states else "memory without any"
+    cycles = f"{f.cycles:,} cycles at {frequency(f.clock_hz)}, {way}. Wait states: {waits}."
+    return Card("Latency, estimated", latency(f), (cycles, *counted, macs))
+
+
+def latency(f: Figures) -> str:
+    """As the headline has it: flash that answers late makes any run slower than what is estimated."""
+    if f.seconds is None:
+        return DASH
+    return duration(f.seconds) if f.latency else f"≈ {duration(f.seconds)}{' at best' if f.wait_states else ''}"
 
 
 def measured(t: Json, seconds: float) -> Card:
@@ -137,10 +145,12 @@ def quality(f: Figures) -> Card:
         lines = (f"On {place(v['ran_on'])}.", *((f"The float network: {percent(real)}.",) if real is not None else ()))
         title = "Accuracy, emulated" if v["ran_on"]["emulator"] else "Accuracy on the board"
         return Card(title, percent(found[0]["accuracy"]), lines)
-    noise = f"Signal-to-noise ratio of the outputs: {decibels(f.decibels)}." if f.decibels is not None else ""
+    state = "bad" if f.is_broken else "plain"
+    noise = f"Signal-to-noise ratio of the {f.scores}: {decibels(f.decibels)}." if f.decibels is not None else ""
     if f.accuracy is not None:
-        return Card("Accuracy, calibration samples", percent(f.accuracy), (noise,) if noise else ())
+        return Card("Accuracy, calibration samples", percent(f.accuracy), (noise,) if noise else (), state=state)
     if f.decibels is not None:
-        return Card("Outputs against float", decibels(f.decibels), ("Signal-to-noise ratio, calibration samples.",))
+        line = f"Signal-to-noise ratio of the {f.scores}, on the calibration samples."
+        return Card("Error against float", decibels(f.decibels), (line,), state=state)
     how = "Known with labelled data: mcucompile verify --data DATA.npz, with the labels as y."
     return Card("Accuracy", "Not known", (how,))

@@ -57,6 +57,11 @@ def percent(value: float | None) -> str:
     return DASH if value is None else f"{100 * value:.1f} %"
 
 
+def hundredths(value: float | None) -> str:
+    """A percentage with two digits behind the point, as small errors need them."""
+    return DASH if value is None else f"{100 * value:.2f} %"
+
+
 def size(nbytes: float) -> str:
     """Bytes in the largest unit of which there is at least one; 1 KB = 1,024 bytes."""
     for unit, factor in (("MB", 1 << 20), ("KB", 1 << 10)):

@@ -119,6 +119,11 @@ class Setup:
         return self.family.clock_hz(dict(self.constants))
 
     @property
+    def wait_states(self) -> int:
+        """Of the flash at that clock, where the family counts them."""
+        return dict(self.constants).get("wait_states", 0)
+
+    @property
     def defines(self) -> tuple[str, ...]:
         """For the C compiler."""
         constants = [f"-DSETUP_{name.upper()}={value}" for name, value in self.constants]
