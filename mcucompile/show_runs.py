@@ -191,9 +191,9 @@ def verification_json(c: Compiled, v: Verification, metrics: Mapping[str, Metric
 
 PROFILE_COLUMNS = (
     *("#", "ONNX nodes", "kernel", "MACs", "instructions", "per MAC"),
-    *("est. cycles", "share", "predicted", "flash", "scratch"),
+    *("est. cycles", "share", "model error", "flash", "scratch"),
 )
-LESS = ("scratch", "predicted", "per MAC", "MACs", "instructions", "flash")  # where there is no room for all columns
+LESS = ("kernel", "scratch", "model error", "per MAC", "MACs", "flash")  # where there is no room for all columns
 
 
 def profile(console: Console, c: Compiled, p: Profile) -> None:
@@ -214,7 +214,7 @@ def profile(console: Console, c: Compiled, p: Profile) -> None:
         )
         for layer in p.layers
     ]
-    left_out: tuple[str, ...] = ("est. cycles", "predicted") if p.cycles is None else ()
+    left_out: tuple[str, ...] = ("est. cycles", "model error") if p.cycles is None else ()
     left_out = ("instructions", "per MAC") if p.total is None else left_out
     kept = [i for i, name in enumerate(PROFILE_COLUMNS) if name not in left_out]
     columns = [PROFILE_COLUMNS[i].replace("est. ", "" if p.latency else "est. ") for i in kept]

@@ -223,3 +223,35 @@ def test_fused_nodes_are_all_in_the_data(network: Compiled) -> None:
     v = replace(verified(emulated(network.board)), layers_compared=3, layer_samples=1)
     assert "30 nodes fused into others" in shown(show_runs.verification, c, v, {})
     assert show_runs.verification_json(c, v, {})["layers_fused"] == names
+
+
+def layer_of_profile(index: int) -> Any:
+    step = SimpleNamespace(
+        index=index, source=(f"net/depthwise_conv2d_{index}/Conv",), op="depthwise_conv2d", variant="planes.dsp",
+        macs=72_000, scratch_nbytes=128, cycles=133_000,
+    )  # fmt: skip
+    return SimpleNamespace(
+        step=step,
+        instructions=103_456 + index,
+        per_mac=1.4,
+        cycles=140_000,
+        prediction_error=-0.05,
+        flash_nbytes=1_088,
+        code_nbytes=88,
+    )
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_profile_keeps_what_it_is_for(width: int, network: Compiled) -> None:
+    layers = tuple(map(layer_of_profile, range(12)))
+    p = replace(profiled(1_680_000, emulated(network.board)), layers=layers)
+    show_runs.profile(Console(file=(out := io.StringIO()), width=width), network, p)
+    text = out.getvalue()
+    assert "instructions" in text and all(f"{103_456 + i:,}" in text for i in range(12))
+    assert "planes.dsp" not in text and "no room for: kernel" in text
+
+
+def test_the_error_of_the_cost_model_is_called_so(network: Compiled) -> None:
+    p = replace(profiled(1_680_000, emulated(network.board)), layers=(layer_of_profile(0),))
+    text = shown(show_runs.profile, network, p)
+    assert "model error" in text and "-5.0 %" in text
