@@ -289,7 +289,7 @@ def test_python_m_mcucompile() -> None:
     ("words", "stream"),
     [(["ops"], "stdout"), (["ops", "--json"], "stdout"), (["explain", "E9999", "--json"], "stdout"),
      (["inspect", MODEL, "--json"], "stderr")],
-    ids=" ".join,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )  # fmt: skip
 def test_a_reader_who_has_enough_is_no_failed_comparison(words: list[str], stream: str) -> None:
     """`| head`: 1 would mean that a value differs."""
