@@ -200,7 +200,9 @@ def figures_from(args: argparse.Namespace, c: Compiled, verification: Json | Non
         if saved.board == c.board.name:
             return saved
         known = read_report(args.model)
-        report |= {key: known[key] for key in ("model", "calibration", "quantization", "quality")}
+        told = ("model", "calibration", "quantization", "quality", "passes", "options")
+        report |= {key: known[key] for key in told}
+        report["notes"] = [*report["notes"], f"passes, options and errors are told as of compiling for {saved.board}"]
     return figures_of(report, verification, profile)
 
 

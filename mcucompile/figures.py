@@ -133,6 +133,11 @@ class Figures:
         return f"scores before the {SQUASHING[last]}" if last in SQUASHING else "outputs"
 
     @property
+    def is_compressed(self) -> bool:
+        """By a recipe; compiled again for another board its effects are not known."""
+        return bool(self.effects or self.origin.options.get("passes"))
+
+    @property
     def is_broken(self) -> bool:
         """Are the outputs far from the original float network's?"""
         return self.decibels is not None and self.decibels < BROKEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import numpy as np
 import pytest
 from small_network import small_model, small_network, small_samples
 
-from mcucompile.api import compile
-from mcucompile.cli import main
+from mcucompile.api import compile, load_compiled
+from mcucompile.cli import figures_from, main
 from mcucompile.entry import Misread
 from mcucompile.errors import CompileError
 from mcucompile.figures import figures_of
@@ -235,8 +236,21 @@ def test_what_errors_are_against_is_told(report: dict[str, Any]) -> None:
     compressed = text_of(section(parsed(page_of(with_decibels(report, 6.0))), "accuracy"))
     assert "against the compressed network in floats, as it was before quantizing" in compressed
     assert "Against the original float network the outputs have 6.0 dB, an error of 50.12 %" in compressed
-    plain = text_of(section(parsed(page_of(with_decibels(report, 6.0, compression=[]))), "accuracy"))
+    options = {**report["options"], "passes": []}
+    plain = text_of(section(parsed(page_of(with_decibels(report, 6.0, compression=[], options=options))), "accuracy"))
     assert "against the same network in floats" in plain and "original" not in plain
+
+
+def test_a_folder_for_another_board_has_the_passes_of_its_model(tmp_path: Path) -> None:
+    """Its twin is quantized and compressed, so that other passes change something when it is compiled again."""
+    first = small_network(passes="prune_weights=0.5")
+    first.write(tmp_path / "out")
+    again = load_compiled(tmp_path / "out", "qemu-m0")
+    f = figures_from(Namespace(model=tmp_path / "out"), again, None, None)
+    assert [p.name for p in f.passes if p.changes] != [p["name"] for p in again.report["passes"] if p["changes"]]
+    assert [p.name for p in f.passes] == [p["name"] for p in first.report["passes"]]
+    assert (f.board, f.is_compressed, f.origin.options["passes"]) == ("qemu-m0", True, ["prune_weights=0.5"])
+    assert "passes, options and errors are told as of compiling for qemu-m4" in text_of(parsed(report_html(f)))
 
 
 def test_scores_before_a_softmax_are_called_so(report: dict[str, Any]) -> None:

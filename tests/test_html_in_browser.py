@@ -95,3 +95,22 @@ def test_tips_are_shown_and_layers_sorted(tmp_path: Path, report: dict[str, Any]
     first = report["memory"]["buffers"][0]
     assert shown.startswith(f"tip false {first['name']}: {first['nbytes']:,} bytes at {first['offset']:,}")
     assert (hidden.strip(), down, up) == ("tip true", "order 1 0", "order 0 1")
+
+
+NAMES = ["conv", "10/conv", "3d/pool", "2", "conv2", "block"]
+BY_NAME = """
+const table = document.querySelector('table.sortable');
+for (let i = 0; i < 2; i++) {
+  table.querySelectorAll('th button')[1].click();
+  console.log('order', ...[...table.tBodies[0].rows].map(row => row.cells[1].querySelector('bdi').textContent));
+}
+"""
+
+
+def test_names_that_begin_with_digits_are_sorted_as_names(tmp_path: Path, report: dict[str, Any]) -> None:
+    steps = [{**report["steps"][0], "index": i, "source": [name]} for i, name in enumerate(NAMES)]
+    page = re.sub("<meta http-equiv[^>]*>", "", page_of({**report, "steps": steps}))
+    done = browse(tmp_path, page.replace("</body>", f"<script>{BY_NAME}</script></body>"), "--dump-dom")
+    down, up = (line.split('"')[1] for line in complaints(done))
+    assert up == "order 2 3d/pool 10/conv block conv conv2"
+    assert down == "order conv2 conv block 10/conv 3d/pool 2"

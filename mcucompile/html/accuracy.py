@@ -121,18 +121,19 @@ def bar(ratio: float | None) -> str:
 
 def errors_against(f: Figures) -> str:
     """What the errors of layers are against, which a recipe makes another network than the one that was given."""
-    if not f.effects:
+    if not f.is_compressed:
         return "the same network in floats"
     return "the compressed network in floats, as it was before quantizing"
 
 
 def errors_note(f: Figures) -> str:
     """How the network compares with the one that was given, where the errors of layers do not tell."""
-    if not f.effects or f.decibels is None:
+    if not f.is_compressed or f.decibels is None:
         return ""
+    where = ": see Compression" if f.effects else ""
     return (
         f"This table leaves out what the recipe itself costs. Against the original float network the {f.scores} have "
-        f"{decibels(f.decibels)}, an error of {relative_error(f.decibels)}: see Compression."
+        f"{decibels(f.decibels)}, an error of {relative_error(f.decibels)}{where}."
     )
 
 

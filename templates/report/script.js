@@ -26,19 +26,24 @@
   addEventListener('scroll', () => { tip.hidden = true; }, true);
 
   /* Tables that can be sorted by the figures of a column. */
-  const value = (row, i) => {
-    const cell = row.cells[i];
-    const number = parseFloat(cell.dataset.value ?? cell.textContent.replace(/,/g, ''));
-    return Number.isNaN(number) ? cell.textContent : number;
+  const value = cell => {
+    const text = cell.dataset.value ?? (cell.classList.contains('number') ? cell.textContent.replace(/,/g, '') : '');
+    return parseFloat(text);
+  };
+  const name = cell => (cell.querySelector('bdi') ?? cell).textContent;
+  const compare = (a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (!Number.isNaN(x) && !Number.isNaN(y)) return x - y;
+    return Number.isNaN(x) - Number.isNaN(y) || name(a).localeCompare(name(b), undefined, {numeric: true});
   };
   const sort = (table, head, i) => {
     const down = head.getAttribute('aria-sort') !== 'descending';
     for (const other of table.tHead.rows[0].cells) other.removeAttribute('aria-sort');
     head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
     const sign = down ? -1 : 1;
-    const rows = [...table.tBodies[0].rows].map(row => [value(row, i), row]);
-    rows.sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
+    const rows = [...table.tBodies[0].rows];
+    rows.sort((a, b) => sign * compare(a.cells[i], b.cells[i]));
+    table.tBodies[0].append(...rows);
   };
   for (const table of document.querySelectorAll('table.sortable')) {
     [...table.tHead.rows[0].cells].forEach((head, i) => {
