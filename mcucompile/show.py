@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from . import tables
 from .export import FORMATS
-from .node_names import cut_middle, nodes_of
+from .node_names import nodes_of
 from .report import Json
 from .tables import Column, Table
 from .target.board import Board
@@ -62,8 +63,13 @@ def value_text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return with_minus(f"{value:,}")
+    return with_minus(f"{value:.4g}") if isinstance(value, float) else str(value)
+
+
+def with_minus(figure: str) -> str:
+    """A figure whose sign is a minus, no hyphen."""
+    return f"\N{MINUS SIGN}{figure[1:]}" if figure.startswith("-") else figure
 
 
 def share(part: float, whole: float) -> str:
@@ -71,7 +77,7 @@ def share(part: float, whole: float) -> str:
 
 
 def signed_share(part: float | None) -> str:
-    return "–" if part is None else f"{100 * part:+.1f} %"
+    return "–" if part is None else with_minus(f"{100 * part:+.1f} %")
 
 
 def rows(console: Console, as_json: bool, title: str, listed: Sequence[Json]) -> tuple[Any, int]:
@@ -143,7 +149,9 @@ def weakest_text(quantization: Json) -> str:
     if not layers or layers[0]["alone"] is None:
         return ""
     source = one_line(" + ".join(layers[0]["source"]) or str(name))
-    return f"{layers[0]['op']} '{source}', {layers[0]['alone']:.1f} dB signal to quantization noise"
+    return (
+        f"{layers[0]['op']} '{source}', {with_minus(format(layers[0]['alone'], '.1f'))} dB signal to quantization noise"
+    )
 
 
 def gap_text(memory: Json) -> str:
@@ -151,9 +159,9 @@ def gap_text(memory: Json) -> str:
     return "exactly" if over == 0 else f"{share(over, memory['lower_bound'])} above"
 
 
-def shortened(text: str, width: int = 44) -> str:
-    """In one line, without its middle where it is long."""
-    return cut_middle(one_line(text), width)
+def shortened(text: str, width: int = 60) -> str:
+    """In one line, where long words lose their middle."""
+    return tables.shortened(text, width)
 
 
 def one_line(text: str) -> str:

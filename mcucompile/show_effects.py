@@ -9,7 +9,7 @@ from rich.console import Console
 from .effects import Effect
 from .node_names import nodes_of
 from .report import Json
-from .show import say, shortened, table
+from .show import say, shortened, table, with_minus
 
 BROKEN = 10.0  # dB, below which noise is a third of the signal and more
 
@@ -98,4 +98,4 @@ def relative_error(ratio: float) -> str:
 
 
 def decibels(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{round(ratio, 1) + 0.0:.1f} dB"  # and no -0.0
+    return "–" if ratio is None else with_minus(f"{round(ratio, 1) + 0.0:.1f} dB")  # and no -0.0

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from rich.console import Console
 
 from .api import Compiled
+from .html.accuracy import METRICS
 from .html.words import duration, frequency
 from .metrics import Metrics
 from .node_names import nodes_of
@@ -16,7 +17,7 @@ from .report import Json
 from .run.device import Latency
 from .run.flash import Flashed
 from .run.ports import board_ports
-from .show import counted, say, share, shortened, signed_share, table
+from .show import counted, say, share, shortened, signed_share, table, with_minus
 from .target.board import Board
 from .verify import Fit, Verification
 
@@ -49,7 +50,8 @@ def against(console: Console, c: Compiled, metrics: Mapping[str, Metrics]) -> No
     """The metrics that are known."""
     names = [f.name for f in fields(Metrics) if any(getattr(m, f.name) is not None for m in metrics.values())]
     columns = ("output", *(name.replace("real_accuracy", "float accuracy") for name in names))
-    lines = [(output, *(getattr(m, name) for name in names)) for output, m in metrics.items()]
+    texts = {m.key: m.text for m in METRICS}
+    lines = [(output, *(with_minus(texts[name](getattr(m, name))) for name in names)) for output, m in metrics.items()]
     console.print(table(f"against the {'float network' if 'rmse' in names else 'labels'}", columns, lines))
     note = metrics_note(c, metrics)
     if note:

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from .node_names import cut_middle
 
-FIGURE = re.compile(r"[-–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
+FIGURE = re.compile(r"[-−–+]?[\d,.]*(e[-+]\d+)?( %| dB)?")
+UNIT = re.compile(r"(?<=\d) (?=%|dB\b|s\b|ms\b|µs\b)")  # the blank between a number and its unit, where no line ends
 WORD = 24  # letters of a word that stays whole as long as there is any room
 TEXT = 40  # letters of a text that is in one line as long as columns can be left out instead
 LEAST = 4  # letters of a column, at least
@@ -54,7 +55,7 @@ class Column:
         longest = max(map(cell_len, self.cells), default=1)
         if self.is_figures:
             return max(longest, min(name, WORD))
-        words = max((cell_len(word) for text in (self.name, *self.cells) for word in text.split()), default=1)
+        words = max((cell_len(word) for text in (self.name, *self.cells) for word in words_of(text)), default=1)
         return min(self.natural, max(min(words, WORD), min(-(-longest // 2), WORD)))
 
 
@@ -68,6 +69,8 @@ class Table:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         fitting = self.fitting(options.max_width)
+        if self.title:
+            yield Text(self.title, "bold")  # not rich's title, which is no wider than the table
         yield fitting.drawn(widths(fitting.columns, options.max_width))
         yield Text()
         gone = [c.name for c in self.columns if c not in fitting.columns]
@@ -83,17 +86,16 @@ class Table:
 
     def drawn(self, letters: Sequence[int]) -> RichTable:
         """With as many letters in each column."""
-        title = Text(self.title) if self.title else None
         has_names = any(c.name for c in self.columns)
         result = RichTable(
-            title=title, box=box.SIMPLE_HEAD, show_header=has_names, pad_edge=False, collapse_padding=True,
-            show_edge=False, title_justify="left", title_style="bold",
+            box=box.SIMPLE_HEAD, show_header=has_names, pad_edge=False, collapse_padding=True,
+            show_edge=False,
         )  # fmt: skip
         for c, width in zip(self.columns, letters, strict=True):
             justify = "right" if c.is_figures else "left"
-            result.add_column(Text(cut_words(c.name, width)), justify=justify, overflow="fold", width=width)  # type: ignore[arg-type]
+            result.add_column(Text(folded(c.name, width)), justify=justify, overflow="fold", width=width)  # type: ignore[arg-type]
         for row in zip(*(c.cells for c in self.columns), strict=True):
-            result.add_row(*(Text(cut_words(cell, width)) for cell, width in zip(row, letters, strict=True)))
+            result.add_row(*(Text(folded(cell, width)) for cell, width in zip(row, letters, strict=True)))
         return result
 
 
@@ -110,6 +112,25 @@ def widths(columns: Sequence[Column], room: int) -> list[int]:
     return found
 
 
-def cut_words(text: str, width: int) -> str:
-    """Each word no longer than that."""
-    return " ".join(cut_middle(word, width) for word in text.split(" "))
+def words_of(text: str) -> list[str]:
+    """What stays in one line; a number and its unit are one word."""
+    return [word.replace("\0", " ") for word in UNIT.sub("\0", text).split()]
+
+
+def folded(text: str, width: int) -> str:
+    """In lines of at most so many letters, where longer words lose their middle."""
+    lines = [""]
+    for word in words_of(text):
+        cut = cut_middle(word, width)
+        longer = f"{lines[-1]} {cut}" if lines[-1] else cut
+        lines = [*lines[:-1], longer] if cell_len(longer) <= width else [*lines, cut]
+    return "\n".join(lines)
+
+
+def shortened(text: str, width: int) -> str:
+    """In one line of at most so many letters: the longest words lose their middle, until that is enough."""
+    words = text.split()
+    letters = [len(word) for word in words]
+    while sum(letters) + len(letters) - 1 > width and max(letters) > WORD // 2:
+        letters[letters.index(max(letters))] -= 1
+    return cut_middle(" ".join(map(cut_middle, words, letters)), width)

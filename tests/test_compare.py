@@ -22,7 +22,7 @@ from mcucompile.compare import Comparison, Part, comparison, comparison_json, la
 from mcucompile.errors import CompileError
 from mcucompile.figures import Figures, figures_of
 from mcucompile.front import Dot
-from mcucompile.html import comparison_html, places_table, variants_table
+from mcucompile.html import comparison_html, less_important, places_table, variants_table
 from mcucompile.html.comparison import unbeaten
 from mcucompile.resources import folder
 
@@ -195,7 +195,7 @@ def test_layers_of_different_models_are_left_out() -> None:
     assert same.note == "" and len(places_table(same).rows) == 5
 
 
-@pytest.mark.parametrize(("width", "gone"), [(80, ["Kernels", "plain: constants"]), (200, [])])
+@pytest.mark.parametrize(("width", "gone"), [(80, ["Kernels", "pruned: constants"]), (200, [])])
 def test_the_comparison_fits_the_terminal(
     width: int, gone: list[str], folders: list[Path], monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -206,6 +206,13 @@ def test_the_comparison_fits_the_terminal(
     assert max(map(len, text.splitlines())) <= width
     assert [name in text.replace("no room for", "\0").split("\0")[0] for name in gone] == [False] * len(gone)
     assert "pruned: cycles" in text and "block/conv" in text.replace(": conv", "/conv")
+
+
+def test_the_base_of_differences_goes_after_the_differences(folders: list[Path]) -> None:
+    """Where a narrow terminal has no room for all columns."""
+    less = less_important(comparison(folders[:2]))
+    first, second = (f"{label}: constants" for label in labels(folders[:2]))
+    assert less == ["Kernels", second, first]
 
 
 def test_another_model_with_the_same_names_is_told(folders: list[Path]) -> None:

@@ -254,4 +254,15 @@ def test_a_narrow_profile_keeps_what_it_is_for(width: int, network: Compiled) ->
 def test_the_error_of_the_cost_model_is_called_so(network: Compiled) -> None:
     p = replace(profiled(1_680_000, emulated(network.board)), layers=(layer_of_profile(0),))
     text = shown(show_runs.profile, network, p)
-    assert "model error" in text and "-5.0 %" in text
+    assert "model error" in text and "−5.0 %" in text
+
+
+def test_shares_are_told_in_percent_as_on_the_page(network: Compiled) -> None:
+    metrics = Metrics(rmse=0.25, mae=0.125, l2r=0.5, nse=-0.75, cos=0.875, agreement=0.96, accuracy=0.99)
+    v = verified(emulated(network.board))
+    words = shown(show_runs.verification, network, v, {"scores": metrics}).split("against the", 1)[1]
+    assert all(text in words for text in ("99.0 %", "96.0 %", "0.25", "−0.75", "0.875"))
+    assert "0.99" not in words
+    verification = show_runs.verification_json(network, v, {"scores": metrics})
+    assert verification["metrics"]["scores"]["accuracy"] == 0.99
+    assert "99.0 %" in page(network, verification)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mcucompile.node_names import cut_middle
 from mcucompile.show import table
+from mcucompile.tables import shortened
 
 COLUMNS = ("#", "nodes", "shapes", "kernel", "MACs", "constants")
 SHAPES, KERNEL = "int8 1x25x5x64 -> int8 1x25x5x64", "depthwise_conv2d planes.dsp"
@@ -56,6 +57,47 @@ def test_figures_stand_on_the_right() -> None:
     lines = printed(80, ("name", "bytes"), [("a", 5), ("b", 12_345), ("c", None)]).splitlines()
     assert [line.rstrip().rsplit("  ")[-1].strip() for line in lines[-4:-1]] == ["5", "12,345", "–"]
     assert len({len(line.rstrip()) for line in lines[-4:-1]}) == 1
+
+
+@pytest.mark.parametrize("width", range(56, 120, 7))
+def test_a_number_and_its_unit_stay_in_one_line(width: int) -> None:
+    cells = ("1,411,200 (−29.3 %)", "22.2 dB", "≈ 42.0 ms", "100.0 %")
+    text = printed(width, ("figure", "a", "b", "c", "d"), [("Cycles, estimated, of all layers", *cells)])
+    assert all(part in text for part in ("(−29.3 %)", "22.2 dB", "42.0 ms", "100.0 %"))
+
+
+def test_a_title_is_as_wide_as_the_terminal() -> None:
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(table("against the labels", ("output", "%"), [("a", 1.0)]))
+    assert stream.getvalue().splitlines()[0].rstrip() == "against the labels"
+
+
+def test_figures_below_zero_have_a_minus() -> None:
+    lines = printed(80, ("name", "x"), [("a", -2.5), ("b", 3), ("c", -1_000)]).splitlines()
+    assert [line.split()[1] for line in lines[-4:-1]] == ["−2.5", "3", "−1,000"]
+    assert len({len(line.rstrip()) for line in lines[-4:-1]}) == 1, "and stand on the right"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "wanted"),
+    [
+        ("stem: conv/Conv + bn/BatchNormalization + Relu", 60, "stem: conv/Conv + bn/BatchNormalization + Relu"),
+        ("stem: conv/Conv + bn/BatchNormalization + Relu", 40, "stem: conv/Conv + bn/B…malization + Relu"),
+        ("a\nb", 9, "a b"),
+    ],
+)
+def test_what_joins_names_is_not_cut_away(text: str, width: int, wanted: str) -> None:
+    assert shortened(text, width) == wanted
+
+
+@given(st.lists(st.text("abc/_", min_size=1, max_size=60), min_size=1, max_size=6), st.integers(10, 80))
+def test_shortened_is_no_longer_than_that(words: list[str], width: int) -> None:
+    text = " + ".join(words)
+    assert len(shortened(text, width)) <= width
+    if len(text) <= width:
+        assert shortened(text, width) == text
+    elif 15 * len(words) <= width:
+        assert shortened(text, width).count(" + ") == len(words) - 1
 
 
 @given(st.text(max_size=60), st.integers(3, 40))

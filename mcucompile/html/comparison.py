@@ -79,8 +79,8 @@ def places_table(c: Comparison) -> Table:
 
 
 def less_important(c: Comparison) -> list[str]:
-    """Columns of `places_table` that may go first where there is no room for all."""
-    return ["Kernels", *(f"{label}: constants" for label in shown_labels(c))]
+    """Columns of `places_table` that go where there is no room, in this order: what others are held against, last."""
+    return ["Kernels", *(f"{label}: constants" for label in reversed(shown_labels(c)))]
 
 
 def place_row(p: Place, nodes: Nodes) -> list[str | Name]:
