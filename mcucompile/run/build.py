@@ -234,7 +234,8 @@ class _Job:
         """A limit for the arena that makes room: in steps of 16 bytes, to which sections are aligned."""
         limit = (self.interface.arena_nbytes - excess) // _ALIGNMENT * _ALIGNMENT
         is_one_piece_there = not self.interface.regions and region == self.board.arena_regions[0]
-        return f"compile with --ram {limit}, or take a smaller network" if is_one_piece_there and limit > 0 else "take a smaller network"
+        advice = [f"compile with --ram {limit}"] if is_one_piece_there and limit > 0 else []
+        return ", or ".join([*advice, "take a smaller network"])
 
 
 def call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
