@@ -107,7 +107,8 @@ def compiled(console: Console, report: Json, board: Board) -> None:
     memory = report["memory"]
     figures = [
         ("RAM: arena", memory["arena"], share(memory["arena"], board.ram_nbytes)),
-        ("flash: constants (code comes on top)", report["constants"], share(report["constants"], board.flash_nbytes)),
+        ("flash: constants", report["constants"], share(report["constants"], board.flash_nbytes)),
+        ("flash: with code, estimated", report["flash"], share(report["flash"], board.flash_nbytes)),
     ]
     console.print(table("", ("", "bytes", "of the board"), figures))
     if memory["banks"]:

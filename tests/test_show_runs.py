@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from small_network import small_network
 
-from mcucompile import show_effects, show_runs
+from mcucompile import show, show_effects, show_runs
 from mcucompile.api import Compiled
 from mcucompile.cli import port_of
 from mcucompile.figures import figures_of
@@ -266,3 +266,10 @@ def test_shares_are_told_in_percent_as_on_the_page(network: Compiled) -> None:
     verification = show_runs.verification_json(network, v, {"scores": metrics})
     assert verification["metrics"]["scores"]["accuracy"] == 0.99
     assert "99.0 %" in page(network, verification)
+
+
+def test_compile_tells_flash_with_and_without_code(network: Compiled) -> None:
+    report = {**network.report, "constants": 27_708, "flash": 40_676}
+    text = shown(show.compiled, report, load_board("nucleo-l4r5zi"))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "flash: constants 27,708 1.3 %" in lines and "flash: with code, estimated 40,676 1.9 %" in lines
