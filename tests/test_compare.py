@@ -18,12 +18,12 @@ from small_network import CLASSES, small_network, small_samples
 import mcucompile
 from mcucompile.api import Compiled
 from mcucompile.cli import main
-from mcucompile.compare import Comparison, Part, comparison, comparison_json, labels, places
+from mcucompile.compare import Comparison, Part, Place, comparison, comparison_json, labels, places
 from mcucompile.errors import CompileError
 from mcucompile.figures import Figures, figures_of
 from mcucompile.front import Dot
 from mcucompile.html import comparison_html, less_important, places_table, variants_table
-from mcucompile.html.comparison import unbeaten
+from mcucompile.html.comparison import kernels_text, unbeaten
 from mcucompile.resources import folder
 
 VARIANTS = {"plain": {}, "small": {"effort": "-Os"}, "pruned": {"passes": "prune_filters=0.5"}}
@@ -269,6 +269,14 @@ def test_tables_tell_differences_from_the_first(folders: list[Path], capsys: pyt
     assert places_table(c).texts == [["a", "dense k", "60", "10", "30 (−30)", "12 (+2)"]]
     assert main(["compare", *map(str, folders)]) == 0
     assert "layers that are the same in all" in capsys.readouterr().out
+
+
+def test_each_variant_has_its_kernel() -> None:
+    """Three variants, of which two have the same: which ones, the order tells."""
+    parts = [Part((f"dense {k}",), 1, 2, 3) for k in ("a", "b", "a")]
+    assert kernels_text(Place(("n",), tuple(parts))) == "dense a → dense b → dense a"
+    assert kernels_text(Place(("n",), (parts[0], None, parts[1]))) == "dense a → – → dense b"
+    assert kernels_text(Place(("n",), (parts[0], parts[2]))) == "dense a"
 
 
 def test_the_front_joins_those_that_none_beats() -> None:

@@ -114,3 +114,18 @@ def test_names_that_begin_with_digits_are_sorted_as_names(tmp_path: Path, report
     down, up = (line.split('"')[1] for line in complaints(done))
     assert up == "order 2 3d/pool 10/conv block conv conv2"
     assert down == "order conv2 conv block 10/conv 3d/pool 2"
+
+
+NARROW = """
+const tables = [...document.querySelectorAll(".layers, .passes, .facts")];
+const wide = tables.filter(t => t.scrollWidth > t.parentNode.clientWidth);
+const cut = [...document.querySelectorAll('caption')].filter(c => c.getBoundingClientRect().right > innerWidth);
+console.log('narrow', innerWidth, document.querySelectorAll('.facts').length, wide.length, cut.length);
+"""
+
+
+def test_narrow_screens_cut_neither_tables_nor_captions(tmp_path: Path, report: dict[str, Any]) -> None:
+    page = re.sub("<meta http-equiv[^>]*>", "", page_of(report, verification=VERIFIED))
+    page = page.replace("</body>", f"<script>{NARROW}</script></body>")
+    (line,) = complaints(browse(tmp_path, page, "--window-size=400,900", "--dump-dom"))
+    assert line.split('"')[1].split()[2:] == ["1", "0", "0"], line

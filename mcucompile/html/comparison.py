@@ -14,6 +14,8 @@ from .summary import latency
 from .table import Table, table
 from .words import DASH, Name, Nodes, change, count, figure, name_of, nodes_of, percent, signed
 
+KERNELS = 60  # letters of the kernels of a variant
+
 
 def comparison_html(c: Comparison) -> str:
     """The page."""
@@ -72,7 +74,7 @@ def places_table(c: Comparison) -> Table:
     numbers = [f"{label}: {what}" for label in shown_labels(c) for what in ("cycles", "constants")]
     caption = (
         "Layers that differ: first those where the share of all cycles, or of all constants, changes most; cycles are "
-        "the cost model's, constants are bytes"
+        "the cost model's, constants are bytes, kernels are in the order of the variants"
     )
     places = c.differing if c.has_places else []
     return table(caption, ("ONNX nodes", "Kernels"), numbers, (place_row(p, nodes) for p in places))
@@ -84,11 +86,16 @@ def less_important(c: Comparison) -> list[str]:
 
 
 def place_row(p: Place, nodes: Nodes) -> list[str | Name]:
-    kernels = [" + ".join(part.kernels) if part else DASH for part in p.parts]
-    row: list[str | Name] = [nodes.name(p.nodes), name_of(" → ".join(dict.fromkeys(kernels)), 120)]
+    row: list[str | Name] = [nodes.name(p.nodes), name_of(kernels_text(p), KERNELS * len(p.parts))]
     for part in p.parts:
         row += [difference(part, p.parts[0], "cycles"), difference(part, p.parts[0], "constants")]
     return row
+
+
+def kernels_text(p: Place) -> str:
+    """One for each variant, in their order; one for all where it is the same."""
+    kernels = [" + ".join(part.kernels) if part else DASH for part in p.parts]
+    return " → ".join(kernels if len(set(kernels)) > 1 else kernels[:1])
 
 
 def difference(part: Part | None, first: Part | None, what: str) -> str:
