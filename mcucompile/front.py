@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from .effects import Effect
 
@@ -81,9 +82,12 @@ def dots_svg(dots: Sequence[Dot], way: Sequence[Dot], name: str, title: str = ""
         f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
         f'<text class="soft" x="{LEFT}" y="42">{escape(name)}, against flash (constants and code) in KB</text>',
+        f'<text class="soft mid" x="{(LEFT + WIDTH - RIGHT) / 2:.1f}" y="{HEIGHT - 16}">flash, KB</text>',
+        f'<text class="soft mid" transform="rotate(-90 18 {(TOP + HEIGHT - BOTTOM) / 2:.1f})" x="18" '
+        f'y="{(TOP + HEIGHT - BOTTOM) / 2:.1f}">{escape(name)}</text>',
         *frame(xs, ys),
         f'<polyline class="way" points="{line}"/>',
-        *labelled(dots, [at[id(d)] for d in dots]),
+        *labelled(dots, [at[id(d)] for d in dots], points_between([at[id(d)] for d in way])),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -126,12 +130,25 @@ def ticks(low: float, high: float) -> list[float]:
     return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def labelled(dots: Sequence[Dot], places: Sequence[tuple[float, float]]) -> Iterator[str]:
-    """The dots with their labels, each where it covers neither another label nor a dot, if there is such a place."""
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+def points_between(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """On the line through these, a few pixels apart."""
+    found = []
+    for (x, y), (to_x, to_y) in pairwise(places):
+        steps = int(math.hypot(to_x - x, to_y - y) / 4) + 1
+        found += [(x + (to_x - x) * k / steps, y + (to_y - y) * k / steps) for k in range(steps + 1)]
+    return found
+
+
+def labelled(
+    dots: Sequence[Dot], places: Sequence[tuple[float, float]], line: Sequence[tuple[float, float]] = ()
+) -> Iterator[str]:
+    """The dots with their labels, each where it covers neither another label, nor a dot, nor these points of the line,
+    if there is such a place.
+    """
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places] + [(x - 2, y - 2, x + 2, y + 2) for x, y in line]
     for d, (x, y) in zip(dots, places, strict=True):
         width = LETTER * min(len(d.label), LABEL_LETTERS)
-        spots = [(x + dx, y + dy, side) for dy in (-8, 16, 4, -22, 30) for dx, side in sides(x)]
+        spots = [(x + dx, y + dy, side) for dy in (-8, 16, 4, -22, 30, -36) for dx, side in sides(x)]
         boxes = [label_box(*spot, width) for spot in spots]
         free = [i for i, box in enumerate(boxes) if inside(box) and not any(overlap(box, t) for t in taken)]
         best = free[0] if free else 0

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mcucompile.effects import Effect
-from mcucompile.front import front_svg
+from mcucompile.front import LETTER, front_svg, label_box, points_between
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -53,6 +53,28 @@ def test_the_way_goes_through_the_circles_in_order() -> None:
 
 def test_only_the_network_without_a_recipe_is_marked_as_first() -> None:
     assert [c.attrib["class"] for c in drawn(THREE).iter(f"{SVG}circle")] == ["first", "point", "point"]
+
+
+def test_the_line_runs_through_no_label() -> None:
+    """A long way from small to large, and one back: each label keeps off all of it."""
+    effects = [
+        effect("", 90_000, 0.97),
+        effect("prune_weights=0.9", 30_000, 0.75),
+        effect("encode=huffman", 40_000, 0.75),
+    ]
+    svg = drawn(effects)
+    texts = [t for g in svg.iter(f"{SVG}g") for t in g.iter(f"{SVG}text")]
+    boxes = [
+        label_box(float(t.attrib["x"]), float(t.attrib["y"]), t.attrib["class"], LETTER * len(t.text or ""))
+        for t in texts
+    ]
+    for x, y in points_between(circles(svg)):
+        assert not any(left < x < right and top < y < bottom for left, top, right, bottom in boxes)
+
+
+def test_the_axes_have_titles() -> None:
+    texts = [t.text for t in drawn(THREE).iter(f"{SVG}text")]
+    assert "flash, KB" in texts and "accuracy on the calibration samples, %" in texts
 
 
 def test_titles_and_requests_are_escaped() -> None:

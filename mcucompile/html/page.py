@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ from markupsafe import Markup
 from ..emit.page import render_page, svg
 from ..figures import Figures
 from ..front import front_svg
+from ..ir import Placement
 from ..lower.picture import memory_map_svg
 from ..show_effects import broken
 from .accuracy import (
@@ -27,8 +30,9 @@ from .layers import layers
 from .passes import passes
 from .summary import cards, place
 from .table import Table, table
-from .words import Name, frequency, name_of
+from .words import Name, frequency, name_of, nodes_of
 
+SCRATCH = " scratch"  # behind the names of buffers that a step alone uses
 OPTION = 200  # letters of an option's value
 
 
@@ -58,7 +62,23 @@ def ran(f: Figures) -> str:
 
 
 def memory_map(f: Figures) -> Markup:
-    return svg(memory_map_svg(f.buffers, [layer.op for layer in f.layers], f.arena))
+    return svg(memory_map_svg(named_as_layers(f), [layer.op for layer in f.layers], f.arena))
+
+
+def named_as_layers(f: Figures) -> list[Placement]:
+    """Buffers by the number and the name of the layer that writes them, as in the table, without what it does to the
+    first node's result; those that no layer, or one that writes several, begins keep their tensor's names.
+    """
+    nodes = nodes_of(layer.source for layer in f.layers)
+    names = {a.index: f"{a.index} {re.split(': | [+] ', nodes.name(a.source, a.op).short)[0]}" for a in f.layers}
+    tensors = Counter(b.first for b in f.buffers if not b.name.endswith(SCRATCH))
+    return [replace(b, name=buffer_name(b, names.get(b.first, ""), tensors[b.first] == 1)) for b in f.buffers]
+
+
+def buffer_name(b: Placement, layer: str, is_only: bool) -> str:
+    if b.name.endswith(SCRATCH):
+        return f"{layer}{SCRATCH}" if layer else b.name
+    return layer if layer and is_only else b.name
 
 
 def front(f: Figures) -> Markup | None:

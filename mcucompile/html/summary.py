@@ -93,7 +93,7 @@ def ram(f: Figures) -> Card:
 def arena_text(f: Figures) -> str:
     over = f.arena - f.lower_bound
     gap = "exactly" if not over else f"{share(over, f.lower_bound)} above"
-    return f"The arena is {gap} the lower bound of what is live at once."
+    return f"The arena is {gap} the lower bound of what is live at once, aligned."
 
 
 def budget(limit: int | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ LETTER, LINE = 6.3, 13
 LABEL_LETTERS, SHORT_LETTERS = 20, 8
 WIDTH_MIN = 700
 TICKS = 8
+ALIGNMENT = 16  # bytes; less than that between what is in use and the arena is for the alignment of buffers
 LEGEND = (("input", "graph input"), ("output", "graph output"), ("tensor", "tensor"), ("scratch", "scratch"))
 
 STYLE = """\
@@ -133,7 +134,9 @@ def _heading(chart: _Chart, title: str) -> Iterator[str]:
     busiest = _busiest(chart)
     fullest = used_nbytes(chart.live(busiest))
     yield _text(LEFT, 22, "title", title or "Memory map")
-    facts = f"arena {chart.arena_nbytes:,} bytes; busiest: {chart.label(busiest)} with {fullest:,} in use"
+    spare = chart.arena_nbytes - fullest
+    aligned = f", the other {spare:,} align them" if 0 < spare < ALIGNMENT else ""
+    facts = f"arena {chart.arena_nbytes:,} bytes; busiest: {chart.label(busiest)} with {fullest:,} in use{aligned}"
     yield _text(LEFT, 40, "soft", facts)
     x = float(LEFT)
     for kind, label in LEGEND:
@@ -262,8 +265,12 @@ def _step_labels(chart: _Chart) -> Iterator[str]:
 
 
 def _shortened(text: str, letters: int) -> str:
-    """Without its beginning, since names of one network differ at the end."""
-    return text if len(text) <= letters else "…" + text[len(text) - letters + 1 :]
+    """With the layer's number where there is one, and without the beginning of the name, which many may have."""
+    if len(text) <= letters:
+        return text
+    number = text.partition(" ")[0]
+    head = f"{number} " if number.isdecimal() else ""
+    return f"{head}…{text[len(text) - max(letters - len(head) - 1, 0) :]}"
 
 
 def _text(x: float, y: float, style: str, text: str, more: str = "") -> str:

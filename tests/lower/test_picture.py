@@ -60,7 +60,9 @@ def test_shared_bytes_are_marked() -> None:
 
 def test_the_arena_and_the_busiest_step_are_named() -> None:
     svg = memory_map_svg(PLACEMENTS, STEPS, 400, title="net")
-    assert "arena 400 bytes; busiest: 0 conv &amp; relu with 400 in use" in svg
+    assert "arena 400 bytes; busiest: 0 conv &amp; relu with 400 in use<" in svg
+    assert "with 400 in use, the other 12 align them<" in memory_map_svg(PLACEMENTS, STEPS, 412)
+    assert "with 400 in use<" in memory_map_svg(PLACEMENTS, STEPS, 500)
     assert ">net<" in svg
 
 
