@@ -104,7 +104,7 @@ def limit_options() -> Parser:
     p = Parser(add_help=False)
     p.add_argument(
         "--timeout", type=seconds_option, metavar="SECONDS",
-        help="for one run of the network (default: 120, more for a large network)",
+        help="for one run of the network (default: 120, more for a large network; on a board by its estimated cycles)",
     )  # fmt: skip
     return p
 

@@ -67,7 +67,7 @@ class Qemu:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, CompileError):
             self._send("quit")
         self._stop()
 
@@ -112,8 +112,13 @@ class Qemu:
         raise CompileError("E0604", f"QEMU did not start within {START_SECONDS:g} s")
 
     def _send(self, command: str) -> None:
-        if self._process.stdin:
+        if not self._process.stdin:
+            return
+        try:
             self._process.stdin.write(json.dumps({"execute": command}).encode() + b"\n")
+        except BrokenPipeError:
+            self.check_alive()
+            raise CompileError("E0604", "QEMU takes no commands any more") from None
 
     def _stop(self) -> None:
         try:

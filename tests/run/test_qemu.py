@@ -90,6 +90,20 @@ def test_an_unexpected_end_is_an_error(elf: Path) -> None:
     assert "-9" in caught.value.what
 
 
+def wake_again_and_again(qemu: Qemu) -> None:
+    while True:
+        qemu.wake()
+
+
+def test_commands_to_what_has_ended_are_an_error(elf: Path) -> None:
+    """And no broken pipe, which the command line takes for a reader of its output that has gone."""
+    with Qemu(load_board("qemu-m4"), elf) as qemu:
+        os.kill(qemu.pid, signal.SIGKILL)
+        with pytest.raises(CompileError) as caught:
+            wake_again_and_again(qemu)
+    assert caught.value.code == "E0604"
+
+
 def test_its_own_message_is_passed_on(elf: Path) -> None:
     board = load_board("qemu-m4")
     assert board.emulator
