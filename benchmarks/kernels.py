@@ -2,7 +2,8 @@
 
     python benchmarks/kernels.py [--board qemu-m4] [--layer "conv 3x3"] [-Os] [--numerics tflite] [--json]
 
-"predicted" is how far the kernel's cost model, by which it is chosen, is from the estimated cycles of the run.
+"predicted" is how far the kernel's cost model, by which it is chosen, is from the estimated cycles of the run. Functions
+that several of the kernels call are divided among them in "code".
 """
 
 from __future__ import annotations
@@ -170,12 +171,20 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def measure(layer: Layer, board: Board, numerics: Numerics, opt: str) -> Iterator[Result]:
     """Every kernel of the layer, as the steps of one program. Raises what profile.run raises."""
-    for found in profiled(*all_kernels(layer, numerics, board), board, opt).layers:
-        step = found.step
+    graph, kernels = all_kernels(layer, numerics, board)
+    nodes = {n.output.name: n for n in graph.nodes}
+    for found in profiled(graph, kernels, board, opt).layers:
+        step, name = found.step, found.step.outputs[0].name
         yield Result(
             board.name, layer.name, step.variant, step.macs, found.instructions, found.cycles,
-            found.prediction_error, step.weight_nbytes, found.code_nbytes, step.scratch_nbytes,
+            found.prediction_error, constants_nbytes(kernels[name], nodes[name]), found.code_nbytes,
+            step.scratch_nbytes,
         )  # fmt: skip
+
+
+def constants_nbytes(kernel: Kernel, node: Node) -> int:
+    """Of the kernel by itself: those that equal another one's are in the program once, and divided among its steps."""
+    return sum(p.values.nbytes for p in kernel.constants(node))
 
 
 def profiled(graph: Graph, kernels: dict[str, Kernel], board: Board, opt: str) -> profile.Profile:

@@ -17,7 +17,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from kernels import BOARDS, Layer, activation, chosen, conv, dense, node_of, parameters, profiled, show
+from kernels import (
+    BOARDS,
+    Layer,
+    activation,
+    chosen,
+    constants_nbytes,
+    conv,
+    dense,
+    node_of,
+    parameters,
+    profiled,
+    show,
+)
 
 from mcucompile.errors import CompileError
 from mcucompile.ir import Array, Graph, Node, Numerics, Tensor, constant, verify
@@ -147,7 +159,7 @@ def measure(layer: Layer, board: Board, pattern: str, share: float, opt: str) ->
         step, kernel = found.step, kernels[node.output.name]
         yield Measured(
             board.name, layer.name, pattern, step.variant, share, step.macs, found.instructions, found.cycles,
-            step.weight_nbytes + kernel.code_nbytes(node),
+            constants_nbytes(kernel, node) + kernel.code_nbytes(node),
         )  # fmt: skip
 
 
