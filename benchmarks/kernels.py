@@ -2,8 +2,8 @@
 
     python benchmarks/kernels.py [--board qemu-m4] [--layer "conv 3x3"] [-Os] [--numerics tflite] [--json]
 
-"predicted" is how far the kernel's cost model, by which it is chosen, is from the estimated cycles of the run. Functions
-that several of the kernels call are divided among them in "code".
+"predicted" is how far the kernel's cost model, by which it is chosen, is from the estimated cycles of the run.
+In "code", functions that several of the kernels call are divided among them.
 """
 
 from __future__ import annotations
