@@ -27,7 +27,9 @@ class Unplugged(Exception):
 
 @dataclass(eq=False)
 class FakeBootloader:
-    """`sectors` in bytes; `is_weak`: a bit of what is written is lost; `silent_after` many commands are answered."""
+    """`sectors` in bytes; `is_weak`: a bit of what is written is lost; `silent_after` many commands are answered; the
+    port goes away when `unplugged_after` many bytes came.
+    """
 
     chip_id: int = 0x421
     sectors: tuple[int, ...] = (*[16384] * 4, 65536, *[131072] * 3)
@@ -36,7 +38,9 @@ class FakeBootloader:
     is_weak: bool = False
     is_busy: bool = False
     silent_after: int = 1 << 60
+    unplugged_after: int = 1 << 60
     noise: bytes = b""
+    received: int = 0
     erased: list[int] = field(default_factory=list)
     started_at: int | None = None
     problems: list[str] = field(default_factory=list)
@@ -48,11 +52,10 @@ class FakeBootloader:
         self.port = os.ttyname(self.slave)
         self._stop, self._wake = os.pipe()
         self._commands = 0
+        os.write(self.master, self.noise)
 
     def serve(self) -> None:
         try:
-            if self.noise:
-                os.write(self.master, self.noise)
             while self._byte() != SYNC:
                 pass
             self._answer(ACK)
@@ -152,8 +155,9 @@ class FakeBootloader:
         if self.master not in ready:
             raise Unplugged
         data = os.read(self.master, 1)
-        if not data:
+        if not data or self.received == self.unplugged_after:
             raise Unplugged
+        self.received += 1
         return data[0]
 
     def _answer(self, code: int) -> None:

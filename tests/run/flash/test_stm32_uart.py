@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_bootloader import ORIGIN, FakeBootloader, connected
 
@@ -80,9 +81,7 @@ def test_a_part_that_is_busy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_came_before_does_not_count() -> None:
     part = FakeBootloader(noise=b"hello\x79\x1f")
-    with connected(part):
-        time.sleep(0.1)
-        assert stm32_uart.program(job(part)).is_read_back
+    assert programmed(part).is_read_back
 
 
 def test_another_part_is_left_alone() -> None:
@@ -132,14 +131,14 @@ def test_a_program_is_no_bootloader() -> None:
     assert caught.value.code == "E0802"
 
 
-@pytest.mark.parametrize("seconds", [0.005, 0.02, 0.05, 0.1])
-def test_the_adapter_is_unplugged(seconds: float) -> None:
-    part = FakeBootloader()
-    pulled = threading.Timer(seconds, part.unplug)
-    pulled.start()
-    error = refused(part)
-    assert error.code in ("E0802", "E0807", "E0609", "E0605")
-    assert part.started_at is None
+def test_the_adapter_is_unplugged() -> None:
+    """After any number of bytes, from none to all but the last, whatever takes how long."""
+    whole = FakeBootloader()
+    programmed(whole)
+    for received in np.linspace(0, whole.received - 1, 50, dtype=int).tolist():
+        part = FakeBootloader(unplugged_after=received)
+        assert refused(part).code == ("E0807" if received else "E0605"), received
+        assert (part.received, part.started_at) == (received, None)
 
 
 def test_the_bootloader_is_not_asked_for_its_program(firmware: Firmware, monkeypatch: pytest.MonkeyPatch) -> None:
