@@ -16,7 +16,7 @@ LETTER, LINE = 6.3, 13
 LABEL_LETTERS, SHORT_LETTERS = 20, 8
 WIDTH_MIN = 700
 TICKS = 8
-ALIGNMENT = 16  # bytes; less than that between what is in use and the arena is for the alignment of buffers
+MOST_PADDING = 15  # bytes between what is in use and the arena that are told to align buffers
 LEGEND = (("input", "graph input"), ("output", "graph output"), ("tensor", "tensor"), ("scratch", "scratch"))
 
 STYLE = """\
@@ -135,7 +135,7 @@ def _heading(chart: _Chart, title: str) -> Iterator[str]:
     fullest = used_nbytes(chart.live(busiest))
     yield _text(LEFT, 22, "title", title or "Memory map")
     spare = chart.arena_nbytes - fullest
-    aligned = f", the other {spare:,} align them" if 0 < spare < ALIGNMENT else ""
+    aligned = f", the other {spare:,} align them" if 0 < spare <= MOST_PADDING else ""
     facts = f"arena {chart.arena_nbytes:,} bytes; busiest: {chart.label(busiest)} with {fullest:,} in use{aligned}"
     yield _text(LEFT, 40, "soft", facts)
     x = float(LEFT)
