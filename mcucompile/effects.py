@@ -30,6 +30,7 @@ from .recipe import Applied
 from .reference import quantized_inputs
 from .target.board import Board
 
+BROKEN = 10.0  # dB, below which noise is a third of the signal and more
 ERROR_SAMPLES = 100  # on which signal-to-noise ratios are taken, at most
 GAIN_SAMPLES = 8  # that show by what channels are stretched
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .effects import Effect
+from .effects import BROKEN, Effect
 from .entry import Entry, Misread
 from .errors import CompileError
 from .files import REPORT
@@ -25,7 +25,6 @@ from .passes.error_report import LayerError
 from .passes.quantize import Trial
 from .pipeline import PassRecord
 from .report import SCHEMA, Json
-from .show_effects import BROKEN
 
 AGAIN = "compile the model again"
 SQUASHING = {Softmax.name: "Softmax", LogSoftmax.name: "LogSoftmax", Sigmoid.name: "Sigmoid"}

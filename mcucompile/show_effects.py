@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from .effects import Effect
+from .effects import BROKEN, Effect
 from .node_names import nodes_of
 from .report import Json
 from .show import say, shortened, table, with_minus
-
-BROKEN = 10.0  # dB, below which noise is a third of the signal and more
 
 
 def effects(console: Console, found: Sequence[Effect]) -> None:
