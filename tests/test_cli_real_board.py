@@ -14,9 +14,10 @@ from rich.console import Console
 from small_network import small_network
 
 from mcucompile.api import Compiled
-from mcucompile.cli import check_port, how_of, not_found, port_of, progress_bars, run_command
+from mcucompile.cli import progress_bars, run_command
 from mcucompile.errors import CompileError
 from mcucompile.parser import parser
+from mcucompile.reach import check_port, how_of, not_found, port_of
 from mcucompile.run import ports
 from mcucompile.target.board import load_board
 
