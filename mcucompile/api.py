@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +43,7 @@ from .pipeline import Prepared, prepare
 from .profile import Profile
 from .recipe import parse_recipe
 from .reference import evaluate_all
-from .report import Json, plain, report_of, source_json
+from .report import Json, json_text, plain, report_of, source_json
 from .run.build import build
 from .run.flash import Flashed, How, flash, no_progress
 from .run.interface import Interface
@@ -91,7 +90,7 @@ class Compiled:
         files["reference.npz"] = self.reference_npz()
         measured = {"quality": plain(quality(self.prepared, self.effects)), "compression": plain(self.effects)}
         report = {**self.report, **measured, "files": sorted([*files, REPORT])}
-        return {**files, REPORT: json.dumps(report, indent=1).encode() + b"\n"}
+        return {**files, REPORT: json_text(report).encode() + b"\n"}
 
     @cached_property
     def emitted(self) -> dict[str, bytes]:

@@ -32,9 +32,10 @@ from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT, check_folder
 from .parser import parser, refuse_settled, same_network
 from .passes.base import Dump, Tell, silent
+from .profile import refuse_real
 from .reach import not_found, programming_of, reach_of
 from .recipe import read_recipe
-from .report import Json
+from .report import Json, json_text
 from .saved import read_saved
 from .target.board import Board, load_board
 
@@ -98,7 +99,7 @@ def run_command(words: Sequence[str], as_json: bool) -> int:
     console = OutputConsole(file=stream, highlight=False, markup=False, emoji=False, width=width)
     result, code = COMMANDS[args.command](args, console)
     if as_json:
-        print(show.json_text(result))
+        print(json_text(result))
     return code
 
 
@@ -130,7 +131,7 @@ def ended_by_signals() -> Iterator[None]:
 def report_error(e: CompileError, as_json: bool) -> int:
     if as_json:
         fields = {"code": e.code, "what": e.what, "where": e.where, "why": e.why, "fix": e.fix}
-        print(show.json_text({"error": fields}))
+        print(json_text({"error": fields}))
     print(show.printable(str(e)), file=sys.stderr)
     return e.exit_code
 
@@ -138,7 +139,7 @@ def report_error(e: CompileError, as_json: bool) -> int:
 def failed(as_json: bool, code: int, what: str, text: str) -> int:
     """An end that is no error of the user's, and so has no code of the catalogue."""
     if as_json:
-        print(show.json_text({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}))
+        print(json_text({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}))
     print(show.printable(text), file=sys.stderr)
     return code
 
@@ -283,6 +284,8 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     board = board_from(args)
     how, port = reach_of(args, board)
+    if port is None and board.emulator is None:
+        refuse_real(board, not_found(board))
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, board, tell)
     with progress_bars(console, "measuring" if port else "counting instructions") as bar:

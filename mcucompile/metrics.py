@@ -29,8 +29,12 @@ class Metrics:
     real_accuracy: float | None = None
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def compare(y: Array, r: Array, labels: Array | None = None) -> Metrics:
-    """y and r are [samples, ...]; labels, where given, [samples]."""
+    """y and r are [samples, ...]; labels, where given, [samples].
+
+    Where entries are infinite or NaN, figures are.
+    """
     count = len(y)
     a, b = y.reshape(count, -1).astype(np.float64), r.reshape(count, -1).astype(np.float64)
     error = a - b

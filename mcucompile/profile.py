@@ -216,8 +216,11 @@ def _layers(
     return tuple(LayerProfile(s, n, cycles, nbytes) for s, (n, cycles), nbytes in steps)
 
 
-def refuse_real(board: Board) -> None:
-    """Raises E0303 for a board that is not emulated, naming those that are, with the same core where there are any."""
+def refuse_real(board: Board, looked: str = "") -> None:
+    """Raises E0303 for a board that is not emulated, naming those that are, with the same core where there are any.
+
+    `looked` says where a real one was looked for.
+    """
     if board.emulator is not None:
         return
     emulated = [b for b in map(load_board, list_boards()) if b.emulator]
@@ -225,7 +228,7 @@ def refuse_real(board: Board) -> None:
     raise CompileError(
         "E0303",
         f"{board.name} is not emulated, and instructions are counted on an emulator",
-        why="a real board's cycle counter is read at its serial port",
+        why="a real board's cycle counter is read at its serial port" + (f"; {looked}" if looked else ""),
         fix="give that (--port), or profile for an emulated board like it: "
         + " or ".join(f"--board {b.name}" for b in alike),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -168,3 +169,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     return value
+
+
+def json_text(value: Any) -> str:
+    """Numbers that are not finite are null: JSON has no words for them."""
+    return json.dumps(without_non_finite(value), indent=1, allow_nan=False)
+
+
+def without_non_finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_non_finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_non_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

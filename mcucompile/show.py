@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +20,6 @@ from .target.board import Board
 def printable(text: str) -> str:
     """Without what could move a terminal's cursor: names come from model files."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def json_text(value: Any) -> str:
-    """What --json prints. Numbers that are not finite are null: JSON has no words for them."""
-    return json.dumps(without_non_finite(value), indent=1, allow_nan=False)
-
-
-def without_non_finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_non_finite(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_non_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say(console: Console, text: str, style: str = "", *, pasted: bool = False) -> None:

@@ -79,6 +79,7 @@ NO_PORT = ("--port", "/dev/no-such-port")
 MISTAKES = [
     ("verify", "nucleo-f446re", NO_PORT, "E0609"),
     ("profile", "nucleo-f446re", NO_PORT, "E0609"),
+    ("profile", "nucleo-f446re", (), "E0303"),
     ("verify", "qemu-m4", NO_PORT, "E0609"),
     ("flash", "blue-pill", ("--engine", "stm32-uart", *NO_PORT), "E0609"),
     ("flash", "blue-pill", ("--engine", "stm32-uart"), "E0610"),

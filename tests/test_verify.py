@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import warnings
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from mcucompile.metrics import accuracy, compare
 from mcucompile.mismatch import FUNCTION_ULP, differs, first_mismatch, float_tolerance, ulp_distance
 from mcucompile.ops import Clamp, Dequantize, LogSoftmax
 from mcucompile.ops.matmul import MatMul
+from mcucompile.report import json_text, plain
 
 
 def test_one_wrong_integer_is_a_difference() -> None:
@@ -56,6 +60,17 @@ def test_metrics_of_equal_outputs() -> None:
     m = compare(r, r)
     assert (m.rmse, m.mae, m.l2r, m.nse, m.agreement, m.accuracy) == (0, 0, 0, 1, 1, None)
     assert m.cos == pytest.approx(1)
+
+
+def test_metrics_of_outputs_that_are_infinite() -> None:
+    r = np.asarray([[1.0, 3.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        m = compare(np.asarray([[np.inf, 3.0]]), r)
+        other = compare(r, np.asarray([[np.inf, 3.0]]))
+    assert m.rmse == np.inf and m.cos is not None and np.isnan(m.cos) and m.agreement == 0
+    found = json.loads(json_text({"metrics": plain(m), "others": [plain(other)]}))
+    assert found["metrics"]["rmse"] is None and found["metrics"]["agreement"] == 0
 
 
 def dense_graph(quantized: bool) -> Graph:
