@@ -10,20 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needs import needs_compiler, needs_emulator
 
 import mcucompile
 from mcucompile.cli import main
 from mcucompile.data import Samples
 from mcucompile.errors import CompileError
-from mcucompile.run.tools import find_tool
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 MODEL, CALIBRATION, TEST = DIGITS / "digits.onnx", DIGITS / "calibration.npz", DIGITS / "test.npz"
 QDQ = Path(__file__).parent / "models" / "classifier_qdq_int8.onnx"
-needs_compiler = pytest.mark.skipif(not find_tool("arm-none-eabi-gcc"), reason="needs the Arm compiler")
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 
 
 def images(count: int) -> Samples:

@@ -11,19 +11,15 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.data import Samples
 from mcucompile.frontend import load
 from mcucompile.ir import Array
-from mcucompile.run.tools import find_tool
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 DATA = Path(os.environ.get("MCUCOMPILE_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("arm-none-eabi-gcc") and find_tool("qemu-system-arm")),
-    reason="needs arm-none-eabi-gcc and qemu-system-arm",
-)
 
 
 @pytest.fixture

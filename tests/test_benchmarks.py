@@ -8,15 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from needs import needs_emulator
 
-from mcucompile.run.tools import find_tool
 from mcucompile.target.cores import CORES
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("arm-none-eabi-gcc") and find_tool("qemu-system-arm")),
-    reason="needs arm-none-eabi-gcc and qemu-system-arm",
-)
 
 
 @pytest.fixture

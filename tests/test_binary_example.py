@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.api import Compiled
@@ -16,13 +17,9 @@ from mcucompile.data import Samples
 from mcucompile.ir import Array, DType
 from mcucompile.ops.binary_conv2d import BinaryConv2d
 from mcucompile.reference import evaluate_all, quantized_inputs
-from mcucompile.run.tools import find_tool
 
 FOLDER = Path(__file__).parents[1] / "examples" / "binary"
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 
 
 @cache

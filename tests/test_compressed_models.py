@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from needs import needs_emulator
 from onnx import numpy_helper
 from qonnx_definition import Array, run_model
 
@@ -25,14 +26,10 @@ from mcucompile.ops.weighted import Weighted
 from mcucompile.options import Options
 from mcucompile.pipeline import prepare
 from mcucompile.reference import evaluate
-from mcucompile.run.tools import find_tool
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the oracle of standard operators: not installed")
 
 MODELS = Path(__file__).parent / "models"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 SAMPLES = 20
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile import profile
@@ -12,13 +13,8 @@ from mcucompile.api import Compiled
 from mcucompile.errors import CompileError
 from mcucompile.run.cycles import cycle_plugin
 from mcucompile.run.plugin import Plugin, interface_version
-from mcucompile.run.tools import find_tool
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("arm-none-eabi-gcc") and find_tool("qemu-system-arm")),
-    reason="needs arm-none-eabi-gcc and qemu-system-arm",
-)
 
 
 def compiled(board: str) -> Compiled:

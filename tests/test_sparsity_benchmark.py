@@ -8,14 +8,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-
-from mcucompile.run.tools import find_tool
+from needs import needs_emulator
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("arm-none-eabi-gcc") and find_tool("qemu-system-arm")),
-    reason="needs arm-none-eabi-gcc and qemu-system-arm",
-)
 
 
 @pytest.fixture

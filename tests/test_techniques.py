@@ -8,18 +8,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from needs import needs_emulator
 
 from mcucompile.errors import CompileError
 from mcucompile.recipe import parse_recipe
-from mcucompile.run.tools import find_tool
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 OF_KIND = {"P": (1, 2, 3, 4, 5, 6, 9, 10, 11), "Q": range(1, 11), "L": range(1, 7)}
 ROWS = {f"{kind}{number}" for kind, numbers in OF_KIND.items() for number in numbers}
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("arm-none-eabi-gcc") and find_tool("qemu-system-arm")),
-    reason="needs arm-none-eabi-gcc and qemu-system-arm",
-)
 
 
 @pytest.fixture

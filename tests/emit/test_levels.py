@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.data import reference_inputs
@@ -23,9 +24,6 @@ DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 BOARDS = ("qemu-m0", "qemu-m4", "qemu-m55")
 SAMPLES = 3
 GCC, GXX = find_tool("arm-none-eabi-gcc"), find_tool("arm-none-eabi-g++")
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and GCC), reason="needs the Arm compiler and QEMU"
-)
 needs_zig = pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="needs the package ziglang")
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from board_decoders import COMMON_HEAD, decoders_text
 from decoder_kinds import every_decoder
+from needs import needs_compiler
 
 from mcucompile.encodings import BY_NAME
 from mcucompile.run.host import WARNINGS
-from mcucompile.run.tools import Toolchain, find_tool, find_toolchain
+from mcucompile.run.tools import Toolchain, find_toolchain
 from mcucompile.target.cores import CORES
 
 
@@ -25,7 +26,7 @@ def refused(command: list[str], work_dir: Path) -> str:
     return done.stderr[:4000] if done.returncode else ""
 
 
-@pytest.mark.skipif(not find_tool("arm-none-eabi-gcc"), reason="needs arm-none-eabi-gcc")
+@needs_compiler
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f", "cortex-m55"])
 def test_gcc(core: str, tmp_path: Path) -> None:
     source(core, tmp_path)

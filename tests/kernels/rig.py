@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import watch
+from needs import NO_EMULATOR, has_emulator
 
 from mcucompile.emit.c import kernels_text
 from mcucompile.emit.project import render_linker_script
@@ -35,7 +36,7 @@ from mcucompile.lower.select import fitting
 from mcucompile.reference import evaluate
 from mcucompile.resources import folder
 from mcucompile.run.host import SANITIZERS, find_host_compiler
-from mcucompile.run.tools import find_qemu, find_tool, find_toolchain
+from mcucompile.run.tools import find_qemu, find_toolchain
 from mcucompile.target.board import Board, load_board
 from mcucompile.target.cores import CORES, Core, Isa
 
@@ -45,7 +46,6 @@ ALIKE = ("qemu-m7", "qemu-m33")  # run what a Cortex-M4 does
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 FIRMWARE = ("startup", "setup_none", "ticks", "semihosting", "memory")
 CLOCK = ("-DCLOCK_HZ=1u", "-DFALLBACK_HZ=1u")
-NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
 NO_SANITIZERS = "needs a C compiler for the host, with its sanitizers"
 STACK_NBYTES = 8192
 STATUS_OK = 0
@@ -109,10 +109,6 @@ def check(
         results, strays = run_on_board(runs, board, opt)
         failures += [f"{name}: {f}" for f in (*failures_of(runs, results), *strays)]
     assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures[:40])
-
-
-def has_emulator() -> bool:
-    return bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc"))
 
 
 def runs_of(cases: Sequence[Case], core: Core, isa: Isa, only: Callable[[Kernel], bool]) -> list[Run]:

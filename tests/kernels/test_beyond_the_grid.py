@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rig import NO_EMULATOR, WARNINGS, Case, check, has_emulator, runs_of
+from needs import needs_emulator
+from rig import WARNINGS, Case, check, runs_of
 from test_conv2d import Conv
 from test_dense import Layer
 from test_depthwise_conv2d import Depthwise
@@ -70,7 +71,7 @@ def test_large_shifts(factor: float) -> None:
     check(cases, boards=("qemu-m4",), host=False)
 
 
-@pytest.mark.skipif(not has_emulator(), reason=NO_EMULATOR)
+@needs_emulator
 @pytest.mark.parametrize("opt", ["-Os", "-O2", "-O3"])
 @pytest.mark.parametrize("name", ["qemu-m0", "qemu-m3", "qemu-m4", "qemu-m55"])
 def test_kernels_call_no_c_library(name: str, opt: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 from test_binary_conv2d import POINT, Binary
 
 from mcucompile import profile
@@ -13,7 +14,7 @@ from mcucompile import verify as verification
 from mcucompile.emit.c import emit
 from mcucompile.lower.lower import lower
 from mcucompile.lower.select import fastest
-from mcucompile.run.tools import find_tool, find_toolchain
+from mcucompile.run.tools import find_toolchain
 from mcucompile.target.board import load_board
 
 REFERENCE_COMPILER = "12.2"
@@ -27,9 +28,7 @@ BOUNDS = {  # per multiplication of a sign with a weight, with everything that a
 MOST_WRONG = 0.25  # share by which the cost model may differ from the estimated cycles of the run
 
 
-@pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
+@needs_emulator
 @pytest.mark.parametrize(("board_name", "layer"), BOUNDS, ids=lambda v: str(getattr(v, "size", v)))
 def test_instructions_per_multiplication(board_name: str, layer: Binary) -> None:
     if REFERENCE_COMPILER not in find_toolchain().version:

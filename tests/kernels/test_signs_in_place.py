@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from needs import needs_emulator
 from one_node import activation, case
-from rig import NO_EMULATOR, Case, Run, failures_of, has_emulator, run_on_board, runs_of
+from rig import Case, Run, failures_of, run_on_board, runs_of
 from test_pack_signs import POOLS, SHAPES, near_zero
 
 from mcucompile.ir import DType, Tensor
@@ -61,7 +62,7 @@ def moved(run: Run, x: int, y: int, name: str) -> Run:
     return replace(run, program=program, case=replace(run.case, name=f"{run.case.name}, {name}"))
 
 
-@pytest.mark.skipif(not has_emulator(), reason=NO_EMULATOR)
+@needs_emulator
 @pytest.mark.parametrize("board_name", ["qemu-m4", "qemu-m55"])
 def test_closest_placement(board_name: str) -> None:
     board = load_board(board_name)

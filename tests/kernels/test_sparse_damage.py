@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import rig
+from needs import NO_EMULATOR, has_emulator
 from rig import Run, failures_of, run_on_board, runs_of
 from test_conv2d import POINTWISE, Conv
 from test_dense import Layer
@@ -43,8 +43,8 @@ def damaged_runs(
 
 def results_of(runs: list[Run], board: str) -> bytes:
     assert runs
-    if not rig.has_emulator():
-        pytest.skip(rig.NO_EMULATOR)
+    if not has_emulator():
+        pytest.skip(NO_EMULATOR)
     return run_on_board(runs, load_board(board), "-O2")[0]
 
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 from test_conv2d import POINTWISE, Conv
 from test_dense import Layer
 from test_unpacked import encoded
@@ -16,7 +17,7 @@ from mcucompile.emit.c import emit
 from mcucompile.ir import Clip
 from mcucompile.lower.lower import lower
 from mcucompile.lower.select import fitting
-from mcucompile.run.tools import find_tool, find_toolchain
+from mcucompile.run.tools import find_toolchain
 from mcucompile.target.board import load_board
 
 REFERENCE_COMPILER = "12.2"
@@ -35,9 +36,7 @@ BOUNDS = {  # per multiplication, with everything that a layer does, and bytes o
 }
 
 
-@pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
+@needs_emulator
 @pytest.mark.parametrize(("board_name", "variant", "layer"), BOUNDS, ids=lambda v: v if isinstance(v, str) else "")
 def test_instructions_per_multiplication(board_name: str, variant: str, layer: Conv | Layer) -> None:
     if REFERENCE_COMPILER not in find_toolchain().version:

@@ -10,6 +10,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import needs_emulator
 from rules import may_coexist
 from schedules import schedules
 
@@ -22,7 +23,6 @@ from mcucompile.lower.memory import Buffer, Problem, Schedule, planning_problem
 from mcucompile.lower.plan import plan
 from mcucompile.run.build import build
 from mcucompile.run.interface import Interface
-from mcucompile.run.tools import find_tool
 from mcucompile.target.board import Board, load_board
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
@@ -75,7 +75,7 @@ def test_room_is_counted_by_region() -> None:
     assert room_by_region(board, 4000) == (3072, 928)
 
 
-@pytest.mark.skipif(not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the emulator")
+@needs_emulator
 def test_a_network_in_two_memories_computes_the_same() -> None:
     whole = compile(DIGITS / "digits.onnx", "qemu-m4", calibration=DIGITS / "calibration.npz")
     need = whole.program.arena_nbytes
@@ -87,7 +87,7 @@ def test_a_network_in_two_memories_computes_the_same() -> None:
     assert found.ok
 
 
-@pytest.mark.skipif(not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the emulator")
+@needs_emulator
 def test_every_piece_lies_in_its_memory(tmp_path: Path) -> None:
     whole = compile(DIGITS / "digits.onnx", "qemu-m4", calibration=DIGITS / "calibration.npz")
     need = whole.program.arena_nbytes

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 from test_views import network
 
 import mcucompile
@@ -18,12 +19,9 @@ from mcucompile.errors import CompileError
 from mcucompile.frontend.export import to_onnx
 from mcucompile.lowering import lower_for
 from mcucompile.options import Effort, Options
-from mcucompile.run.tools import find_tool
 from mcucompile.target.board import Board, load_board
 
 BOARD = "qemu-m4"
-NO_EMULATOR = "needs arm-none-eabi-gcc and qemu-system-arm"
-HAS_EMULATOR = bool(find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def test_the_advised_ram_suffices(model: bytes, least: int) -> None:
     assert least < mcucompile.compile(model, BOARD).program.arena_nbytes
 
 
-@pytest.mark.skipif(not HAS_EMULATOR, reason=NO_EMULATOR)
+@needs_emulator
 def test_a_tiled_network_is_written_taken_up_again_and_runs(model: bytes, least: int, tmp_path: Path) -> None:
     compiled = mcucompile.compile(model, BOARD, ram=least)
     notes = compiled.report["notes"]

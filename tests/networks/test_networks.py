@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from needs import needs_emulator
 
 import mcucompile
-from mcucompile.run.tools import find_tool, find_toolchain
+from mcucompile.run.tools import find_toolchain
 
 REFERENCE_COMPILER = "12.2"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integer_networks import applied, conv_network, dense_network, layers, noise, outputs, weights
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.data import Samples
@@ -19,13 +20,9 @@ from mcucompile.ir import Array, Graph, constant
 from mcucompile.passes.compress.cluster import Cluster
 from mcucompile.passes.compress.sharing import Init, clustered, integer_layers, share
 from mcucompile.passes.compress.sharing.scalar import start
-from mcucompile.run.tools import find_tool
 
 MODEL = Path(__file__).parents[2] / "models" / "classifier.onnx"
 INITS: tuple[Init, ...] = ("optimal", "linear", "density", "random")
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 
 
 @pytest.mark.parametrize("init", INITS)

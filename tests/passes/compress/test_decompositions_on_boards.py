@@ -7,19 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.data import Samples
-from mcucompile.run.tools import find_tool
 
 MODEL = Path(__file__).parents[2] / "models" / "classifier.onnx"
 BOARDS = ("qemu-m0", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m33", "qemu-m55")
 RECIPES = (
     "cp=rank:6@stem*, low_rank=rank:4@pointwise*, tucker=rank:6+rank_in:5@residual*, tensor_train=rank:2@logits",
     "low_rank=rank:3+form:output@stem*, separable=rank:9@residual*, tensor_train=rank:2+cores:3@logits",
-)
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
 )
 
 

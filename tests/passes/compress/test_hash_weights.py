@@ -7,18 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from integer_networks import applied, conv_network, dense_network, noise, weights
+from needs import needs_emulator
 
 import mcucompile
 from mcucompile.data import Samples
 from mcucompile.encodings import BY_NAME, codebook_size, hashed_indices
 from mcucompile.errors import CompileError
 from mcucompile.passes.compress.hash_weights import HashWeights
-from mcucompile.run.tools import find_tool
 
 MODEL = Path(__file__).parents[2] / "models" / "classifier.onnx"
-needs_emulator = pytest.mark.skipif(
-    not (find_tool("qemu-system-arm") and find_tool("arm-none-eabi-gcc")), reason="needs the Arm compiler and QEMU"
-)
 
 
 @pytest.mark.parametrize("samples", [True, False])
