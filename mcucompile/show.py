@@ -11,7 +11,7 @@ from rich.text import Text
 
 from . import tables
 from .export import FORMATS
-from .node_names import nodes_of
+from .node_names import Nodes, nodes_of
 from .report import Json
 from .tables import Column, Table
 from .target.board import Board
@@ -103,7 +103,7 @@ def compiled(console: Console, report: Json, board: Board) -> None:
     removed = removed_text(report["passes"])
     if removed:
         say(console, removed)
-    weakest = weakest_text(report["quantization"] or {})
+    weakest = weakest_text(report["quantization"] or {}, nodes)
     if weakest:
         say(console, f"The layer that loses most to quantization: {weakest}")
     for note in report["notes"]:
@@ -128,13 +128,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def weakest_text(quantization: Json) -> str:
+def weakest_text(quantization: Json, nodes: Nodes) -> str:
     """Operator, ONNX nodes and signal-to-noise ratio of the layer that loses most by itself."""
     name = quantization.get("weakest")
     layers = [e for e in quantization.get("layers", []) if name is not None and e["tensor"] == name]
     if not layers or layers[0]["alone"] is None:
         return ""
-    source = one_line(" + ".join(layers[0]["source"]) or str(name))
+    source = one_line(nodes.text(layers[0]["source"]) or str(name))
     return (
         f"{layers[0]['op']} '{source}', {with_minus(format(layers[0]['alone'], '.1f'))} dB signal to quantization noise"
     )
