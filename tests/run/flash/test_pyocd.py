@@ -14,6 +14,7 @@ import tiny
 from gdb_remote import Disconnected, GdbRemote, MemoryFault
 from machine import SECTOR_NBYTES, TARGET, EmptyMachine, flash_algorithm, target_class
 from pyocd.core.exceptions import ProbeDisconnected, ProbeError
+from pyocd.coresight.core_ids import CORE_TYPE_NAME
 from pyocd.target import BUILTIN_TARGETS
 from pyocd.target import TARGET as TARGETS
 from pyocd.target.family.target_nRF52 import NRF52
@@ -93,6 +94,12 @@ def test_another_core_is_left_alone(machine: EmptyMachine, board: Board, firmwar
     assert error.code == "E0805"
     assert "0xc24" in error.why and "cortex-m7" in error.why
     assert content(machine, 64) == bytes(64)
+
+
+def test_cores_are_known_by_the_numbers_that_pyocd_has() -> None:
+    theirs = {name.lower().replace("+", "plus"): part for (_, part), name in CORE_TYPE_NAME.items()}
+    assert {name: theirs[name] for name in pyocd.PARTS} == pyocd.PARTS
+    assert {core.cpu for core in CORES.values()} <= pyocd.PARTS.keys()
 
 
 def test_another_board_runs_on(machine: EmptyMachine, board: Board, firmware: Firmware) -> None:
