@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcucompile.run.build import Firmware
@@ -37,10 +37,14 @@ def flat(segments: list[tuple[int, bytes]]) -> dict[int, int]:
 
 
 @given(images())
+@example(image((0x0800FEF7, bytes(range(256)) * 2)))
 def test_intel_hex_says_the_same(made: Image) -> None:
     intelhex = pytest.importorskip("intelhex", reason="it comes with pyOCD")
     read = intelhex.IntelHex(io.StringIO(made.intel_hex()))
     assert dict(read.todict()) == flat(list(made.segments))
+    records = [bytes.fromhex(line[1:]) for line in made.intel_hex().splitlines()]
+    ends = [int.from_bytes(r[1:3], "big") + r[0] for r in records if r[3] == 0]
+    assert all(end <= 0x10000 for end in ends), "a record that crosses a border of 64 KB begins again below it"
 
 
 @given(images(), st.sampled_from([4, 256, 1024]))
