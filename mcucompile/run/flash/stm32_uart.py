@@ -47,16 +47,28 @@ class Bootloader:
     def sync(self) -> None:
         """The first byte shows the baud rate. A bootloader that knows it waits for more, then refuses; both will do."""
         self._line.read(0.0)  # what came before does not count
-        for left in reversed(range(SYNC_ATTEMPTS)):
+        if self._sent_until_answered(SYNC_ATTEMPTS) > 1:
+            # The first answer may only have been late, and a byte that was sent again be half a command: one that is
+            # whole is refused.
+            time.sleep(SYNC_SECONDS)
+            self._line.read(0.0)
+            self._pending = b""
+            self._sent_until_answered(2)
+
+    def _sent_until_answered(self, most: int) -> int:
+        """How many bytes it took until ACK or NACK came; raises TimeoutError after so many at most."""
+        for count in range(1, most + 1):
             self._line.write(bytes([SYNC]))
             try:
                 self._acknowledged(SYNC_SECONDS)
-                return
             except Refused:
-                return
+                pass
             except TimeoutError:
-                if not left:
+                if count == most:
                     raise
+                continue
+            break
+        return count
 
     def commands(self) -> bytes:
         """The codes of what it can do."""
@@ -100,11 +112,12 @@ class Bootloader:
         except Refused:
             raise Protected from None
 
-    def _send(self, data: bytes, seconds: float = ANSWER_SECONDS) -> None:
+    def _send(self, data: bytes, seconds: float | None = None) -> None:
         self._line.write(data + bytes([reduce(xor, data)]))
         self._acknowledged(seconds)
 
-    def _acknowledged(self, seconds: float = ANSWER_SECONDS) -> None:
+    def _acknowledged(self, seconds: float | None = None) -> None:
+        seconds = ANSWER_SECONDS if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while (answer := self._read(1, seconds)[0]) == BUSY:
             if time.monotonic() > deadline:
@@ -114,7 +127,8 @@ class Bootloader:
         if answer != ACK:
             raise TimeoutError(f"{answer:#04x} came instead")
 
-    def _read(self, nbytes: int, seconds: float = ANSWER_SECONDS) -> bytes:
+    def _read(self, nbytes: int, seconds: float | None = None) -> bytes:
+        seconds = ANSWER_SECONDS if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while len(self._pending) < nbytes:
             left = deadline - time.monotonic()

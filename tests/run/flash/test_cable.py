@@ -98,6 +98,13 @@ def pulled_out(cable: Cable, act: Callable[[], object], moment: object) -> Compi
     return caught.value
 
 
+def uncut(machine: EmptyMachine, act: Callable[[Cable], object]) -> dict[str, int]:
+    """How many bytes go over each line."""
+    with plugged_in(machine) as cable:
+        assert act(cable)
+    return cable.counts
+
+
 SILENT = {Command.HELLO: "E0607", Command.RUN: "E0605", Command.READ: "E0605"}
 
 
@@ -117,6 +124,7 @@ def test_a_wire_that_comes_off(
         assert verified(whole)
     monkeypatch.setattr(flashing, "START_SECONDS", 2.0)
     for command, code in SILENT.items():
+        monkeypatch.setattr(running, "ASK_SECONDS", 1.0 if command == Command.HELLO else PATIENCE_SECONDS)
         with plugged_in(machine, silent_at=command) as cable:
             error = pulled_out(cable, lambda cable=cable: verified(cable), command.name)
         assert error.code == code, command.name
@@ -140,13 +148,13 @@ def test_pulling_the_cable_at_50_moments(
         monkeypatch.setattr(QemuProbe, "connections", {"emulated": cable.connect})
         return compiled.flash(How(), port=cable.url)
 
-    with plugged_in(machine) as programmed, plugged_in(machine) as whole:
-        assert verified(programmed)
-        assert verified(whole)
-    flashing, serial = programmed.counts["debug"], whole.counts["serial"]
-    assert whole.counts["debug"] == 0, "it needed no programming"
+    # More go over a line than are needed where a machine stops for a second and the host asks again.
+    flashing = min(counts["debug"] for counts in [uncut(machine, flashed) for _ in range(2)])
+    runs = [uncut(machine, verified) for _ in range(3)]
+    serial = min(counts["serial"] for counts in runs)
+    assert not any(counts["debug"] for counts in runs), "it needed no programming"
     chance = random.Random(50)
-    # Two runs differ by some bytes, such as a question that is asked again: the last 50 may not be needed.
+    # Two runs differ by some bytes nevertheless: the last 50 may not be needed.
     for moment in (chance.randrange(serial - 50) for _ in range(MOMENTS)):
         with plugged_in(machine, serial=moment) as cable:
             pulled_out(cable, lambda cable=cable: verified(cable), moment)

@@ -23,6 +23,13 @@ PROGRAM = bytes(range(1, 201)) * 100  # 20,000 bytes: they end within the second
 IMAGE = Image(Path("firmware.elf"), "0" * 64, ((ORIGIN, PROGRAM[:300]), (ORIGIN + 512, PROGRAM[300:])))
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a busy machine takes; tests of what is silent or late have less."""
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 10.0)
+    monkeypatch.setattr(stm32_uart, "ANSWER_SECONDS", 10.0)
+
+
 def job(part: FakeBootloader, image: Image = IMAGE) -> Job:
     assert BOARD.flashing is not None
     return Job(image, BOARD, BOARD.flashing, no_progress, port=part.port)
@@ -59,6 +66,16 @@ def test_a_part_that_takes_its_time() -> None:
     assert programmed(FakeBootloader(is_busy=True)).is_read_back
 
 
+@pytest.mark.parametrize("late", [1, 2])
+def test_a_first_answer_that_comes_late(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent again meanwhile is no half of the first command, by whose refusal the part would seem locked."""
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 1.0)
+    part = FakeBootloader(late=late)
+    assert programmed(part).is_read_back
+    assert part.started_at == 0
+    assert all(problem == "command 0x7f 0x7f" for problem in part.problems)
+
+
 class AlwaysBusy:
     """A line on which a part says for ever that it is busy."""
 
@@ -67,6 +84,22 @@ class AlwaysBusy:
     def read(self, timeout: float) -> bytes:
         time.sleep(0.001)
         return b"\x76" * 8
+
+    def close(self) -> None: ...
+
+
+class Noisy:
+    """A line on which something came before anybody asked, and every byte that is sent is taken."""
+
+    def __init__(self) -> None:
+        self.received = b"hello\x1f"
+
+    def write(self, data: bytes) -> None:
+        self.received += b"\x79" * len(data)
+
+    def read(self, timeout: float) -> bytes:
+        received, self.received = self.received, b""
+        return received
 
     def close(self) -> None: ...
 
@@ -80,8 +113,9 @@ def test_a_part_that_is_busy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_came_before_does_not_count() -> None:
-    part = FakeBootloader(noise=b"hello\x79\x1f")
-    assert programmed(part).is_read_back
+    line = Noisy()
+    stm32_uart.Bootloader(line).sync()
+    assert line.received == b"", "and nothing was sent a second time"
 
 
 def test_another_part_is_left_alone() -> None:
@@ -107,13 +141,15 @@ def test_flash_that_does_not_keep_what_was_written() -> None:
 
 
 @pytest.mark.parametrize("commands", [2, 120])
-def test_a_part_that_falls_silent(commands: int) -> None:
+def test_a_part_that_falls_silent(commands: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stm32_uart, "ANSWER_SECONDS", 0.5)
     part = FakeBootloader(silent_after=commands)
     assert refused(part).code == "E0807"
     assert part.started_at is None
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.1)
     part = FakeBootloader()
     with pytest.raises(CompileError) as caught:
         stm32_uart.program(job(part))
@@ -121,8 +157,9 @@ def test_nobody_there() -> None:
     assert "BOOT0" in caught.value.fix
 
 
-def test_a_program_is_no_bootloader() -> None:
+def test_a_program_is_no_bootloader(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it sends is taken for neither yes nor no."""
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.5)
     part = FakeBootloader()
     answer = threading.Timer(0.2, lambda: part._send(b"\x00\xfe\x01"))
     answer.start()
@@ -152,6 +189,7 @@ def test_the_bootloader_is_not_asked_for_its_program(firmware: Firmware, monkeyp
     assert part.flash[:300] == PROGRAM[:300]
     assert caught.value.code == "E0607"
     silent = FakeBootloader()
+    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.1)
     with pytest.raises(CompileError) as caught:
         ensure_programmed(firmware, BOARD, How(engine="stm32-uart"), silent.port)
     assert caught.value.code == "E0802", "neither the bootloader answers nor the program"
