@@ -29,8 +29,9 @@ from .effects import Effect, effects, quality
 from .emit import emit
 from .errors import CompileError
 from .export import Library, Sample, exported, generated, is_large, parse_formats, readme_of
-from .files import REPORT, is_library_file, read_bytes, write_folder
+from .files import REPORT, is_library_file, write_folder
 from .front import front_svg
+from .frontend import model_file
 from .frontend.export import to_onnx
 from .ir import Array, Graph, Numerics, Program, Shape
 from .lower.picture import memory_map_svg
@@ -318,16 +319,15 @@ def compile(
     of_type(model, (str, Path, bytes), "model", "a path, or the file's bytes")
     of_type(board, (str, Board), "board", "a name, the path of a TOML file, or a Board")
     of_type(name, (str, type(None)), "name", "a C identifier")
-    path = None if isinstance(model, bytes) else Path(model)
-    content = model if isinstance(model, bytes) else read_bytes(Path(model))
+    file = model_file(model)
     target = board_of(board)
-    title = program_name(path, name)
+    title = program_name(file.path, name)
     data = None if calibration is None else data_source(calibration, "calibration")
     tell = progress or silent
-    prepared = prepare(path or content, title, options, data, dump, tell)
+    prepared = prepare(file, title, options, data, dump, tell)
     tell("choosing kernels")
     fitted = lower_for(prepared.graph, target, options)
-    source = source_json(path.name if path else "", content, prepared, data)
+    source = source_json(file.path.name if file.path else "", file.content, prepared, data)
     report = report_of(prepared, fitted, target, options, source)
     return Compiled(title, prepared, fitted.graph, fitted.program, target, options, report, tell=tell)
 

@@ -167,11 +167,3 @@ def is_page(path: Path) -> bool:
 def is_library_file(name: str) -> bool:
     """Whether a file of an output folder is C of the library itself, not of an example."""
     return name.endswith((".c", ".h")) and "/" not in name
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content. Raises E0702."""
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise CompileError("E0702", f"cannot read {path}: {e.strerror}", fix="check the path") from e

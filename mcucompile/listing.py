@@ -12,7 +12,7 @@ import numpy as np
 
 from .data import Samples, random_input
 from .errors import CODES, CompileError
-from .frontend import WRITTEN_AS, load
+from .frontend import WRITTEN_AS, ModelFile, load, model_file
 from .ir import DType, Graph, Shape
 from .kernels import kernels_of
 from .lower.fit import room_nbytes
@@ -157,8 +157,9 @@ def inspect(model: Path, shapes: Mapping[str, Shape], board: Board | None) -> Ro
     if model.is_dir():
         fix = "name the .onnx file; what a compilation holds stands in its report.json"
         raise CompileError("E0702", f"{model} is a folder, not a model file", fix=fix)
+    file = model_file(model)
     try:
-        imported = load(model, dict(shapes))
+        imported = load(file, dict(shapes))
     except CompileError as e:
         if e.code != "E0103":
             raise
@@ -171,7 +172,7 @@ def inspect(model: Path, shapes: Mapping[str, Shape], board: Board | None) -> Ro
         "notes": list(imported.notes),
         "unsupported": [],
     }
-    return {**row, "fit": fit(model, shapes, imported.graph, board)} if board else row
+    return {**row, "fit": fit(file, shapes, imported.graph, board)} if board else row
 
 
 def contents(graph: Graph) -> Row:
@@ -198,7 +199,7 @@ def port_text(name: str, dtype: DType, shape: Shape) -> str:
     return f"{name} {dtype.value}[{'x'.join(map(str, shape))}]"
 
 
-def fit(model: Path, shapes: Mapping[str, Shape], graph: Graph, board: Board) -> Row:
+def fit(model: ModelFile, shapes: Mapping[str, Shape], graph: Graph, board: Board) -> Row:
     """About what the compiled network needs: its plan is exact for scales that are not; code comes on top of flash."""
     compiled = trial(model, shapes, graph)
     program = lowered(compiled, board, Effort.O2)
@@ -214,7 +215,7 @@ def fit(model: Path, shapes: Mapping[str, Shape], graph: Graph, board: Board) ->
     }
 
 
-def trial(model: Path, shapes: Mapping[str, Shape], graph: Graph) -> Graph:
+def trial(model: ModelFile, shapes: Mapping[str, Shape], graph: Graph) -> Graph:
     """The network as it would be compiled, with scales from random inputs; in floats where these give none."""
     options = Options(ranges=Ranges.MINMAX, equalize=Switch.OFF, correct_bias=Switch.OFF, shapes=shapes)
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .compression import check_recipe, compressed, encoded
 from .data import Samples, samples_for
-from .frontend import load
+from .frontend import Source, load
 from .ir import Array, Graph, graph_text, verify
 from .network_type import is_quantized, quantize_options, resolve_dtype
 from .notes import idle_notes, network_notes, sign_notes
@@ -141,7 +141,7 @@ def pass_name(p: Pass | type[Pass]) -> str:
 
 
 def prepare(
-    model: Path | bytes, name: str, options: Options, calibration: Path | Samples | None, dump: Dump | None = None,
+    model: Source, name: str, options: Options, calibration: Path | Samples | None, dump: Dump | None = None,
     tell: Tell = silent,
 ) -> Prepared:  # fmt: skip
     """Import, compress, quantize, fix. Raises CompileError for everything that is wrong with the model or the data."""

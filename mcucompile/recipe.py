@@ -36,6 +36,7 @@ from typing import Any
 from .errors import CompileError
 from .ir import Graph, Node
 from .passes.compress import ALL, Change, Compression, Stage
+from .reading import read_text
 
 Entry = Mapping[str, Any]
 TOML_KEYS = ("name", "layers")
@@ -121,7 +122,7 @@ def check_one_for_all(requests: Sequence[Request]) -> None:
 def read_recipe(path: Path) -> list[Entry]:
     """The tables [[pass]] of a TOML file. Raises E0701 for one that is malformed, E0702 for one that cannot be read."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except OSError as e:
         raise CompileError("E0702", f"{path} cannot be read: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:

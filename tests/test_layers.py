@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "mcucompile"
 # Layers in order; names on one line form one layer and may use each other.
 LAYERS = (
-    ("errors", "resources", "node_names"),
+    ("errors", "resources", "reading", "node_names"),
     ("ir",),
     ("encodings",),
     ("ops",),

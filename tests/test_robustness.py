@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import random
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,6 +175,46 @@ def test_enormous_calibration_values_give_no_warning_of_numpy(value: float, code
         except CompileError as e:
             found = e.code
     assert found == code
+
+
+@pytest.mark.filterwarnings("error")
+def test_enormous_weights_give_no_warning_of_numpy() -> None:
+    weights = numpy_helper.from_array(np.full((4, 4), 3e38, np.float32), "w")
+    model = graph_of([helper.make_node("Gemm", ["x", "w"], ["y"])], weights=(weights,))
+    samples = Samples({"x": np.random.default_rng(0).normal(size=(5, 1, 4)).astype(np.float32)})
+    with limits(), pytest.raises(CompileError) as caught:
+        api.compile(model, BOARD, calibration=samples)
+    assert caught.value.code == "E0202"
+
+
+ENDLESS = Path("/dev/zero")
+
+
+@pytest.mark.skipif(not ENDLESS.exists(), reason="needs a file without an end")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["inspect", str(ENDLESS)], "E0105"),
+        (["compile", str(ENDLESS), "--board", BOARD], "E0105"),
+        (["compile", str(VICTIMS[0]), "--board", BOARD, "--recipe", str(ENDLESS)], "E0702"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)
+def test_a_file_without_an_end(words: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with limits():
+        assert main(words) == 2
+    assert f"error[{code}]" in capsys.readouterr().err
+
+
+def test_a_model_from_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe, content = tmp_path / "pipe.onnx", VICTIMS[0].read_bytes()
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    with limits():
+        compiled = api.compile(pipe, BOARD)
+    writer.join()
+    assert compiled.report["model"]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_a_folder_of_the_users_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,9 @@ that trusts its input, and the few operators that changed since opset 7 are brou
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from ..errors import CompileError
 from ..ir import Array, Attribute, OnnxNode
+from ..reading import read_bytes
 from . import qonnx
 from .model import MAX_CONSTANTS_NBYTES, PRODUCER, Dimension, Model, Value, check_nbytes, describe
 from .order import sorted_nodes
@@ -29,21 +32,36 @@ OWN_DOMAINS = ("", "ai.onnx")
 SHARED_OPS = ("QuantizeLinear", "DequantizeLinear")  # com.microsoft's mean the same, and know int16 in every opset
 
 
-def read_model(source: str | Path | bytes) -> Model:
-    """The model in a file or in memory. Raises E0101, E0102, E0105, E0106 or E0702."""
-    path = None if isinstance(source, bytes) else Path(source)
-    data = source if isinstance(source, bytes) else read_bytes(Path(source))
-    proto = parse(data, path)
-    return Reader(path).model(proto)
+@dataclass(frozen=True)
+class ModelFile:
+    """What was in the file at `path`, beside which external data lies; None for a model in memory."""
+
+    content: bytes
+    path: Path | None = None
 
 
-def read_bytes(path: Path) -> bytes:
+Source = str | Path | bytes | ModelFile
+
+
+def model_file(source: Source) -> ModelFile:
+    """Reads a file, once. Raises E0105, E0702."""
+    if isinstance(source, ModelFile):
+        return source
+    if isinstance(source, bytes):
+        return ModelFile(source)
+    path = Path(source)
     try:
-        if path.stat().st_size > MAX_FILE_NBYTES:
-            raise CompileError("E0105", f"the file has {path.stat().st_size:,} bytes", str(path))
-        return path.read_bytes()
-    except OSError as error:
-        raise CompileError("E0702", f"cannot read the model: {error.strerror}", str(path)) from error
+        return ModelFile(read_bytes(path, MAX_FILE_NBYTES), path)
+    except OSError as e:
+        if e.errno == errno.EFBIG:
+            raise CompileError("E0105", f"the file is too large: {e.strerror}", str(path)) from e
+        raise CompileError("E0702", f"cannot read the model: {e.strerror}", str(path), fix="check the path") from e
+
+
+def read_model(source: Source) -> Model:
+    """The model in a file or in memory. Raises E0101, E0102, E0105, E0106 or E0702."""
+    file = model_file(source)
+    return Reader(file.path).model(parse(file.content, file.path))
 
 
 def parse(data: bytes, path: Path | None) -> ModelProto:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CompileError
+from ..reading import read_text
 from ..resources import folder
 from .cores import CORES, Core, Isa
 from .flashing import Flashing, UsbId, read_flashing, read_usb
@@ -152,7 +153,7 @@ def did_you_mean(given: str, known: Sequence[str]) -> list[str]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise CompileError("E0302", f"the board file cannot be read: {e}", where=str(path)) from e
 
