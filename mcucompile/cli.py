@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -13,11 +14,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,7 +28,7 @@ from . import api, html, listing, show, show_boards, show_effects, show_runs
 from .api import Compiled
 from .arguments import program_name
 from .compare import comparison, comparison_json
-from .errors import USER_ERROR, CompileError
+from .errors import USER_ERROR, CompileError, no_space
 from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT, check_folder
 from .parser import parser, refuse_settled, same_network
@@ -42,6 +43,7 @@ from .target.board import Board, load_board
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe, where COLUMNS says nothing
 
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
@@ -58,21 +60,41 @@ class OutputConsole(Console):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. SIGTERM and SIGHUP end it with everything cleaned up."""
     words = sys.argv[1:] if argv is None else list(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
+    prepare_output()
     try:
         code = answer(words, "--json" in words)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has enough, as in `mcucompile ops | head`
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        discard(sys.stdout, sys.stderr)
         return 128 + signal.SIGPIPE
+    except OSError as e:
+        if e.errno not in FULL:
+            raise
+        discard(sys.stdout)
+        with suppress(OSError):
+            report_error(no_space(), as_json=False)
+        discard(sys.stderr)
+        return USER_ERROR
     return code
 
 
+def prepare_output() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started this, as by `>&-`
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
+
+
+def discard(*streams: TextIO) -> None:
+    """What they still hold, and whatever comes."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def answer(words: Sequence[str], as_json: bool) -> int:
-    """Errors are told; only that nobody reads what is printed is raised."""
+    """Errors are told; only that nobody reads what is printed, or that a disk is full, is raised."""
     try:
         with ended_by_signals():
             return run_command(words, as_json)
@@ -80,9 +102,9 @@ def answer(words: Sequence[str], as_json: bool) -> int:
         return report_error(e, as_json)
     except KeyboardInterrupt:
         return failed(as_json, INTERRUPTED, "interrupted", "interrupted")
-    except BrokenPipeError:
-        raise
     except Exception as e:
+        if isinstance(e, BrokenPipeError) or (isinstance(e, OSError) and e.errno in FULL):
+            raise
         if os.environ.get("MCUCOMPILE_TRACEBACK"):
             traceback.print_exc()
         what = f"internal error: {type(e).__name__}: {e}"
@@ -232,12 +254,13 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
         page = html.report_html(figures_from(args, compiled, None, None)) if args.html else ""
         if args.html:
             html.check_beside(args.html, folder, compiled.files)
-        compiled.write(folder)
+        with html.fresh_page(args.html, page, folder) if args.html else nullcontext():
+            compiled.write(folder)
     console.file.write(summary.get())
     show.say(console, f"\nwritten to {folder}/")
     show.exports(console, compiled.options.export, folder, compiled.name)
     if args.html:
-        put_page(args, console, page)
+        show.say(console, f"page: {args.html}")
     return json.loads(compiled.files[REPORT]), 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 USER_ERROR = 2
 MISSING_TOOL = 3
 
@@ -83,3 +85,12 @@ CODES: dict[str, str] = {
     "E0810": "The board cannot be programmed with this engine: its file does not have what the engine needs, or the engine does not know the part.",
 }
 MISSING_TOOLS = frozenset({"E0503", "E0601", "E0602", "E0801"})
+
+
+def no_space() -> CompileError:
+    """For what fails since a disk is full, which need not be the one that files were asked for on."""
+    return CompileError(
+        "E0702", "no space is left for what is written",
+        why=f"that may be what is asked for, or temporary files, which go to {tempfile.gettempdir()}",
+        fix="free some space, or set TMPDIR to another folder",
+    )  # fmt: skip

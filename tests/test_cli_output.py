@@ -36,7 +36,7 @@ def test_errors_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     code, answer = run_json(capsys, "compile", MODEL, "--board", "toaster")
     assert code == 2
     assert answer["error"]["code"] == "E0301"
-    assert "mcucompile boards" in answer["error"]["fix"] + answer["error"]["why"] or answer["error"]["fix"]
+    assert "qemu-m4" in answer["error"]["why"] and "board file" in answer["error"]["fix"]
 
 
 def test_an_error_of_our_own_is_json_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,6 +62,33 @@ def test_a_reader_who_has_enough_is_no_failed_comparison(words: list[str], strea
     os.close(writer)
     assert done.returncode == 128 + signal.SIGPIPE
     assert b"BrokenPipeError" not in (done.stderr or b"")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", [["ops"], ["ops", "--json"], ["inspect", "nowhere.onnx", "--json"]], ids=" ".join)
+@pytest.mark.parametrize("full", ["stdout", "both"])
+def test_a_full_disk_is_the_users_to_mend(words: list[str], full: str) -> None:
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with FULL.open("w") as device:
+        stderr = device if full == "both" else subprocess.PIPE
+        command = [sys.executable, "-m", "mcucompile", *words]
+        done = subprocess.run(command, env=paths, stdout=device, stderr=stderr, text=True)
+    assert done.returncode == 2
+    assert full == "both" or "error[E0702]" in done.stderr
+    assert "Traceback" not in (done.stderr or "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes the stream with the shell of Unix")
+@pytest.mark.parametrize(("words", "code"), [("ops --json", 0), ("inspect nowhere.onnx", 2)])
+def test_an_output_that_is_closed(words: str, code: int) -> None:
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = f'"{sys.executable}" -m mcucompile {words} >&-'
+    done = subprocess.run(command, shell=True, env=paths, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
 
 
 @needs_emulator

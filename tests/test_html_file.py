@@ -14,7 +14,7 @@ from mcucompile.cli import main
 from mcucompile.errors import CompileError
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT, write_folder
-from mcucompile.html import check_beside, check_page, report_html, write_page
+from mcucompile.html import check_beside, check_page, fresh_page, report_html, write_page
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,21 @@ def test_pages_are_written_over_pages_alone(tmp_path: Path, content: str) -> Non
     for path in (mine, tmp_path, mine / "below.html"):
         with pytest.raises(CompileError, match="E0702"):
             check_page(path)
+
+
+def test_a_page_waits_for_the_output_that_it_is_of(tmp_path: Path, content: str) -> None:
+    """On the disk before it, in its place after it, also in the folder itself; nowhere when that fails."""
+    out = tmp_path / "out"
+    files = {"a.c": b"", REPORT: json.dumps({"mcucompile": "0", "files": ["a.c", REPORT]}).encode()}
+    for page in (tmp_path / "page.html", out / "page.html", out / "below" / "page.html"):
+        with fresh_page(page, content, out):
+            assert not page.exists()
+            write_folder(out, files)
+        assert page.read_text(encoding="utf-8") == content
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "page.html"]
+    with pytest.raises(CompileError, match="E0702"), fresh_page(tmp_path / "other.html", content, out):
+        raise CompileError("E0702", "no room for the folder")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "page.html"]
 
 
 def test_a_place_that_cannot_be_written_to_is_found_out_before(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CompileError
@@ -51,11 +52,26 @@ def check_beside(path: Path, folder: Path, names: Iterable[str]) -> None:
 
 def write_page(path: Path, text: str) -> None:
     """Raises E0702."""
+    with fresh_page(path, text):
+        pass
+
+
+@contextmanager
+def fresh_page(path: Path, text: str, folder: Path | None = None) -> Iterator[None]:
+    """The page is on the disk before what is done with this, and takes its place after that, unless it fails.
+
+    A `folder` is what is written meanwhile: a page in it waits beside it. Raises E0702.
+    """
+    place = path.parent.resolve()
+    if folder is not None and place.is_relative_to(folder.resolve()):
+        place = folder.resolve().parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as work:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=place) as work:
             fresh = Path(work) / path.name
             fresh.write_text(text, encoding="utf-8", newline="\n")
+            yield
+            path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(fresh, path)
     except OSError as e:
         raise CompileError("E0702", f"cannot write {path}: {e.strerror or e}", fix="check free space and rights") from e

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from ..emit.project import render_linker_script, render_mlperf_network, render_program
-from ..errors import CompileError
+from ..errors import CompileError, no_space
 from ..resources import folder
 from ..target.board import Board, Region
 from .interface import Interface
@@ -85,7 +87,8 @@ def build(
 
     `mlperf`: the firmware that answers MLPerf Tiny's runner, and not mcucompile; it has no hook.
 
-    Raises E0601 without a compiler, E0603 when it rejects a file, E0501 and E0502 when the program does not fit.
+    Raises E0601 without a compiler, E0603 when it rejects a file, E0501 and E0502 when the program does not fit, E0702
+    where the disk is full.
     """
     toolchain = toolchain or find_toolchain()
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -213,6 +216,8 @@ class _Job:
         for region in self.board.regions:
             if region.name in overflows:
                 return self._does_not_fit(region, overflows[region.name])
+        if os.strerror(errno.ENOSPC) in messages:
+            return no_space()
         return CompileError("E0603", "the compiler rejected the program", why=messages[:4000])
 
     def _does_not_fit(self, region: Region, excess: int) -> CompileError:

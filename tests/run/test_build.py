@@ -187,6 +187,19 @@ def test_warnings_are_errors(arm_compiler: None, tmp_path: Path) -> None:
     assert "tiny_kernels.c" in caught.value.why
 
 
+def test_a_compiler_that_has_no_space(tmp_path: Path) -> None:
+    full = tmp_path / "cc"
+    full.write_text("#!/bin/sh\necho 'fatal error: error writing to /tmp/cc.s: No space left on device' >&2\nexit 1\n")
+    full.chmod(0o755)
+    with pytest.raises(CompileError) as caught:
+        build(
+            tiny.write(tmp_path / "library"), tiny.INTERFACE, load_board("qemu-m4"), tmp_path / "work",
+            toolchain=Toolchain("gcc", (str(full),)),
+        )  # fmt: skip
+    assert caught.value.code == "E0702"
+    assert "TMPDIR" in caught.value.fix
+
+
 def test_an_output_that_the_library_does_not_have(arm_compiler: None, library: Path, tmp_path: Path) -> None:
     interface = Interface("tiny", tiny.INTERFACE.inputs, (Block("missing", 8),), ())
     with pytest.raises(CompileError) as caught:
