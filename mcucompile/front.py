@@ -86,7 +86,7 @@ def dots_svg(dots: Sequence[Dot], way: Sequence[Dot], name: str, title: str = ""
         f'<text class="soft mid" transform="rotate(-90 18 {(TOP + HEIGHT - BOTTOM) / 2:.1f})" x="18" '
         f'y="{(TOP + HEIGHT - BOTTOM) / 2:.1f}">{escape(name)}</text>',
         *frame(xs, ys),
-        f'<polyline class="way" points="{line}"/>',
+        *([f'<polyline class="way" points="{line}"/>'] if len(way) > 1 else []),
         *labelled(dots, [at[id(d)] for d in dots], points_between([at[id(d)] for d in way])),
         "</svg>",
     ]

@@ -296,6 +296,16 @@ def test_the_page(folders: list[Path], tmp_path: Path) -> None:
     assert len([e for e in svg.iter() if e.tag.endswith("circle")]) == 3
 
 
+def test_a_line_is_spoken_of_where_there_is_one(folders: list[Path]) -> None:
+    """Not where the first is the smallest and the most accurate one."""
+    found = comparison(folders)
+    for growth, has_line in ((1, False), (-1, True)):
+        variants = [replace(v, accuracy=1 - i / 10, flash=100 + growth * i) for i, v in enumerate(found.variants)]
+        text = comparison_html(replace(found, variants=tuple(variants)))
+        assert ("<polyline" in text) == has_line
+        assert ("The line joins" in text) == has_line
+
+
 def test_hostile_labels_change_no_element(folders: list[Path]) -> None:
     found = comparison(folders)
     hostile = Comparison(("<script>x</script>", "\u202e\n'\"", "y" * 999), found.variants, found.places)

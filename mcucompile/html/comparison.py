@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from markupsafe import Markup
-
 from ..compare import Comparison, Part, Place
 from ..emit.page import render_page, svg
 from ..front import Dot, best_known, dots_svg
@@ -19,10 +17,12 @@ KERNELS = 60  # letters of the kernels of a variant
 
 def comparison_html(c: Comparison) -> str:
     """The page."""
-    labels = shown_labels(c)
+    labels, (quality, dots) = shown_labels(c), size_and_quality(c)
+    way = unbeaten(dots)
+    front = svg(dots_svg(dots, way, quality, "Size against accuracy")) if dots else None
     return render_page(
         "report/compare.html.j2", title=f"Comparison: {' / '.join(labels)}", labels=labels, variants=variants_table(c),
-        front=variants_front(c), places=places_table(c), same=c.same, has_places=c.has_places, note=c.note,
+        front=front, has_line=len(way) > 1, places=places_table(c), same=c.same, has_places=c.has_places, note=c.note,
     )  # fmt: skip
 
 
@@ -106,17 +106,18 @@ def difference(part: Part | None, first: Part | None, what: str) -> str:
     return f"{value:,} ({signed(by)})" if by else f"{value:,}"
 
 
-def variants_front(c: Comparison) -> Markup | None:
-    """Size against accuracy, with a line through those that no other one beats in both."""
+def size_and_quality(c: Comparison) -> tuple[str, list[Dot]]:
+    """What the quality of the variants is called, and a dot for each; none where it is not known of all."""
     found = best_known([v.accuracy for v in c.variants], [v.decibels for v in c.variants], samples_name(c))
     if found is None:
-        return None
+        return "", []
     (name, values), labels = found, shown_labels(c)
     tips = [f"{label}: {v.flash:,} bytes of flash, {figure(value)}"
             for label, v, value in zip(labels, c.variants, values, strict=True)]  # fmt: skip
     rows = zip(labels, c.variants, values, tips, strict=True)
-    dots = [Dot(label, v.flash, value, tip, "point" if i else "first") for i, (label, v, value, tip) in enumerate(rows)]
-    return svg(dots_svg(dots, unbeaten(dots), name, "Size against accuracy"))
+    return name, [
+        Dot(label, v.flash, value, tip, "point" if i else "first") for i, (label, v, value, tip) in enumerate(rows)
+    ]
 
 
 def unbeaten(dots: Sequence[Dot]) -> list[Dot]:
