@@ -178,7 +178,8 @@ class Archive:
             real = values.astype(np.float32)
         if not np.isfinite(real).all():
             sample = int(np.argwhere(~np.isfinite(real))[0][0])
-            raise self.misfit(f"array '{key}' has NaN or infinity in it, first in sample {sample}")
+            what = "NaN or infinity" if not np.isfinite(values[sample]).all() else "values beyond those of float32"
+            raise self.misfit(f"array '{key}' has {what} in it, first in sample {sample}")
         return real
 
     def header(self, key: str) -> Header:

@@ -94,10 +94,12 @@ def add_commands_that_list(add: Callable[..., Parser]) -> None:
     i.add_argument("--board", type=text_option, help="say whether the network fits this board")
     i.add_argument("--shape", action="append", type=shape_option, metavar="INPUT=1,3,32,32")
     b = add("boards", "the boards that mcucompile knows, or all that is known of some")
-    b.add_argument("boards", nargs="*", metavar="BOARD", help="one to be told more of, or a TOML file")
+    b.add_argument(
+        "boards", type=text_option, nargs="*", metavar="BOARD", help="one to be told more of, or a TOML file"
+    )
     add("ops", "the operators that mcucompile compiles, and their kernels")
     add("passes", "the passes in order")
-    add("explain", "what an error code means").add_argument("code", metavar="CODE")
+    add("explain", "what an error code means").add_argument("code", type=text_option, metavar="CODE")
 
 
 def limit_options() -> Parser:
@@ -176,6 +178,8 @@ def same_network(args: argparse.Namespace) -> list[str]:
     words = [] if args.effort is None else [args.effort]
     for key, option in FIXED_BY_A_FOLDER.items():
         value = getattr(args, key)
+        if key == "dump_after":  # prints, and settles nothing
+            continue
         if value is True:
             words += [option]
         elif isinstance(value, list):

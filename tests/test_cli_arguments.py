@@ -60,7 +60,7 @@ def test_an_empty_value_is_no_option_left_out(
 
 
 def test_an_empty_path_is_not_this_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["verify", ""], ["compare", "", ""], ["inspect", ""]):
+    for words in (["verify", ""], ["compare", "", ""], ["inspect", ""], ["boards", ""], ["explain", ""]):
         code, answer = run_json(capsys, *words)
         assert (code, answer["error"]["code"]) == (2, "E0701")
 

@@ -178,7 +178,7 @@ def test_names_of_files_become_sound_names_of_libraries(file: str, name: str) ->
     assert program_name(None, name) == name
 
 
-@pytest.mark.parametrize("name", ["2nd", "a-b", "", "NET", "stdint", "String", "all", "program", "_x"])
+@pytest.mark.parametrize("name", ["2nd", "a-b", "", "NET", "stdint", "String", "all", "program", "_x", "n" * 101])
 def test_names_that_give_no_library(name: str) -> None:
     with pytest.raises(CompileError) as e:
         program_name(None, name)

@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import serial
 from serial.urlhandler import protocol_socket
@@ -121,11 +122,21 @@ def _not_opened(url: str, e: Exception) -> CompileError:
     """By the error's number, where it has one: pyserial's text repeats the system's and the port's name."""
     number = getattr(e, "errno", None) or 0
     reason, why = os.strerror(number) if number else str(e), ""
+    if url.startswith("socket://") and not _names_a_port(url):  # of which pyserial's text says nothing
+        reason = "a port on another machine is socket://HOST:NUMBER"
     if number == errno.ENOENT:
         there = [str(port) for port in usb_ports()]
         why = "\n".join(["on USB there are:", *there]) if there else "on USB there is no serial port"
     fix = _OPEN_FIXES.get(number, "look at the cable, and at the port's name")
     return CompileError("E0609", f"the serial port {url} cannot be opened: {reason}", why=why, fix=fix)
+
+
+def _names_a_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and parts.port)
+    except ValueError:
+        return False
 
 
 class Link:
@@ -202,7 +213,8 @@ class Link:
             fix += f"; if another program sends them, {self.reprogram}" if is_first else ""
             return CompileError("E0606", what, fix=fix)
         if command in _SLOW:
-            fix = f"raise the time limit (--timeout) if the network is that slow; if not, {_WIRES_FIX}"
+            fix = "raise the time limit (--timeout) if the network is that slow"
+            fix += "" if self._lossless else f"; if not, {_WIRES_FIX}"
             return CompileError("E0605", f"the network did not end {limit}", fix=fix)
         if is_first and not self._lossless:
             why, fix = f"{SILENT_PORT};\n{_SILENT_PROGRAM}", f"look at these in turn; else {self.reprogram}"

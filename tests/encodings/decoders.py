@@ -60,11 +60,18 @@ def has_sanitizers() -> bool:
 
 
 @cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="mcucompile-decoders-")
+
+
+@cache
 def program(template: str, params: Params, types: tuple[str, ...]) -> Path:
     """A program around the decoder (decoders.c)."""
     compiler = find_host_compiler()
     assert compiler
-    work_dir = Path(tempfile.mkdtemp(prefix="mcucompile-decoder-"))
+    work_dir = Path(_folder().name) / f"{len(list(Path(_folder().name).iterdir()))}"
+    work_dir.mkdir()
     passed = ", ".join(f"(const {t} *)(a)[{k}], (n)[{k}]" for k, t in enumerate(types))
     text = (
         f"#include <stddef.h>\n#include <stdint.h>\n{decoder_text(template, params)}\n"

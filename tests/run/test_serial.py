@@ -146,11 +146,20 @@ def test_what_is_likely_where_no_answer_comes(line: ProcessPort, silent: Command
     port = DeafPort(line, silent)
     read_frames(line, 1)  # the sign of life
     with pytest.raises(CompileError) as caught:
-        open_device(port, patience=0.3).run(SAMPLE)
+        open_device(port, patience=1.5).run(SAMPLE)
     assert caught.value.code == "E0605"
-    assert "within 0.3 s" in caught.value.what
+    assert "within 1.5 s" in caught.value.what
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert ("--timeout" in str(caught.value)) == (silent == Command.RUN)
+
+
+def test_an_emulator_has_no_cable(line: ProcessPort) -> None:
+    port = DeafPort(line, Command.RUN)
+    read_frames(line, 1)
+    with pytest.raises(CompileError) as caught:
+        Device(Link(port, lossless=True), tiny.INTERFACE, PROGRAM_ID, limit=RunLimit(0.3)).run(SAMPLE)
+    assert (caught.value.code, caught.value.fix[:32]) == ("E0605", "raise the time limit (--timeout)")
+    assert "cable" not in str(caught.value)
 
 
 class DeafPort:
@@ -252,6 +261,14 @@ def test_a_frame_longer_than_the_buffer_is_reported_as_damaged(line: ProcessPort
     (reply,) = read_frames(line, 1)
     assert reply
     assert reply.command == 0xFE
+
+
+@pytest.mark.parametrize("url", ["socket://", "socket://localhost", "socket://:7", "socket://localhost:99999"])
+def test_a_url_that_names_no_port(url: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        SerialPort(url)
+    assert caught.value.code == "E0609"
+    assert "socket://HOST:NUMBER" in caught.value.what
 
 
 def test_a_port_that_does_not_exist() -> None:

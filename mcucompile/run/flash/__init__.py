@@ -158,8 +158,15 @@ def _unused(option: str, engine: str, board: Board, how: How) -> CompileError:
     assert board.flashing is not None
     known = (*engines_of(board.flashing), "command")
     others = "".join(f", or take --engine {name}" for name in USERS[option] if name in known)
-    chosen = "" if how.engine else f", which is taken for {board.name} unless --engine names another"
-    return CompileError("E0701", f"--{option} is not for the engine {engine}{chosen}", fix=f"leave it out{others}")
+    chooser = "command" if how.command else "drive" if how.drive else ""
+    if how.engine:
+        chosen, fix = "", f"leave it out{others}"
+    elif chooser:
+        chosen, fix = f", which --{chooser} chooses", f"leave --{option} or --{chooser} out"
+    else:
+        chosen = f", which is taken for {board.name} unless --engine names another"
+        fix = f"leave it out{others}"
+    return CompileError("E0701", f"--{option} is not for the engine {engine}{chosen}", fix=fix)
 
 
 def _flashed(job: Job, firmware: Firmware, engine: str, written: Written, seconds: float) -> Flashed:

@@ -68,7 +68,8 @@ def test_what_to_verify_is_the_network_that_was_flashed(written: Path, capsys: p
     words = ["--board", str(written / "flashed.toml"), "-Os", "--shape", "image=1,1,28,28"]
     words += ["--calibration", str(DIGITS / "calibration.npz"), "--ram", "64K", "--passes", "prune_weights=0.5@*conv*"]
     capsys.readouterr()
-    assert main(["flash", str(DIGITS / "digits.onnx"), *words, "--command", "test -s {bin}"]) == 0
+    flashing = ["flash", str(DIGITS / "digits.onnx"), *words, "--command", "test -s {bin}"]
+    assert main([*flashing, "--dump-after", "fuse_clip"]) == 0
     (line,) = commands_in(capsys.readouterr().out)
     given = parser().parse_args(["verify", str(DIGITS / "digits.onnx"), *words])
     repeated = parser().parse_args(shlex.split(line.removeprefix("mcucompile ")))

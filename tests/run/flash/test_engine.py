@@ -129,7 +129,10 @@ def test_options_that_the_engine_does_not_use(board: str, how: How, option: str,
         check_how(load_board(board), how)
     assert caught.value.code == "E0701"
     assert caught.value.what.startswith(f"{option} is not for the engine {engine}")
-    assert ("unless --engine names another" in caught.value.what) == (how.engine is None)
+    is_chosen = how.engine is None and (how.command or how.drive)
+    assert ("unless --engine names another" in caught.value.what) == (how.engine is None and not is_chosen)
+    assert ("chooses" in caught.value.what) == bool(is_chosen)
+    assert not (is_chosen and "--engine" in caught.value.fix), "which would refuse the other option"
 
 
 def test_engines_that_would_use_the_option_are_named() -> None:
