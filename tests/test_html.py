@@ -364,6 +364,8 @@ def test_passes_say_why(report: dict[str, Any]) -> None:
     text = text_of(section(parsed(page_of(report)), "passes"))
     (change, *_) = next(p["details"] for p in report["passes"] if p["name"] == "prune_weights")
     assert f"{change['before']:,} {change['after']:,}" in text
+    assert change["source"] == ["block/conv", "block/relu"]
+    assert "block: conv + relu" in text
     assert change["criterion"] in text and "Found nothing to change" in text
 
 

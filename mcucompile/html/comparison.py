@@ -10,7 +10,7 @@ from ..front import Dot, best_known, dots_svg
 from ..show_effects import decibels
 from .summary import latency
 from .table import Table, table
-from .words import DASH, Name, Nodes, change, count, figure, name_of, nodes_of, percent, signed
+from .words import DASH, Name, Nodes, change, figure, name_of, nodes_of, percent, signed
 
 KERNELS = 60  # letters of the kernels of a variant
 
@@ -51,8 +51,6 @@ def variant_rows(c: Comparison) -> Iterator[tuple[str, ...]]:
     yield "RAM: arena", *against_first([f.arena for f in v])
     yield "MACs", *against_first([f.macs for f in v])
     yield "Cycles, estimated", *against_first([f.cycles or 0 for f in v])
-    if any(f.instructions is not None for f in v):
-        yield "Instructions", *(count(f.instructions) for f in v)
     yield "Latency, estimated", *map(latency, v)
     yield "Layers", *(f"{len(f.layers):,}" for f in v)
     if any(f.accuracy is not None for f in v):
