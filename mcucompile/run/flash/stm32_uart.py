@@ -41,38 +41,54 @@ class Bootloader:
     Methods raise Refused, Protected, TimeoutError when the right answer does not come, and what `line` raises.
     """
 
-    def __init__(self, line: Port) -> None:
+    def __init__(
+        self, line: Port, *, sync_seconds: float = SYNC_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self._line, self._pending = line, b""
+        self._sync_seconds, self._answer_seconds = sync_seconds, answer_seconds
 
     def sync(self) -> None:
         """The first byte shows the baud rate. A bootloader that knows it waits for more, then refuses; both will do."""
         self._line.read(0.0)  # what came before does not count
-        if self._sent_until_answered(SYNC_ATTEMPTS) > 1:
-            # The first answer may only have been late, and a byte that was sent again be half a command: one that is
-            # whole is refused.
-            time.sleep(SYNC_SECONDS)
-            self._line.read(0.0)
-            self._pending = b""
-            self._sent_until_answered(2)
-
-    def _sent_until_answered(self, most: int) -> int:
-        """How many bytes it took until ACK or NACK came; raises TimeoutError after so many at most."""
-        for count in range(1, most + 1):
-            self._line.write(bytes([SYNC]))
-            try:
-                self._acknowledged(SYNC_SECONDS)
-            except Refused:
-                pass
-            except TimeoutError:
-                if count == most:
-                    raise
-                continue
-            break
-        return count
+        if not self._takes_byte(SYNC_ATTEMPTS):
+            raise TimeoutError("neither ACK nor NACK came")
 
     def commands(self) -> bytes:
-        """The codes of what it can do."""
-        return self._answer(GET)[1:]
+        """The codes of what it can do; of a protected part, too.
+
+        Where its first answer was only late, a byte of `sync` that was sent again is half a command now, which makes
+        one that is refused of the next byte.
+        """
+        for _ in range(SYNC_ATTEMPTS - 1):
+            try:
+                return self._answer(GET)[1:]
+            except (Protected, TimeoutError):
+                self._end_command()
+        try:
+            return self._answer(GET)[1:]
+        except Protected as e:
+            raise Refused from e
+
+    def _end_command(self) -> None:
+        """Makes it wait for a command, whatever it waits for."""
+        deadline = time.monotonic() + 4 * self._sync_seconds
+        while self._line.read(self._sync_seconds) and time.monotonic() < deadline:
+            pass
+        self._pending = b""
+        self._takes_byte(2)
+
+    def _takes_byte(self, attempts: int) -> bool:
+        """Whether ACK or NACK comes after so many bytes at most, each of which is its own wrong complement."""
+        for _ in range(attempts):
+            self._line.write(bytes([SYNC]))
+            try:
+                self._acknowledged(self._sync_seconds)
+                return True
+            except Refused:
+                return True
+            except TimeoutError:
+                continue
+        return False
 
     def chip_id(self) -> int:
         return int.from_bytes(self._answer(GET_ID), "big")
@@ -117,7 +133,7 @@ class Bootloader:
         self._acknowledged(seconds)
 
     def _acknowledged(self, seconds: float | None = None) -> None:
-        seconds = ANSWER_SECONDS if seconds is None else seconds
+        seconds = seconds or self._answer_seconds
         deadline = time.monotonic() + seconds
         while (answer := self._read(1, seconds)[0]) == BUSY:
             if time.monotonic() > deadline:
@@ -128,13 +144,14 @@ class Bootloader:
             raise TimeoutError(f"{answer:#04x} came instead")
 
     def _read(self, nbytes: int, seconds: float | None = None) -> bytes:
-        seconds = ANSWER_SECONDS if seconds is None else seconds
-        deadline = time.monotonic() + seconds
+        seconds = seconds or self._answer_seconds
+        deadline, left = time.monotonic() + seconds, seconds
         while len(self._pending) < nbytes:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            received = self._line.read(max(0.0, left))
+            self._pending += received
+            if left <= 0 and not received:
                 raise TimeoutError(f"{len(self._pending)} of {nbytes} bytes came within {seconds:g} s")
-            self._pending += self._line.read(left)
+            left = deadline - time.monotonic()
         data, self._pending = self._pending[:nbytes], self._pending[nbytes:]
         return data
 

@@ -28,7 +28,7 @@ class Unplugged(Exception):
 @dataclass(eq=False)
 class FakeBootloader:
     """`sectors` in bytes; `is_weak`: a bit of what is written is lost; `silent_after` many commands are answered; the
-    port goes away when `unplugged_after` many bytes came; the first answer is only sent when `late` more bytes came.
+    port goes away when `unplugged_after` many bytes came.
     """
 
     chip_id: int = 0x421
@@ -39,7 +39,6 @@ class FakeBootloader:
     is_busy: bool = False
     silent_after: int = 1 << 60
     unplugged_after: int = 1 << 60
-    late: int = 0
     received: int = 0
     erased: list[int] = field(default_factory=list)
     started_at: int | None = None
@@ -52,13 +51,11 @@ class FakeBootloader:
         self.port = os.ttyname(self.slave)
         self._stop, self._wake = os.pipe()
         self._commands = 0
-        self._early = bytearray()  # bytes that came before their turn
 
     def serve(self) -> None:
         try:
             while self._byte() != SYNC:
                 pass
-            self._early = bytearray(self._byte() for _ in range(self.late))
             self._answer(ACK)
             while True:
                 self._command(self._byte(), self._byte())
@@ -152,8 +149,6 @@ class FakeBootloader:
         return address - ORIGIN if good else None
 
     def _byte(self) -> int:
-        if self._early:
-            return self._early.pop(0)
         ready, _, _ = select.select([self.master, self._stop], [], [], 30)
         if self.master not in ready:
             raise Unplugged

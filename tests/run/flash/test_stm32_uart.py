@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from mcucompile.run.build import Firmware
 from mcucompile.run.flash import How, ensure_programmed, stm32_uart
 from mcucompile.run.flash.engine import Job, Written, no_progress
 from mcucompile.run.flash.image import Image
+from mcucompile.run.flash.stm32_uart import Bootloader
 from mcucompile.target.board import load_board
 
 BOARD = load_board("nucleo-f446re")
@@ -23,11 +24,15 @@ PROGRAM = bytes(range(1, 201)) * 100  # 20,000 bytes: they end within the second
 IMAGE = Image(Path("firmware.elf"), "0" * 64, ((ORIGIN, PROGRAM[:300]), (ORIGIN + 512, PROGRAM[300:])))
 
 
+def limit(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    bootloader = partial(Bootloader, sync_seconds=seconds, answer_seconds=seconds)
+    monkeypatch.setattr(stm32_uart, "Bootloader", bootloader)
+
+
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a busy machine takes; tests of what is silent or late have less."""
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 10.0)
-    monkeypatch.setattr(stm32_uart, "ANSWER_SECONDS", 10.0)
+    """More than a busy machine takes; tests of what is silent have less."""
+    limit(monkeypatch, 10.0)
 
 
 def job(part: FakeBootloader, image: Image = IMAGE) -> Job:
@@ -66,56 +71,97 @@ def test_a_part_that_takes_its_time() -> None:
     assert programmed(FakeBootloader(is_busy=True)).is_read_back
 
 
-@pytest.mark.parametrize("late", [1, 2])
-def test_a_first_answer_that_comes_late(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was sent again meanwhile is no half of the first command, by whose refusal the part would seem locked."""
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 1.0)
-    part = FakeBootloader(late=late)
-    assert programmed(part).is_read_back
-    assert part.started_at == 0
-    assert all(problem == "command 0x7f 0x7f" for problem in part.problems)
-
-
-class AlwaysBusy:
-    """A line on which a part says for ever that it is busy."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def read(self, timeout: float) -> bytes:
-        time.sleep(0.001)
-        return b"\x76" * 8
-
-    def close(self) -> None: ...
-
-
-class Noisy:
-    """A line on which something came before anybody asked, and every byte that is sent is taken."""
+class Line:
+    """In memory: what is sent is answered at once, and there is no more to wait for."""
 
     def __init__(self) -> None:
-        self.received = b"hello\x1f"
+        self.answers = b""
 
     def write(self, data: bytes) -> None:
-        self.received += b"\x79" * len(data)
+        for byte in data:
+            self.take(byte)
+
+    def take(self, byte: int) -> None:
+        raise NotImplementedError
 
     def read(self, timeout: float) -> bytes:
-        received, self.received = self.received, b""
-        return received
+        answers, self.answers = self.answers, b""
+        return answers
 
     def close(self) -> None: ...
 
 
-def test_a_part_that_is_busy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.05)
-    start = time.monotonic()
+class LateLine(Line):
+    """To a bootloader whose first answer comes when `late` more bytes were sent, and that knows one command."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__()
+        self.late, self.received, self.refused = late, b"", 0
+
+    def take(self, byte: int) -> None:
+        self.received += bytes([byte])
+        if len(self.received) == self.late + 1:
+            self.answers += b"\x79"
+        commands = self.received[1:]
+        if len(self.received) == self.late + 1:
+            for i in range(1, len(commands), 2):
+                self.answer(commands[i - 1 : i + 1])
+        elif len(self.received) > self.late + 1 and len(commands) % 2 == 0:
+            self.answer(commands[-2:])
+
+    def answer(self, command: bytes) -> None:
+        is_get = command == b"\x00\xff"
+        self.refused += not is_get
+        self.answers += b"\x79\x01\x31\x00\x79" if is_get else b"\x1f"
+
+
+@pytest.mark.parametrize(("late", "refused"), [(0, 0), (1, 2), (2, 2)])
+def test_a_first_answer_that_comes_late(late: int, refused: int) -> None:
+    """What was sent again meanwhile is no half of the first command, by whose refusal the part would seem locked."""
+    line = LateLine(late)
+    boot = Bootloader(line, sync_seconds=0.01, answer_seconds=0.01)
+    boot.sync()
+    assert boot.commands() == b"\x00"
+    assert line.refused == refused
+    assert len(line.received) % 2 == 1, "the bootloader waits for a command"
+
+
+class BusyLine(Line):
+    """To a part that says for ever that it is busy."""
+
+    def take(self, byte: int) -> None: ...
+
+    def read(self, timeout: float) -> bytes:
+        return b"\x76" * 8
+
+
+def test_a_part_that_is_busy_for_ever() -> None:
     with pytest.raises(TimeoutError, match="busy"):
-        stm32_uart.Bootloader(AlwaysBusy()).sync()
-    assert time.monotonic() - start < 5
+        Bootloader(BusyLine(), answer_seconds=0.05).write(ORIGIN, b"data")
+
+
+class NoisyLine(Line):
+    """On which something came before anybody asked, and every byte that is sent is answered with `answer`."""
+
+    def __init__(self, noise: bytes, answer: bytes) -> None:
+        super().__init__()
+        self.answers, self.answer, self.sent = noise, answer, 0
+
+    def take(self, byte: int) -> None:
+        self.answers += self.answer
+        self.sent += 1
 
 
 def test_what_came_before_does_not_count() -> None:
-    line = Noisy()
-    stm32_uart.Bootloader(line).sync()
-    assert line.received == b"", "and nothing was sent a second time"
+    line = NoisyLine(b"hello\x1f", b"\x79")
+    Bootloader(line).sync()
+    assert line.sent == 1
+
+
+def test_a_program_is_no_bootloader() -> None:
+    """What it sends is taken for neither yes nor no."""
+    with pytest.raises(TimeoutError):
+        Bootloader(NoisyLine(b"", b"\x00\xfe\x01"), sync_seconds=0.01).sync()
 
 
 def test_another_part_is_left_alone() -> None:
@@ -143,30 +189,19 @@ def test_flash_that_does_not_keep_what_was_written() -> None:
 
 @pytest.mark.parametrize("commands", [2, 120])
 def test_a_part_that_falls_silent(commands: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stm32_uart, "ANSWER_SECONDS", 0.5)
+    limit(monkeypatch, 0.5)
     part = FakeBootloader(silent_after=commands)
     assert refused(part).code == "E0807"
     assert part.started_at is None
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.1)
+    limit(monkeypatch, 0.1)
     part = FakeBootloader()
     with pytest.raises(CompileError) as caught:
         stm32_uart.program(job(part))
     assert caught.value.code == "E0802"
     assert "BOOT0" in caught.value.fix
-
-
-def test_a_program_is_no_bootloader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it sends is taken for neither yes nor no."""
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.5)
-    part = FakeBootloader()
-    answer = threading.Timer(0.2, lambda: part._send(b"\x00\xfe\x01"))
-    answer.start()
-    with pytest.raises(CompileError) as caught:
-        stm32_uart.program(job(part))
-    assert caught.value.code == "E0802"
 
 
 def test_the_adapter_is_unplugged() -> None:
@@ -190,7 +225,7 @@ def test_the_bootloader_is_not_asked_for_its_program(firmware: Firmware, monkeyp
     assert part.flash[:300] == PROGRAM[:300]
     assert caught.value.code == "E0607"
     silent = FakeBootloader()
-    monkeypatch.setattr(stm32_uart, "SYNC_SECONDS", 0.1)
+    limit(monkeypatch, 0.1)
     with pytest.raises(CompileError) as caught:
         ensure_programmed(firmware, BOARD, How(engine="stm32-uart"), silent.port)
     assert caught.value.code == "E0802", "neither the bootloader answers nor the program"
