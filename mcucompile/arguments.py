@@ -70,8 +70,8 @@ def program_name(model: Path | None, name: str | None) -> str:
         if not is_library_name(name):
             raise CompileError(
                 "E0701", f"--name {name!r} cannot be a library's name",
-                why="it must be a C identifier of at most 100 letters with a lower-case one, unlike standard headers "
-                "and CMake's targets",
+                why="it must be a C identifier of at most 100 characters with a lower-case letter, unlike standard "
+                "headers and CMake's targets",
                 fix=f"e.g. --name {library_identifier(name)}",
             )  # fmt: skip
         return name

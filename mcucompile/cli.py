@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import io
 import json
 import os
@@ -14,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
@@ -28,13 +27,13 @@ from . import api, html, listing, show, show_boards, show_effects, show_runs
 from .api import Compiled
 from .arguments import program_name
 from .compare import comparison, comparison_json
-from .errors import USER_ERROR, CompileError, no_space
+from .connection import connection_of, not_found, programming_of
+from .errors import USER_ERROR, CompileError, is_out_of_space, no_space
 from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT, check_folder
 from .parser import parser, refuse_settled, same_network
 from .passes.base import Dump, Tell, silent
-from .profile import refuse_real
-from .reach import not_found, programming_of, reach_of
+from .profile import not_emulated
 from .recipe import read_recipe
 from .report import Json, json_text
 from .saved import read_saved
@@ -43,7 +42,6 @@ from .target.board import Board, load_board
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
-FULL = (errno.ENOSPC, errno.EDQUOT)
 PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe, where COLUMNS says nothing
 
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
@@ -61,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. SIGTERM and SIGHUP end it with everything cleaned up."""
     words = sys.argv[1:] if argv is None else list(argv)
     prepare_output()
+    code = 0
     try:
         code = answer(words, "--json" in words)
         sys.stdout.flush()
@@ -68,12 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         discard(sys.stdout, sys.stderr)
         return 128 + signal.SIGPIPE
     except OSError as e:
-        if e.errno not in FULL:
+        if not is_out_of_space(e):
             raise
         discard(sys.stdout)
-        with suppress(OSError):
-            report_error(no_space(), as_json=False)
-        discard(sys.stderr)
+        if code != USER_ERROR:  # it was told then
+            complain(str(no_space()))
         return USER_ERROR
     return code
 
@@ -82,7 +80,7 @@ def prepare_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started this, as by `>&-`
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", errors="replace"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
 
@@ -94,7 +92,7 @@ def discard(*streams: TextIO) -> None:
 
 
 def answer(words: Sequence[str], as_json: bool) -> int:
-    """Errors are told; only that nobody reads what is printed, or that a disk is full, is raised."""
+    """Errors are told. Raised is only that this cannot be done: nobody reads what is printed, or a disk is full."""
     try:
         with ended_by_signals():
             return run_command(words, as_json)
@@ -102,9 +100,11 @@ def answer(words: Sequence[str], as_json: bool) -> int:
         return report_error(e, as_json)
     except KeyboardInterrupt:
         return failed(as_json, INTERRUPTED, "interrupted", "interrupted")
+    except BrokenPipeError:
+        raise
     except Exception as e:
-        if isinstance(e, BrokenPipeError) or (isinstance(e, OSError) and e.errno in FULL):
-            raise
+        if is_out_of_space(e):
+            return report_error(no_space(), as_json)
         if os.environ.get("MCUCOMPILE_TRACEBACK"):
             traceback.print_exc()
         what = f"internal error: {type(e).__name__}: {e}"
@@ -154,7 +154,7 @@ def report_error(e: CompileError, as_json: bool) -> int:
     if as_json:
         fields = {"code": e.code, "what": e.what, "where": e.where, "why": e.why, "fix": e.fix}
         print(json_text({"error": fields}))
-    print(show.printable(str(e)), file=sys.stderr)
+    complain(str(e))
     return e.exit_code
 
 
@@ -162,8 +162,18 @@ def failed(as_json: bool, code: int, what: str, text: str) -> int:
     """An end that is no error of the user's, and so has no code of the catalogue."""
     if as_json:
         print(json_text({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}))
-    print(show.printable(text), file=sys.stderr)
+    complain(text)
     return code
+
+
+def complain(text: str) -> None:
+    """On stderr; where that is full, what is on stdout is all that there is."""
+    try:
+        print(show.printable(text), file=sys.stderr, flush=True)
+    except OSError as e:
+        if not is_out_of_space(e):
+            raise
+        discard(sys.stderr)
 
 
 def dump_after(wanted: str | None) -> Dump | None:
@@ -266,7 +276,7 @@ def run_compile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 def run_verify(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     board = board_from(args)
-    how, port = reach_of(args, board)
+    how, port = connection_of(args, board)
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, board, tell)
         samples = compiled.samples_from(args.data) if args.data else None
@@ -306,9 +316,9 @@ def run_flash(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
 
 def run_profile(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     board = board_from(args)
-    how, port = reach_of(args, board)
+    how, port = connection_of(args, board)
     if port is None and board.emulator is None:
-        refuse_real(board, not_found(board))
+        raise not_emulated(board, not_found(board))
     with spinner(console, "compiling") as tell:
         compiled = compiled_from(args, board, tell)
     with progress_bars(console, "measuring" if port else "counting instructions") as bar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import errno
 
 USER_ERROR = 2
 MISSING_TOOL = 3
@@ -87,10 +87,19 @@ CODES: dict[str, str] = {
 MISSING_TOOLS = frozenset({"E0503", "E0601", "E0602", "E0801"})
 
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_out_of_space(e: BaseException) -> bool:
+    """Python finds no folder for temporary files where all disks are full, and does not say why."""
+    is_without_folder = isinstance(e, FileNotFoundError) and "temporary directory" in (e.strerror or "")
+    return is_without_folder or (isinstance(e, OSError) and e.errno in NO_SPACE)
+
+
 def no_space() -> CompileError:
     """For what fails since a disk is full, which need not be the one that files were asked for on."""
     return CompileError(
         "E0702", "no space is left for what is written",
-        why=f"that may be what is asked for, or temporary files, which go to {tempfile.gettempdir()}",
-        fix="free some space, or set TMPDIR to another folder",
+        why="that may be what is asked for, or temporary files",
+        fix="free some space, or set TMPDIR to a folder for temporary files that has some",
     )  # fmt: skip

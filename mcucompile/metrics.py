@@ -33,7 +33,7 @@ class Metrics:
 def compare(y: Array, r: Array, labels: Array | None = None) -> Metrics:
     """y and r are [samples, ...]; labels, where given, [samples].
 
-    Where entries are infinite or NaN, figures are.
+    Infinite or NaN entries give infinite or NaN figures.
     """
     count = len(y)
     a, b = y.reshape(count, -1).astype(np.float64), r.reshape(count, -1).astype(np.float64)

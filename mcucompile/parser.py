@@ -21,8 +21,8 @@ SIZE = re.compile(r"([0-9]+)([KM]?)(I?B)?", re.IGNORECASE)
 FIXED_BY_A_FOLDER = {
     "name": "--name", "shape": "--shape", "calibration": "--calibration", "dtype": "--dtype", "io": "--io",
     "numerics": "--numerics", "ram": "--ram", "flash_budget": "--flash-budget", "ranges": "--ranges",
-    "equalize": "--equalize", "correct_bias": "--correct-bias", "dump_after": "--dump-after", "prove": "--prove",
-    "passes": "--passes", "recipe": "--recipe",
+    "equalize": "--equalize", "correct_bias": "--correct-bias", "prove": "--prove", "passes": "--passes",
+    "recipe": "--recipe",
 }  # fmt: skip
 """Compile's options, which a folder that was compiled before has settled; None stands for "not given"."""
 EXIT_OF_VERIFY = (
@@ -178,8 +178,6 @@ def same_network(args: argparse.Namespace) -> list[str]:
     words = [] if args.effort is None else [args.effort]
     for key, option in FIXED_BY_A_FOLDER.items():
         value = getattr(args, key)
-        if key == "dump_after":  # prints, and settles nothing
-            continue
         if value is True:
             words += [option]
         elif isinstance(value, list):
@@ -190,7 +188,10 @@ def same_network(args: argparse.Namespace) -> list[str]:
 
 
 def refuse_settled(args: argparse.Namespace) -> None:
-    """Raises E0701 when options were given that a folder has settled."""
+    """Raises E0701 when options were given that a folder has settled, or that are for its passes."""
+    if args.dump_after is not None:
+        what = f"--dump-after prints what a pass makes of a model, and {args.model} has its passes behind it"
+        raise CompileError("E0701", what, fix="give the model instead of the folder")
     given = [option for key, option in FIXED_BY_A_FOLDER.items() if getattr(args, key) is not None]
     given += [args.effort] if args.effort else []
     if given:

@@ -145,7 +145,8 @@ def run(
         with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
             hooked = build(library, interface, board, Path(work), opt=opt, hook=True)
             return _timed(program, board, data, hooked, limit, port, how, programming or no_progress)
-    refuse_real(board)
+    if board.emulator is None:
+        raise not_emulated(board)
     with tempfile.TemporaryDirectory(prefix="mcucompile-") as work:
         plain = build(library, interface, board, Path(work) / "plain", opt=opt, hook=False)
         missing = cycle_plugin().missing
@@ -216,16 +217,14 @@ def _layers(
     return tuple(LayerProfile(s, n, cycles, nbytes) for s, (n, cycles), nbytes in steps)
 
 
-def refuse_real(board: Board, looked: str = "") -> None:
-    """Raises E0303 for a board that is not emulated, naming those that are, with the same core where there are any.
+def not_emulated(board: Board, looked: str = "") -> CompileError:
+    """E0303, naming boards that are emulated, with the same core where there are any.
 
     `looked` says where a real one was looked for.
     """
-    if board.emulator is not None:
-        return
     emulated = [b for b in map(load_board, list_boards()) if b.emulator]
     alike = [b for b in emulated if b.core == board.core] or [b for b in emulated if b.isa == board.isa] or emulated
-    raise CompileError(
+    return CompileError(
         "E0303",
         f"{board.name} is not emulated, and instructions are counted on an emulator",
         why="a real board's cycle counter is read at its serial port" + (f"; {looked}" if looked else ""),

@@ -66,7 +66,8 @@ def test_an_empty_path_is_not_this_folder(capsys: pytest.CaptureFixture[str]) ->
 
 
 SETTLED = [["--io", "float"], ["--calibration", "x.npz"], ["-O2"], ["--ram", "64K"], ["--name", "a"], ["--prove"],
-           ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"]]  # fmt: skip
+           ["--dtype", "auto"], ["--shape", "image=1,1,28,28"], ["--equalize", "on"],
+           ["--dump-after", "fuse_clip"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["verify", "profile"])

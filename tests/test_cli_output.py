@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -64,28 +65,54 @@ def test_a_reader_who_has_enough_is_no_failed_comparison(words: list[str], strea
     assert b"BrokenPipeError" not in (done.stderr or b"")
 
 
-FULL = Path("/dev/full")
+FULL_DEVICE = Path("/dev/full")
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
-@pytest.mark.parametrize("words", [["ops"], ["ops", "--json"], ["inspect", "nowhere.onnx", "--json"]], ids=" ".join)
+@pytest.mark.skipif(not FULL_DEVICE.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", [["ops"], ["ops", "--json"], ["inspect", MODEL, "--json"]], ids=" ".join)
 @pytest.mark.parametrize("full", ["stdout", "both"])
 def test_a_full_disk_is_the_users_to_mend(words: list[str], full: str) -> None:
     paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with FULL.open("w") as device:
+    paths.pop("PYTHONUNBUFFERED", None)
+    with FULL_DEVICE.open("w") as device:
         stderr = device if full == "both" else subprocess.PIPE
         command = [sys.executable, "-m", "mcucompile", *words]
         done = subprocess.run(command, env=paths, stdout=device, stderr=stderr, text=True)
     assert done.returncode == 2
-    assert full == "both" or "error[E0702]" in done.stderr
+    assert full == "both" or done.stderr.count("error[E0702]: no space is left") == 1
     assert "Traceback" not in (done.stderr or "")
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), FileNotFoundError(2, "No usable temporary directory")]
+)
+def test_temporary_files_without_space(
+    error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mcucompile.listing.inspect", refuse)
+    code, answer = run_json(capsys, "inspect", MODEL)
+    assert (code, answer["error"]["code"]) == (2, "E0702")
+    assert "TMPDIR" in answer["error"]["fix"]
+
+
+@pytest.mark.skipif(not FULL_DEVICE.exists(), reason="only Linux has a device that is always full")
+def test_an_answer_needs_no_room_for_what_is_said_beside_it() -> None:
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with FULL_DEVICE.open("w") as device:
+        command = [sys.executable, "-m", "mcucompile", "inspect", "nowhere.onnx", "--json"]
+        done = subprocess.run(command, env=paths, stdout=subprocess.PIPE, stderr=device, text=True)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "E0702")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="closes the stream with the shell of Unix")
-@pytest.mark.parametrize(("words", "code"), [("ops --json", 0), ("inspect nowhere.onnx", 2)])
+@pytest.mark.parametrize(("words", "code"), [("ops --json", 0), ("boards", 0), ("inspect nowhere.onnx", 2)])
 def test_an_output_that_is_closed(words: str, code: int) -> None:
     paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     command = f'"{sys.executable}" -m mcucompile {words} >&-'
+    paths |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # tables have lines
     done = subprocess.run(command, shell=True, env=paths, stderr=subprocess.PIPE, text=True)
     assert done.returncode == code
     assert "Traceback" not in done.stderr

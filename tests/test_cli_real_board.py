@@ -15,9 +15,9 @@ from small_network import small_network
 
 from mcucompile.api import Compiled
 from mcucompile.cli import progress_bars, run_command
+from mcucompile.connection import check_port, how_of, not_found, port_of
 from mcucompile.errors import CompileError
 from mcucompile.parser import parser
-from mcucompile.reach import check_port, how_of, not_found, port_of
 from mcucompile.run import ports
 from mcucompile.target.board import load_board
 

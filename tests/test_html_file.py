@@ -42,11 +42,15 @@ def test_a_page_waits_for_the_output_that_it_is_of(tmp_path: Path, content: str)
     for page in (tmp_path / "page.html", out / "page.html", out / "below" / "page.html"):
         with fresh_page(page, content, out):
             assert not page.exists()
+            (fresh,) = tmp_path.rglob(".page.html.*/page.html")
+            assert fresh.read_text(encoding="utf-8") == content
             write_folder(out, files)
         assert page.read_text(encoding="utf-8") == content
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "page.html"]
     with pytest.raises(CompileError, match="E0702"), fresh_page(tmp_path / "other.html", content, out):
         raise CompileError("E0702", "no room for the folder")
+    with pytest.raises(BrokenPipeError), fresh_page(tmp_path / "other.html", content, out):
+        raise BrokenPipeError
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "page.html"]
 
 

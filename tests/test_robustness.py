@@ -209,11 +209,11 @@ def test_a_file_without_an_end(words: list[str], code: str, capsys: pytest.Captu
 def test_a_model_from_a_pipe_is_read_once(tmp_path: Path) -> None:
     pipe, content = tmp_path / "pipe.onnx", VICTIMS[0].read_bytes()
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True)
     writer.start()
     with limits():
         compiled = api.compile(pipe, BOARD)
-    writer.join()
+    writer.join(10)
     assert compiled.report["model"]["sha256"] == hashlib.sha256(content).hexdigest()
 
 

@@ -14,13 +14,13 @@ from small_network import small_network
 
 from mcucompile import show, show_effects, show_runs
 from mcucompile.api import Compiled
+from mcucompile.connection import port_of
 from mcucompile.figures import figures_of
 from mcucompile.files import REPORT
 from mcucompile.html import report_html
 from mcucompile.metrics import Metrics
 from mcucompile.parser import parser
 from mcucompile.profile import Profile
-from mcucompile.reach import port_of
 from mcucompile.report import Json
 from mcucompile.run import ports
 from mcucompile.run.flash import Flashed

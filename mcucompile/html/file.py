@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..errors import CompileError
-from ..files import is_page
+from ..files import failing_as_told, is_page
 
 
 def check_page(path: Path) -> None:
@@ -65,13 +65,13 @@ def fresh_page(path: Path, text: str, folder: Path | None = None) -> Iterator[No
     place = path.parent.resolve()
     if folder is not None and place.is_relative_to(folder.resolve()):
         place = folder.resolve().parent
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=place) as work:
+    with ExitStack() as stack:
+        with failing_as_told(path):
+            place.mkdir(parents=True, exist_ok=True)
+            work = stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=place))
             fresh = Path(work) / path.name
             fresh.write_text(text, encoding="utf-8", newline="\n")
-            yield
+        yield
+        with failing_as_told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(fresh, path)
-    except OSError as e:
-        raise CompileError("E0702", f"cannot write {path}: {e.strerror or e}", fix="check free space and rights") from e

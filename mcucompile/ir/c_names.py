@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .graph import identifier
 
-LONGEST = 100  # letters of a library's name: those of its files stay below the 255 that file systems take
+NAME_LENGTH_MAX = 100  # characters of a library's name: those of its files stay below the 255 that file systems take
 FUNCTIONS = ("init", "run", "reset", "step", "on_step")
 STORES = ("arena", "own_arena", "no_own_arena", "state", "weights", "kernels", "size")
 OWN_NAMES = frozenset((*FUNCTIONS, *STORES))
@@ -33,10 +33,12 @@ def port_identifier(name: str) -> str:
 
 def library_identifier(name: str) -> str:
     """Any text as the name of a library: lower case, since macros start with the same name in upper case."""
-    cleaned = identifier(name).lower()[:LONGEST]
+    cleaned = identifier(name).lower()[:NAME_LENGTH_MAX]
     return f"{cleaned}_net" if cleaned in FOREIGN_NAMES else cleaned
 
 
 def is_library_name(name: str) -> bool:
     """Whether functions NAME_x and macros NAME_X cannot meet, nor the files meet others'."""
-    return len(name) <= LONGEST and identifier(name) == name != name.upper() and name.lower() not in FOREIGN_NAMES
+    return (
+        len(name) <= NAME_LENGTH_MAX and identifier(name) == name != name.upper() and name.lower() not in FOREIGN_NAMES
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -17,7 +16,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from ..emit.project import render_linker_script, render_mlperf_network, render_program
-from ..errors import CompileError, no_space
+from ..errors import NO_SPACE, CompileError, no_space
 from ..resources import folder
 from ..target.board import Board, Region
 from .interface import Interface
@@ -216,7 +215,7 @@ class _Job:
         for region in self.board.regions:
             if region.name in overflows:
                 return self._does_not_fit(region, overflows[region.name])
-        if os.strerror(errno.ENOSPC) in messages:
+        if any(os.strerror(number) in messages for number in NO_SPACE):
             return no_space()
         return CompileError("E0603", "the compiler rejected the program", why=messages[:4000])
 
@@ -247,7 +246,13 @@ def call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
     """Run a compiler in a folder. Raises E0603 when it cannot be run, or does not end."""
     try:
         return subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=COMPILER_SECONDS
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=COMPILER_SECONDS,
+            env={**os.environ, "LC_ALL": "C"},  # some messages are looked into
         )
     except subprocess.TimeoutExpired as e:
         raise CompileError(

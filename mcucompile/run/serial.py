@@ -122,12 +122,12 @@ def _not_opened(url: str, e: Exception) -> CompileError:
     """By the error's number, where it has one: pyserial's text repeats the system's and the port's name."""
     number = getattr(e, "errno", None) or 0
     reason, why = os.strerror(number) if number else str(e), ""
+    fix = _OPEN_FIXES.get(number, "look at the cable, and at the port's name")
     if url.startswith("socket://") and not _names_a_port(url):  # of which pyserial's text says nothing
-        reason = "a port on another machine is socket://HOST:NUMBER"
+        reason, fix = "it lacks a host or a number", "give both: --port socket://HOST:NUMBER"
     if number == errno.ENOENT:
         there = [str(port) for port in usb_ports()]
         why = "\n".join(["on USB there are:", *there]) if there else "on USB there is no serial port"
-    fix = _OPEN_FIXES.get(number, "look at the cable, and at the port's name")
     return CompileError("E0609", f"the serial port {url} cannot be opened: {reason}", why=why, fix=fix)
 
 
@@ -220,7 +220,7 @@ class Link:
             why, fix = f"{SILENT_PORT};\n{_SILENT_PROGRAM}", f"look at these in turn; else {self.reprogram}"
             return CompileError("E0605", f"nothing answers at the serial port {limit}", why=why, fix=fix)
         what = f"the device did not answer {limit}, at {Command(command).name}"
-        return CompileError("E0605", what, fix=_WIRES_FIX)
+        return CompileError("E0605", what, fix="try it again" if self._lossless else _WIRES_FIX)
 
     def _write(self, data: bytes) -> None:
         try:

@@ -12,7 +12,7 @@ from .run.serial import SerialPort
 from .target.board import Board
 
 
-def reach_of(args: argparse.Namespace, board: Board) -> tuple[How | None, str | None]:
+def connection_of(args: argparse.Namespace, board: Board) -> tuple[How | None, str | None]:
     """How the board is programmed, and its port, if any; raises before anything is compiled what `how_of`, `port_of`
     and `check_port` do.
     """
