@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
-import re
 import shlex
 import signal
 import sys
@@ -17,11 +15,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from . import api, html, listing, show, show_boards, show_effects, show_runs
 from .api import Compiled
@@ -31,8 +27,9 @@ from .connection import connection_of, not_found, programming_of
 from .errors import USER_ERROR, CompileError, is_out_of_space, no_space
 from .figures import Figures, figures_of, read_figures, read_report
 from .files import REPORT, check_folder
+from .output import complain, console_on, discard, prepare_output, progress_bars, spinner
 from .parser import parser, refuse_settled, same_network
-from .passes.base import Dump, Tell, silent
+from .passes.base import Dump, Tell
 from .profile import not_emulated
 from .recipe import read_recipe
 from .report import Json, json_text
@@ -42,17 +39,8 @@ from .target.board import Board, load_board
 COMPARISON_FAILED = 1
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
-PIPE_WIDTH = 160  # columns of tables that go to a file or a pipe, where COLUMNS says nothing
 
 Command = Callable[[argparse.Namespace, Console], tuple[Any, int]]
-Tally = Callable[[int, int], None]
-
-
-class OutputConsole(Console):
-    """Of what a reader may have enough of, which is then no failed comparison: rich exits with 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,25 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not is_out_of_space(e):
             raise
         discard(sys.stdout)
-        if code != USER_ERROR:  # it was told then
+        if code != USER_ERROR:  # else an error was told, of this or of something else
             complain(str(no_space()))
         return USER_ERROR
     return code
-
-
-def prepare_output() -> None:
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by who started this, as by `>&-`
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", errors="replace"))
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a name still shows the rest
-
-
-def discard(*streams: TextIO) -> None:
-    """What they still hold, and whatever comes."""
-    for stream in streams:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def answer(words: Sequence[str], as_json: bool) -> int:
@@ -116,19 +89,11 @@ def run_command(words: Sequence[str], as_json: bool) -> int:
     args = parser().parse_args(words)
     if getattr(args, "html", None) is not None:
         html.check_page(args.html)
-    stream = sys.stderr if as_json else sys.stdout
-    width = None if stream.isatty() else columns()
-    console = OutputConsole(file=stream, highlight=False, markup=False, emoji=False, width=width)
-    result, code = COMMANDS[args.command](args, console)
+    result, code = COMMANDS[args.command](args, console_on(sys.stderr if as_json else sys.stdout))
     if as_json:
         print(json_text(result))
+    sys.stdout.flush()  # so that a failure of that is told, as any other
     return code
-
-
-def columns() -> int:
-    """Of a file or a pipe: what the environment says, as for other programs."""
-    told = os.environ.get("COLUMNS", "")
-    return int(told) if re.fullmatch("[1-9][0-9]{0,4}", told) else PIPE_WIDTH
 
 
 @contextmanager
@@ -164,16 +129,6 @@ def failed(as_json: bool, code: int, what: str, text: str) -> int:
         print(json_text({"error": {"code": None, "what": what, "where": "", "why": "", "fix": ""}}))
     complain(text)
     return code
-
-
-def complain(text: str) -> None:
-    """On stderr; where that is full, what is on stdout is all that there is."""
-    try:
-        print(show.printable(text), file=sys.stderr, flush=True)
-    except OSError as e:
-        if not is_out_of_space(e):
-            raise
-        discard(sys.stderr)
 
 
 def dump_after(wanted: str | None) -> Dump | None:
@@ -377,38 +332,6 @@ def run_explain(args: argparse.Namespace, console: Console) -> tuple[Any, int]:
     if not args.json:
         show.say(console, text)
     return {"code": args.code, "explanation": text}, 0
-
-
-@contextmanager
-def spinner(console: Console, text: str) -> Iterator[Tell]:
-    """A sign of life on stderr, when that is a terminal; the yielded function takes what begins now."""
-    if not sys.stderr.isatty():
-        yield silent
-        return
-    with Console(stderr=True).status(text) as status:
-        yield lambda now: status.update(Text(show.printable(f"{text}: {now}")))
-
-
-@contextmanager
-def progress_bars(console: Console, text: str) -> Iterator[Callable[[str], Tally]]:
-    """A line on stderr, when that is a terminal, that moves however long a step takes; at first for what `text` names.
-
-    The yielded function gives one for another name, which takes how many of how many are done, if it is known (else
-    0 of 0), and then stands in the place of the one before.
-    """
-    counts = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), *counts)
-    stderr = Console(stderr=True)
-    with Progress(*columns, console=stderr, transient=True, disable=not sys.stderr.isatty()) as progress:
-        rows = {text: progress.add_task(text, total=None)}
-
-        def show_step(name: str, done: int, total: int) -> None:
-            if name not in rows:
-                progress.remove_task(rows.popitem()[1])
-                rows[name] = progress.add_task(name, total=None)
-            progress.update(rows[name], completed=done, total=total or None)
-
-        yield lambda name: lambda done, total: show_step(name, done, total)
 
 
 COMMANDS: dict[str, Command] = {

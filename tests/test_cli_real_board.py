@@ -14,9 +14,10 @@ from rich.console import Console
 from small_network import small_network
 
 from mcucompile.api import Compiled
-from mcucompile.cli import progress_bars, run_command
+from mcucompile.cli import run_command
 from mcucompile.connection import check_port, how_of, not_found, port_of
 from mcucompile.errors import CompileError
+from mcucompile.output import progress_bars
 from mcucompile.parser import parser
 from mcucompile.run import ports
 from mcucompile.target.board import load_board

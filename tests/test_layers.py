@@ -31,7 +31,7 @@ LAYERS = (
     ("train",),
     (
         *("show", "show_effects", "show_runs", "listing", "parser", "entry", "figures", "compare", "html"),
-        *("tables", "show_boards", "connection"),
+        *("tables", "show_boards", "connection", "output"),
         *("cli", "__main__"),
     ),
 )
